@@ -1,0 +1,2 @@
+//! The telephone switch whose routing its tenants write.
+fn main() {}

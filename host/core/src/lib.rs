@@ -1,0 +1,1 @@
+//! The switch as one value: calls, rings, registrar, explanations.

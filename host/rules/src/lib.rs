@@ -1,0 +1,1 @@
+//! Tenant rules in wasmtime: runs, limits, journal, upload.

@@ -1,0 +1,1 @@
+//! The repository checks of itself.
