@@ -1,1 +1,32 @@
 //! SIP without IO: messages, transactions, dialogs, digest.
+//!
+//! The front door is [`Endpoint`] (bytes in, events out), [`Message`] (what the events carry) and [`Dialog`] (requests
+//! within a call). Nothing here owns a socket, a clock or a thread: time is the `Duration` since the start, handed in.
+
+mod flow;
+mod grammar;
+mod header;
+mod message;
+mod method;
+mod name_addr;
+mod param;
+mod status;
+mod text;
+mod uri;
+mod value;
+mod via;
+
+pub use flow::{Flow, Transport};
+pub use grammar::ValueError;
+pub use header::{Headers, Name};
+pub use message::{
+    Fault, HEADER_BLOCK_MAX, HEADERS_MAX, HeaderError, MESSAGE_MAX, Message, ParseError, Start,
+};
+pub use method::Method;
+pub use name_addr::{Contacts, NameAddr};
+pub use param::Params;
+pub use status::reason_phrase;
+pub use text::Text;
+pub use uri::{Host, Scheme, Uri};
+pub use value::{CSeq, Reason, Refresher, SessionExpires};
+pub use via::{MAGIC_COOKIE, SIP_PORT, Via};

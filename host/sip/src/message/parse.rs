@@ -1,0 +1,308 @@
+//! Reading one whole message from bytes.
+//!
+//! Owns lines, folding, compact names, repeated fields and the length of the body; values of headers are read later
+//! and on demand. After a fault it reads on, so that the sender of a broken request can still be answered.
+
+use super::{HEADER_BLOCK_MAX, HEADERS_MAX, MESSAGE_MAX, Message, Start};
+use crate::grammar;
+use crate::header::{Headers, Name};
+use crate::message::HeaderError;
+use crate::method::Method;
+use crate::text::Text;
+use bytes::Bytes;
+
+/// A message that cannot be handled, with what could be read of it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{fault}")]
+pub struct ParseError {
+    /// What is wrong first.
+    pub fault: Fault,
+    /// The rest of the message, where a start line was there.
+    pub partial: Option<Box<Message>>,
+}
+
+/// What can be wrong with a whole message.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The first line is neither a request nor a response.
+    #[error("first line is neither request nor response (RFC 3261 §7.1)")]
+    StartLine,
+    /// A request of another SIP than 2.0.
+    #[error("version is not SIP/2.0 (RFC 3261 §7.1)")]
+    Version,
+    /// A header line has no name or no colon.
+    #[error("header line has no name or no colon (RFC 3261 §7.3)")]
+    HeaderLine,
+    /// A header line holds a NUL or a lone CR.
+    #[error("header line holds a control byte (RFC 3261 §25.1)")]
+    ControlByte,
+    /// More fields than [`HEADERS_MAX`].
+    #[error("more than {HEADERS_MAX} header fields")]
+    TooManyHeaders,
+    /// Longer than [`MESSAGE_MAX`], or headers longer than [`HEADER_BLOCK_MAX`].
+    #[error("message is longer than {MESSAGE_MAX} bytes or its headers than {HEADER_BLOCK_MAX}")]
+    TooLong,
+    /// Content-Length is no number, or there are two.
+    #[error("content length is not one number (RFC 3261 §20.14)")]
+    ContentLength,
+    /// The message ends before its headers or its body do.
+    #[error("message ends before its headers or its body do (RFC 3261 §18.3)")]
+    Truncated,
+    /// A field that stands once stands twice.
+    #[error("`{0}` stands more than once (RFC 3261 §7.3.1)")]
+    Repeated(Name),
+    /// A value that every message needs is missing or cannot be read.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// CSeq names another method than the start line.
+    #[error("method of CSeq is not that of the request (RFC 3261 §8.1.1.5)")]
+    MethodMismatch,
+}
+
+impl Fault {
+    /// The status that tells the sender.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Version => 505,
+            Self::TooLong | Self::TooManyHeaders => 513,
+            Self::StartLine
+            | Self::HeaderLine
+            | Self::ControlByte
+            | Self::ContentLength
+            | Self::Truncated
+            | Self::Repeated(_)
+            | Self::Header(_)
+            | Self::MethodMismatch => 400,
+        }
+    }
+}
+
+impl Message {
+    /// Reads a datagram, or one message that a stream was cut into.
+    ///
+    /// Bytes after the Content-Length are ignored (RFC 3261 §18.3); without one the body is the rest. Compact names
+    /// become long, folded lines one line, and lists of Via, Contact and routes one field an item.
+    ///
+    /// # Errors
+    /// [`ParseError`] with the first fault, and with the message as far as it could be read.
+    pub fn parse(datagram: Bytes) -> Result<Self, ParseError> {
+        if datagram.len() > MESSAGE_MAX {
+            return Err(ParseError {
+                fault: Fault::TooLong,
+                partial: None,
+            });
+        }
+        let mut reader = Reader {
+            text: Text::from(datagram),
+            at: 0,
+            fault: None,
+        };
+        reader.skip_empty_lines();
+        let Some((start, version_fault)) = reader.next_line().and_then(|line| parse_start(&line)) else {
+            return Err(ParseError {
+                fault: Fault::StartLine,
+                partial: None,
+            });
+        };
+        if let Some(fault) = version_fault {
+            reader.note(fault);
+        }
+        let (headers, length) = reader.headers();
+        let body = reader.body(length);
+        let message = Self { start, headers, body };
+        match reader.fault {
+            None => Ok(message),
+            Some(fault) => Err(ParseError {
+                fault,
+                partial: Some(Box::new(message)),
+            }),
+        }
+    }
+}
+
+/// Reads the first line; a request whose version or Request-URI is wrong is still a request, with its fault.
+pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
+    let bytes = line.as_bytes();
+    if bytes
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"))
+    {
+        return parse_status(line).map(|start| (start, None));
+    }
+    let first = bytes.iter().position(|byte| *byte == b' ')?;
+    let last = bytes.iter().rposition(|byte| *byte == b' ')?;
+    let (method, version) = (line.slice(..first), line.slice(last + 1..));
+    if !grammar::is_token(method.as_bytes()) || first == last {
+        return None;
+    }
+    let uri = line.slice(first + 1..last);
+    let is_sip = version
+        .as_bytes()
+        .get(..4)
+        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+    let has_space = uri.as_bytes().iter().any(|byte| grammar::is_space(*byte));
+    let fault = match (is_sip, version.eq_ignore_case("SIP/2.0")) {
+        (true, false) => Some(Fault::Version),
+        // White space inside the line may belong to the URI, or the version is missing: either way 400.
+        (false, _) if !has_space => return None,
+        (false, _) => Some(Fault::StartLine),
+        (true, true) => (has_space || uri.is_empty()).then_some(Fault::StartLine),
+    };
+    Some((
+        Start::Request {
+            method: Method::from_text(&method),
+            uri,
+        },
+        fault,
+    ))
+}
+
+fn parse_status(line: &Text) -> Option<Start> {
+    let rest = line.as_bytes().get(4..)?.strip_prefix(b"2.0 ")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let status = std::str::from_utf8(rest.get(..digits)?)
+        .ok()?
+        .parse::<u16>()
+        .ok()?;
+    let after = rest.get(digits).copied();
+    if digits != 3 || !(100..=699).contains(&status) || after.is_some_and(|byte| byte != b' ') {
+        return None;
+    }
+    let reason = line.slice(line.len().min("SIP/2.0 200 ".len())..);
+    Some(Start::Response { status, reason })
+}
+
+struct Reader {
+    text: Text,
+    at: usize,
+    fault: Option<Fault>,
+}
+
+impl Reader {
+    /// Keeps the first fault: it is what the sender is told.
+    fn note(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn skip_empty_lines(&mut self) {
+        self.at += self
+            .rest()
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
+    }
+
+    /// The next line without its end. A lone LF ends a line too: nothing we keep may hold one.
+    fn next_line(&mut self) -> Option<Text> {
+        let length = self.rest().iter().position(|byte| *byte == b'\n')?;
+        let start = self.at;
+        self.at += length + 1;
+        let end = start + length;
+        let has_cr = length > 0 && self.text.as_bytes().get(end - 1) == Some(&b'\r');
+        Some(self.text.slice(start..if has_cr { end - 1 } else { end }))
+    }
+
+    /// Reads fields up to the empty line, and the Content-Length among them.
+    fn headers(&mut self) -> (Headers, Option<usize>) {
+        let mut headers = Headers::with_capacity(16);
+        let mut length = None;
+        loop {
+            let Some(line) = self.next_line() else {
+                self.note(Fault::Truncated);
+                return (headers, length);
+            };
+            if line.is_empty() {
+                return (headers, length);
+            }
+            if self.at > HEADER_BLOCK_MAX {
+                self.note(Fault::TooLong);
+                return (headers, length);
+            }
+            let line = self.unfold(line);
+            let Some((name, value)) = self.field(&line) else {
+                continue;
+            };
+            if name == Name::ContentLength {
+                self.content_length(&mut length, &value);
+            } else if !self.keep(&mut headers, name, value) {
+                return (headers, length);
+            }
+        }
+    }
+
+    /// Joins the lines that begin with white space to the one before (RFC 3261 §7.3.1).
+    fn unfold(&mut self, line: Text) -> Text {
+        let continues = |reader: &Self| reader.rest().first().copied().is_some_and(grammar::is_space);
+        if !continues(self) {
+            return line;
+        }
+        let mut joined = grammar::trim(&line).as_bytes().to_vec();
+        while continues(self) {
+            let Some(next) = self.next_line() else { break };
+            joined.push(b' ');
+            joined.extend_from_slice(grammar::trim(&next).as_bytes());
+        }
+        Text::from(joined)
+    }
+
+    fn field(&mut self, line: &Text) -> Option<(Name, Text)> {
+        let bytes = line.as_bytes();
+        if bytes.iter().any(|byte| matches!(byte, b'\r' | 0)) {
+            self.note(Fault::ControlByte);
+            return None;
+        }
+        let colon = bytes.iter().position(|byte| *byte == b':');
+        let name = colon.map(|colon| grammar::trim(&line.slice(..colon)));
+        let (Some(colon), Some(name)) = (colon, name.filter(|name| grammar::is_token(name.as_bytes())))
+        else {
+            self.note(Fault::HeaderLine);
+            return None;
+        };
+        Some((Name::from_text(&name), grammar::trim(&line.slice(colon + 1..))))
+    }
+
+    fn content_length(&mut self, length: &mut Option<usize>, value: &Text) {
+        let number =
+            grammar::saturating_number(value.as_bytes()).and_then(|number| usize::try_from(number).ok());
+        if number.is_none() || length.is_some() {
+            self.note(Fault::ContentLength);
+        }
+        *length = number;
+    }
+
+    /// Appends a field; false once the message has too many.
+    fn keep(&mut self, headers: &mut Headers, name: Name, value: Text) -> bool {
+        if name.is_single() && headers.get(&name).is_some() {
+            self.note(Fault::Repeated(name));
+            return true;
+        }
+        if name.is_split_on_arrival() && value.as_bytes().contains(&b',') {
+            let room = (HEADERS_MAX + 1).saturating_sub(headers.len());
+            grammar::split_list(&value)
+                .take(room)
+                .for_each(|item| headers.push(name.clone(), item));
+        } else {
+            headers.push(name, value);
+        }
+        if headers.len() > HEADERS_MAX {
+            self.note(Fault::TooManyHeaders);
+            return false;
+        }
+        true
+    }
+
+    fn body(&mut self, length: Option<usize>) -> Bytes {
+        let available = self.rest().len();
+        let length = length.unwrap_or(available);
+        if length > available {
+            self.note(Fault::Truncated);
+        }
+        let end = self.at + length.min(available);
+        self.text.slice(self.at..end).into_bytes()
+    }
+}

@@ -1,0 +1,157 @@
+//! The Via of one hop: where a response to the request goes (RFC 3261 §18.2, RFC 3581).
+
+use crate::grammar::{self, ValueError};
+use crate::param::Params;
+use crate::text::Text;
+use crate::uri::{self, Host};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// The port of SIP where none is written (RFC 3261 §18.2.2).
+pub const SIP_PORT: u16 = 5060;
+
+/// What a branch begins with when it identifies a transaction by itself (RFC 3261 §8.1.1.7).
+pub const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// One hop of a request's path.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Via {
+    /// The transport as written, usually `UDP` or `TCP`.
+    pub transport: Text,
+    /// The host that sent the request, as it calls itself.
+    pub host: Host,
+    /// The port it wants responses at.
+    pub port: Option<u16>,
+    /// `branch`, `received`, `rport` and others.
+    pub params: Params,
+}
+
+impl Via {
+    /// Reads one Via.
+    ///
+    /// # Errors
+    /// [`ValueError`] for what RFC 3261 §20.42 and §25.1 have no place for.
+    pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
+        let text = grammar::trim(&text.into());
+        let bytes = text.as_bytes();
+        let slash = |from: usize| {
+            let found = bytes.iter().skip(from).position(|byte| *byte == b'/');
+            found.map(|offset| from + offset).ok_or(ValueError::Protocol)
+        };
+        let first = slash(0)?;
+        let second = slash(first + 1)?;
+        let name = grammar::trim(&text.slice(..first));
+        let version = grammar::trim(&text.slice(first + 1..second));
+        if !name.eq_ignore_case("SIP") || version != *"2.0" {
+            return Err(ValueError::Protocol);
+        }
+        let rest = grammar::trim(&text.slice(second + 1..));
+        let space = rest
+            .as_bytes()
+            .iter()
+            .position(|byte| grammar::is_space(*byte))
+            .ok_or(ValueError::Host)?;
+        let transport = rest.slice(..space);
+        if !grammar::is_token(transport.as_bytes()) {
+            return Err(ValueError::Protocol);
+        }
+        let sent_by = grammar::trim(&rest.slice(space..));
+        let end = sent_by
+            .as_bytes()
+            .iter()
+            .position(|byte| *byte == b';')
+            .unwrap_or(sent_by.len());
+        let (host, port) = parse_sent_by(&sent_by.slice(..end))?;
+        Ok(Self {
+            transport,
+            host,
+            port,
+            params: Params::parse(&sent_by.slice(end..))?,
+        })
+    }
+
+    /// The transaction's name, where there is one.
+    pub fn branch(&self) -> Option<&Text> {
+        self.params.raw("branch")
+    }
+
+    /// Whether the branch alone identifies the transaction (RFC 3261 §17.2.3).
+    pub(crate) fn has_cookie(&self) -> bool {
+        let prefix = self
+            .branch()
+            .and_then(|branch| branch.as_bytes().get(..MAGIC_COOKIE.len()));
+        prefix.is_some_and(|bytes| bytes.eq_ignore_ascii_case(MAGIC_COOKIE.as_bytes()))
+    }
+
+    /// The address the request came from, where the receiver noted it; IPv6 with or without brackets (RFC 5118 §4.5).
+    pub fn received(&self) -> Option<IpAddr> {
+        Host::from_bytes(self.params.raw("received")?.as_bytes())
+            .ok()?
+            .address()
+    }
+
+    /// The port the request came from, where sender and receiver speak RFC 3581.
+    pub fn rport(&self) -> Option<u16> {
+        self.params.raw("rport")?.as_str()?.parse().ok()
+    }
+
+    /// Whether the sender wants its responses at the port it sent from (RFC 3581 §3).
+    pub fn wants_rport(&self) -> bool {
+        self.params.has("rport")
+    }
+
+    /// Notes where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4).
+    pub(crate) fn note_source(&mut self, source: SocketAddr) {
+        let address = source.ip().to_canonical();
+        if self.wants_rport() {
+            self.params.set("rport", &source.port().to_string());
+        }
+        if self.wants_rport() || self.host.address() != Some(address) {
+            self.params.set("received", &address.to_string());
+        }
+    }
+
+    /// Where a datagram response goes when the request came from `source` (RFC 3261 §18.2.2, RFC 3581 §4).
+    ///
+    /// deviation: `maddr` is not followed, because a stranger could aim our responses at a third party with it.
+    pub(crate) fn reply_address(&self, source: SocketAddr) -> SocketAddr {
+        if self.wants_rport() {
+            return source;
+        }
+        SocketAddr::new(source.ip(), self.port.unwrap_or(SIP_PORT))
+    }
+}
+
+/// White space may stand round the colon (RFC 3261 §25.1 `COLON`).
+fn parse_sent_by(text: &Text) -> Result<(Host, Option<u16>), ValueError> {
+    let compact: Vec<u8> = text
+        .as_bytes()
+        .iter()
+        .copied()
+        .filter(|byte| !grammar::is_space(*byte))
+        .collect();
+    let spaces_inside = text.as_bytes().split(|byte| *byte == b':').any(|part| {
+        let part = grammar::trim(&Text::from(part.to_vec()));
+        part.as_bytes().iter().any(|byte| grammar::is_space(*byte))
+    });
+    if spaces_inside {
+        return Err(ValueError::Host);
+    }
+    uri::parse_host_port(&compact)
+}
+
+impl From<&Via> for Text {
+    fn from(via: &Via) -> Self {
+        Self::from(via.to_string())
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "{}", self.params)
+    }
+}
