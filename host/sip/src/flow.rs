@@ -50,20 +50,12 @@ pub struct Flow {
 impl Flow {
     /// The path of datagrams to and from `peer`.
     pub fn udp(peer: SocketAddr) -> Self {
-        Self {
-            transport: Transport::Udp,
-            peer,
-            connection: 0,
-        }
+        Self { transport: Transport::Udp, peer, connection: 0 }
     }
 
     /// The path that is the connection `connection` with `peer`.
     pub fn tcp(peer: SocketAddr, connection: u64) -> Self {
-        Self {
-            transport: Transport::Tcp,
-            peer,
-            connection,
-        }
+        Self { transport: Transport::Tcp, peer, connection }
     }
 }
 

@@ -47,10 +47,7 @@ pub enum ValueError {
 /// RFC 3261 §25.1 `token`.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
@@ -64,14 +61,8 @@ pub(crate) fn is_space(byte: u8) -> bool {
 /// The text without white space at both ends, sharing its memory.
 pub(crate) fn trim(text: &Text) -> Text {
     let bytes = text.as_bytes();
-    let start = bytes
-        .iter()
-        .position(|byte| !is_space(*byte))
-        .unwrap_or(bytes.len());
-    let end = bytes
-        .iter()
-        .rposition(|byte| !is_space(*byte))
-        .map_or(start, |last| last + 1);
+    let start = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(start, |last| last + 1);
     text.slice(start..end)
 }
 
@@ -127,10 +118,7 @@ fn end_of_item(bytes: &[u8], start: usize) -> usize {
 
 /// The content of a quoted string, escapes undone; other text as it is. Bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn unquote(bytes: &[u8]) -> String {
-    let Some(inner) = bytes
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""))
-    else {
+    let Some(inner) = bytes.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
         return String::from_utf8_lossy(bytes).into_owned();
     };
     let mut out = Vec::with_capacity(inner.len());
@@ -213,11 +201,7 @@ fn hex_value(digit: u8) -> Option<u8> {
 }
 
 fn hex_digit(value: u8) -> char {
-    char::from(if value < 10 {
-        b'0' + value
-    } else {
-        b'A' + value - 10
-    })
+    char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
 }
 
 /// A decimal number of digits alone; too large a number is the largest one (RFC 3261 §20.19 reads Expires so).
@@ -225,7 +209,7 @@ pub(crate) fn saturating_number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(bytes.iter().fold(0_u64, |sum, digit| {
-        sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-    }))
+    Some(
+        bytes.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))),
+    )
 }

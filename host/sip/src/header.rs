@@ -25,6 +25,15 @@ macro_rules! names {
                 }
             }
 
+            /// Length of the shortest form in which the name may have come.
+            pub(crate) fn shortest(&self) -> usize {
+                match self {
+                    $($(Self::$variant if $compact.is_ascii() => 1,)?)*
+                    $(Self::$variant => $text.len(),)*
+                    Self::Other(text) => text.len(),
+                }
+            }
+
             pub(crate) fn from_text(text: &Text) -> Self {
                 let bytes = text.as_bytes();
                 if let [letter] = bytes {
@@ -123,14 +132,8 @@ impl Name {
     ///
     /// Lists of mere tokens (Allow, Supported) stay on their line: one line is shorter, and order means nothing there.
     pub(crate) fn is_split_on_arrival(&self) -> bool {
-        let lists = [
-            Self::Via,
-            Self::Contact,
-            Self::Route,
-            Self::RecordRoute,
-            Self::Path,
-            Self::ServiceRoute,
-        ];
+        let lists =
+            [Self::Via, Self::Contact, Self::Route, Self::RecordRoute, Self::Path, Self::ServiceRoute];
         lists.contains(self)
     }
 
@@ -186,18 +189,12 @@ impl Headers {
 
     /// The first field of this name.
     pub fn get(&self, name: &Name) -> Option<&Text> {
-        self.0
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
     /// Every field of this name, in order. Via, Contact and routes are one field a hop, however they were written.
     pub fn all<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Text> {
-        self.0
-            .iter()
-            .filter(move |(field, _)| field == name)
-            .map(|(_, value)| value)
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value)
     }
 
     /// Every item of the comma lists under this name, in order.

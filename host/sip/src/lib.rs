@@ -1,8 +1,9 @@
 //! SIP without IO: messages, transactions, dialogs, digest.
 //!
-//! The front door is [`Endpoint`] (bytes in, events out), [`Message`] (what the events carry) and [`Dialog`] (requests
-//! within a call). Nothing here owns a socket, a clock or a thread: time is the `Duration` since the start, handed in.
+//! The front door is [`Endpoint`] (bytes in, events out) and [`Message`] (what the events carry). Nothing here owns a
+//! socket, a clock or a thread: time is the `Duration` since the start, handed in.
 
+mod endpoint;
 mod flow;
 mod grammar;
 mod header;
@@ -16,6 +17,10 @@ mod uri;
 mod value;
 mod via;
 
+pub use endpoint::{
+    ClientTx, Endpoint, EndpointSettings, Event, FORKS_MAX, Full, STREAM_BUFFER_MAX, STREAMS_MAX, ServerTx,
+    TRANSACTIONS_MAX, Timer, Transmit,
+};
 pub use flow::{Flow, Transport};
 pub use grammar::ValueError;
 pub use header::{Headers, Name};

@@ -57,28 +57,14 @@ pub struct Message {
 impl Message {
     /// A request without headers.
     pub fn request(method: Method, uri: impl Into<Text>) -> Self {
-        let start = Start::Request {
-            method,
-            uri: uri.into(),
-        };
-        Self {
-            start,
-            headers: Headers::with_capacity(16),
-            body: Bytes::new(),
-        }
+        let start = Start::Request { method, uri: uri.into() };
+        Self { start, headers: Headers::with_capacity(16), body: Bytes::new() }
     }
 
     /// A response without headers, with the standard reason phrase.
     pub fn response(status: u16) -> Self {
-        let start = Start::Response {
-            status,
-            reason: Text::from_static(reason_phrase(status)),
-        };
-        Self {
-            start,
-            headers: Headers::with_capacity(12),
-            body: Bytes::new(),
-        }
+        let start = Start::Response { status, reason: Text::from_static(reason_phrase(status)) };
+        Self { start, headers: Headers::with_capacity(12), body: Bytes::new() }
     }
 
     /// The response to `request` with what it must copy (RFC 3261 §8.2.6.2); no To tag is added.
@@ -108,6 +94,17 @@ impl Message {
         self.headers.set(Name::ContentType, content_type);
         self.body = body.into();
         self
+    }
+
+    /// Puts `tag` into To unless a tag is there already; the rest of To stays as it was written.
+    pub fn tag_to(&mut self, tag: &Text) {
+        let Ok(to) = self.to() else { return };
+        if to.tag().is_none() {
+            let mut value = self.headers.get(&Name::To).map_or_else(Vec::new, |to| to.as_bytes().to_vec());
+            value.extend_from_slice(b";tag=");
+            value.extend_from_slice(tag.as_bytes());
+            self.headers.set(Name::To, value);
+        }
     }
 
     /// The method, where this is a request.

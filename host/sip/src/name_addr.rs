@@ -30,11 +30,7 @@ pub enum Contacts {
 impl NameAddr {
     /// An address alone.
     pub fn new(uri: Uri) -> Self {
-        Self {
-            display: None,
-            uri,
-            params: Params::default(),
-        }
+        Self { display: None, uri, params: Params::default() }
     }
 
     /// The same address with this name.
@@ -56,49 +52,26 @@ impl NameAddr {
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
         let text = grammar::trim(&text.into());
         let bytes = text.as_bytes();
-        let name_end = if bytes.first() == Some(&b'"') {
-            grammar::end_of_quoted(bytes, 0)?
-        } else {
-            0
-        };
-        let Some(open) = bytes
-            .iter()
-            .skip(name_end)
-            .position(|byte| *byte == b'<')
-            .map(|at| name_end + at)
+        let name_end = if bytes.first() == Some(&b'"') { grammar::end_of_quoted(bytes, 0)? } else { 0 };
+        let Some(open) = bytes.iter().skip(name_end).position(|byte| *byte == b'<').map(|at| name_end + at)
         else {
-            return if name_end == 0 {
-                Self::parse_bare(&text)
-            } else {
-                Err(ValueError::OpenAngle)
-            };
+            return if name_end == 0 { Self::parse_bare(&text) } else { Err(ValueError::OpenAngle) };
         };
         let display = match name_end {
             0 => display_of(grammar::trim(&text.slice(..open)).as_bytes())?,
             _ => {
-                if let Some(byte) = text
-                    .slice(name_end..open)
-                    .as_bytes()
-                    .iter()
-                    .find(|byte| !grammar::is_space(**byte))
+                if let Some(byte) =
+                    text.slice(name_end..open).as_bytes().iter().find(|byte| !grammar::is_space(**byte))
                 {
                     return Err(ValueError::Byte(*byte));
                 }
                 Some(grammar::unquote(text.slice(..name_end).as_bytes()))
             }
         };
-        let close = bytes
-            .iter()
-            .skip(open)
-            .position(|byte| *byte == b'>')
-            .ok_or(ValueError::OpenAngle)?
-            + open;
+        let close =
+            bytes.iter().skip(open).position(|byte| *byte == b'>').ok_or(ValueError::OpenAngle)? + open;
         let uri = Uri::parse(grammar::trim(&text.slice(open + 1..close)))?;
-        Ok(Self {
-            display,
-            uri,
-            params: Params::parse(&text.slice(close + 1..))?,
-        })
+        Ok(Self { display, uri, params: Params::parse(&text.slice(close + 1..))? })
     }
 
     /// Without brackets every parameter belongs to the header, none to the URI (RFC 3261 §20.10).
@@ -114,11 +87,7 @@ impl NameAddr {
         if uri.headers.is_some() {
             return Err(ValueError::Byte(b'?'));
         }
-        Ok(Self {
-            display: None,
-            uri,
-            params: Params::parse(&text.slice(end..))?,
-        })
+        Ok(Self { display: None, uri, params: Params::parse(&text.slice(end..))? })
     }
 
     /// The tag that identifies this party's side of a dialog.
@@ -139,10 +108,7 @@ impl NameAddr {
 
 /// Tokens before the bracket; some phones leave out the quotes that other bytes need, which harms nobody.
 fn display_of(bytes: &[u8]) -> Result<Option<String>, ValueError> {
-    if let Some(byte) = bytes
-        .iter()
-        .find(|byte| matches!(byte, b'"' | b'>' | b';' | b','))
-    {
+    if let Some(byte) = bytes.iter().find(|byte| matches!(byte, b'"' | b'>' | b';' | b',')) {
         return Err(ValueError::Byte(*byte));
     }
     Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned()))

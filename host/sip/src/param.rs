@@ -42,14 +42,8 @@ impl Params {
     /// Sets a parameter, in quotes where the value is no token and no host.
     pub fn set(&mut self, name: &str, value: &str) {
         let plain = !value.is_empty()
-            && value
-                .bytes()
-                .all(|byte| grammar::is_token_byte(byte) || b"[]:".contains(&byte));
-        let value = if plain {
-            Text::from(value)
-        } else {
-            Text::from(grammar::quote(value))
-        };
+            && value.bytes().all(|byte| grammar::is_token_byte(byte) || b"[]:".contains(&byte));
+        let value = if plain { Text::from(value) } else { Text::from(grammar::quote(value)) };
         self.put(name, Some(value));
     }
 
@@ -80,10 +74,7 @@ impl Params {
     fn put(&mut self, name: &str, value: Option<Text>) {
         match self.0.iter_mut().find(|param| param.name.eq_ignore_case(name)) {
             Some(param) => param.value = value,
-            None => self.0.push(Param {
-                name: Text::from(name),
-                value,
-            }),
+            None => self.0.push(Param { name: Text::from(name), value }),
         }
     }
 
@@ -110,10 +101,7 @@ impl Params {
             } else {
                 None
             };
-            params.push(Param {
-                name: text.slice(start..name_end),
-                value,
-            });
+            params.push(Param { name: text.slice(start..name_end), value });
         }
         Ok(Self(params))
     }
@@ -138,11 +126,7 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 /// Names of URI parameters may hold `[]/:&+$` beside token bytes (RFC 3261 §25.1 `paramchar`).
 fn end_of_name(bytes: &[u8], start: usize) -> usize {
     let is_name = |byte: &u8| grammar::is_token_byte(*byte) || b"[]/:&$()".contains(byte);
-    bytes
-        .iter()
-        .skip(start)
-        .position(|byte| !is_name(byte))
-        .map_or(bytes.len(), |length| start + length)
+    bytes.iter().skip(start).position(|byte| !is_name(byte)).map_or(bytes.len(), |length| start + length)
 }
 
 fn value_at(text: &Text, start: usize) -> Result<(Text, usize), ValueError> {
@@ -152,11 +136,7 @@ fn value_at(text: &Text, start: usize) -> Result<(Text, usize), ValueError> {
         return Ok((text.slice(start..end), end));
     }
     let ends = |byte: &u8| grammar::is_space(*byte) || matches!(byte, b';' | b',' | b'"' | b'<' | b'>');
-    let end = bytes
-        .iter()
-        .skip(start)
-        .position(ends)
-        .map_or(bytes.len(), |length| start + length);
+    let end = bytes.iter().skip(start).position(ends).map_or(bytes.len(), |length| start + length);
     if end == start {
         return Err(ValueError::Empty);
     }

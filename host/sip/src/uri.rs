@@ -57,15 +57,7 @@ impl Uri {
     /// A SIP URI of a host without a user.
     pub fn sip(host: Host, port: Option<u16>) -> Self {
         let (user, password, headers) = (None, None, None);
-        Self {
-            scheme: Scheme::Sip,
-            user,
-            password,
-            host,
-            port,
-            params: Params::default(),
-            headers,
-        }
+        Self { scheme: Scheme::Sip, user, password, host, port, params: Params::default(), headers }
     }
 
     /// The same URI with this user.
@@ -81,10 +73,7 @@ impl Uri {
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
         let text = text.into();
         let bytes = text.as_bytes();
-        let colon = bytes
-            .iter()
-            .position(|byte| *byte == b':')
-            .ok_or(ValueError::Scheme)?;
+        let colon = bytes.iter().position(|byte| *byte == b':').ok_or(ValueError::Scheme)?;
         if let Some(byte) = bytes.iter().find(|byte| is_outside_uri(**byte)) {
             return Err(ValueError::Byte(*byte));
         }
@@ -147,10 +136,7 @@ impl Host {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         let text = std::str::from_utf8(bytes).map_err(|_| ValueError::Host)?;
-        let inner = text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(text);
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Ok(address) = inner.parse::<Ipv6Addr>() {
             return Ok(Self::V6(address));
         }
@@ -275,23 +261,12 @@ fn parse_sip(scheme: Scheme, rest: &Text) -> Result<Uri, ValueError> {
     let (host, port) = parse_host_port(rest.slice(host_start..host_end).as_bytes())?;
     let params = Params::parse(&rest.slice(host_end..params_end))?;
     let headers = (params_end < bytes.len()).then(|| rest.slice(params_end + 1..));
-    Ok(Uri {
-        scheme,
-        user,
-        password,
-        host,
-        port,
-        params,
-        headers,
-    })
+    Ok(Uri { scheme, user, password, host, port, params, headers })
 }
 
 fn parse_user_info(bytes: &[u8]) -> Result<(String, Option<String>), ValueError> {
     let mut halves = bytes.splitn(2, |byte| *byte == b':');
-    let user = halves
-        .next()
-        .filter(|user| !user.is_empty())
-        .ok_or(ValueError::Empty)?;
+    let user = halves.next().filter(|user| !user.is_empty()).ok_or(ValueError::Empty)?;
     let password = halves.next().map(grammar::unescape_text).transpose()?;
     Ok((grammar::unescape_text(user)?, password))
 }
@@ -299,11 +274,7 @@ fn parse_user_info(bytes: &[u8]) -> Result<(String, Option<String>), ValueError>
 /// Reads `host` or `host:port`; an IPv6 address has brackets, otherwise its last part would read as a port.
 pub(crate) fn parse_host_port(bytes: &[u8]) -> Result<(Host, Option<u16>), ValueError> {
     let host_end = if bytes.first() == Some(&b'[') {
-        bytes
-            .iter()
-            .position(|byte| *byte == b']')
-            .ok_or(ValueError::Host)?
-            + 1
+        bytes.iter().position(|byte| *byte == b']').ok_or(ValueError::Host)? + 1
     } else {
         bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len())
     };
@@ -328,15 +299,7 @@ fn parse_tel(rest: &Text) -> Result<Uri, ValueError> {
     }
     let params = Params::parse(&rest.slice(end..))?;
     let (password, port, headers) = (None, None, None);
-    Ok(Uri {
-        scheme: Scheme::Tel,
-        user: Some(number),
-        password,
-        host: Host::Absent,
-        port,
-        params,
-        headers,
-    })
+    Ok(Uri { scheme: Scheme::Tel, user: Some(number), password, host: Host::Absent, port, params, headers })
 }
 
 fn parse_opaque(scheme: String, rest: &Text) -> Result<Uri, ValueError> {
@@ -346,13 +309,5 @@ fn parse_opaque(scheme: String, rest: &Text) -> Result<Uri, ValueError> {
     }
     let (password, port, headers) = (None, None, None);
     let (scheme, user) = (Scheme::Other(scheme), Some(opaque.to_owned()));
-    Ok(Uri {
-        scheme,
-        user,
-        password,
-        host: Host::Absent,
-        port,
-        params: Params::default(),
-        headers,
-    })
+    Ok(Uri { scheme, user, password, host: Host::Absent, port, params: Params::default(), headers })
 }

@@ -25,25 +25,16 @@ impl CSeq {
         let bytes = text.as_bytes();
         let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = grammar::saturating_number(text.slice(..digits).as_bytes());
-        let seq = number
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|seq| *seq < 1 << 31);
+        let seq = number.and_then(|number| u32::try_from(number).ok()).filter(|seq| *seq < 1 << 31);
         let seq = seq.ok_or(ValueError::Number)?;
         if !bytes.get(digits).copied().is_some_and(grammar::is_space) {
             return Err(ValueError::Empty);
         }
         let method = grammar::trim(&text.slice(digits..));
-        if let Some(byte) = method
-            .as_bytes()
-            .iter()
-            .find(|byte| !grammar::is_token_byte(**byte))
-        {
+        if let Some(byte) = method.as_bytes().iter().find(|byte| !grammar::is_token_byte(**byte)) {
             return Err(ValueError::Byte(*byte));
         }
-        Ok(Self {
-            seq,
-            method: Method::from_text(&method),
-        })
+        Ok(Self { seq, method: Method::from_text(&method) })
     }
 }
 
@@ -120,15 +111,9 @@ impl Reason {
         if !grammar::is_token(protocol.as_bytes()) {
             return Err(ValueError::Empty);
         }
-        let cause = params
-            .get("cause")
-            .map(|cause| cause.parse().map_err(|_| ValueError::Number))
-            .transpose()?;
-        Ok(Self {
-            protocol,
-            cause,
-            text: params.get("text").map(std::borrow::Cow::into_owned),
-        })
+        let cause =
+            params.get("cause").map(|cause| cause.parse().map_err(|_| ValueError::Number)).transpose()?;
+        Ok(Self { protocol, cause, text: params.get("text").map(std::borrow::Cow::into_owned) })
     }
 }
 
@@ -158,13 +143,6 @@ pub(crate) fn seconds(text: &Text) -> Result<u32, ValueError> {
 }
 
 fn head_and_params(text: &Text) -> Result<(Text, Params), ValueError> {
-    let end = text
-        .as_bytes()
-        .iter()
-        .position(|byte| *byte == b';')
-        .unwrap_or(text.len());
-    Ok((
-        grammar::trim(&text.slice(..end)),
-        Params::parse(&text.slice(end..))?,
-    ))
+    let end = text.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(text.len());
+    Ok((grammar::trim(&text.slice(..end)), Params::parse(&text.slice(end..))?))
 }

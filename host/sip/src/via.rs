@@ -46,28 +46,16 @@ impl Via {
             return Err(ValueError::Protocol);
         }
         let rest = grammar::trim(&text.slice(second + 1..));
-        let space = rest
-            .as_bytes()
-            .iter()
-            .position(|byte| grammar::is_space(*byte))
-            .ok_or(ValueError::Host)?;
+        let space =
+            rest.as_bytes().iter().position(|byte| grammar::is_space(*byte)).ok_or(ValueError::Host)?;
         let transport = rest.slice(..space);
         if !grammar::is_token(transport.as_bytes()) {
             return Err(ValueError::Protocol);
         }
         let sent_by = grammar::trim(&rest.slice(space..));
-        let end = sent_by
-            .as_bytes()
-            .iter()
-            .position(|byte| *byte == b';')
-            .unwrap_or(sent_by.len());
+        let end = sent_by.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(sent_by.len());
         let (host, port) = parse_sent_by(&sent_by.slice(..end))?;
-        Ok(Self {
-            transport,
-            host,
-            port,
-            params: Params::parse(&sent_by.slice(end..))?,
-        })
+        Ok(Self { transport, host, port, params: Params::parse(&sent_by.slice(end..))? })
     }
 
     /// The transaction's name, where there is one.
@@ -77,17 +65,13 @@ impl Via {
 
     /// Whether the branch alone identifies the transaction (RFC 3261 §17.2.3).
     pub(crate) fn has_cookie(&self) -> bool {
-        let prefix = self
-            .branch()
-            .and_then(|branch| branch.as_bytes().get(..MAGIC_COOKIE.len()));
+        let prefix = self.branch().and_then(|branch| branch.as_bytes().get(..MAGIC_COOKIE.len()));
         prefix.is_some_and(|bytes| bytes.eq_ignore_ascii_case(MAGIC_COOKIE.as_bytes()))
     }
 
     /// The address the request came from, where the receiver noted it; IPv6 with or without brackets (RFC 5118 §4.5).
     pub fn received(&self) -> Option<IpAddr> {
-        Host::from_bytes(self.params.raw("received")?.as_bytes())
-            .ok()?
-            .address()
+        Host::from_bytes(self.params.raw("received")?.as_bytes()).ok()?.address()
     }
 
     /// The port the request came from, where sender and receiver speak RFC 3581.
@@ -124,12 +108,7 @@ impl Via {
 
 /// White space may stand round the colon (RFC 3261 §25.1 `COLON`).
 fn parse_sent_by(text: &Text) -> Result<(Host, Option<u16>), ValueError> {
-    let compact: Vec<u8> = text
-        .as_bytes()
-        .iter()
-        .copied()
-        .filter(|byte| !grammar::is_space(*byte))
-        .collect();
+    let compact: Vec<u8> = text.as_bytes().iter().copied().filter(|byte| !grammar::is_space(*byte)).collect();
     let spaces_inside = text.as_bytes().split(|byte| *byte == b':').any(|part| {
         let part = grammar::trim(&Text::from(part.to_vec()));
         part.as_bytes().iter().any(|byte| grammar::is_space(*byte))

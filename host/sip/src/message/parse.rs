@@ -88,35 +88,73 @@ impl Message {
     /// [`ParseError`] with the first fault, and with the message as far as it could be read.
     pub fn parse(datagram: Bytes) -> Result<Self, ParseError> {
         if datagram.len() > MESSAGE_MAX {
-            return Err(ParseError {
-                fault: Fault::TooLong,
-                partial: None,
-            });
+            return Err(ParseError { fault: Fault::TooLong, partial: None });
         }
-        let mut reader = Reader {
-            text: Text::from(datagram),
-            at: 0,
-            fault: None,
-        };
+        let text = Text::from(datagram);
+        let mut head = Head::read(&text)?;
+        let available = text.len() - head.end;
+        let length = head.trusted_length().unwrap_or(available);
+        if length > available {
+            head.note(Fault::Truncated);
+        }
+        let end = head.end + length.min(available);
+        let body = text.slice(head.end..end).into_bytes();
+        head.into_message(body)
+    }
+}
+
+/// What the headers say of the body's length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Length {
+    Absent,
+    Known(usize),
+    /// There are two, or none that is a number, or the headers have no end.
+    Broken,
+}
+
+/// Everything before the body.
+#[derive(Debug)]
+pub(crate) struct Head {
+    start: Start,
+    headers: Headers,
+    length: Length,
+    /// Where the body begins.
+    end: usize,
+    fault: Option<Fault>,
+}
+
+impl Head {
+    /// Reads start line and fields; only without a start line is there nothing to go on with.
+    pub(crate) fn read(text: &Text) -> Result<Self, ParseError> {
+        let mut reader = Reader { text: text.clone(), at: 0, fault: None };
         reader.skip_empty_lines();
-        let Some((start, version_fault)) = reader.next_line().and_then(|line| parse_start(&line)) else {
-            return Err(ParseError {
-                fault: Fault::StartLine,
-                partial: None,
-            });
+        let Some((start, start_fault)) = reader.next_line().and_then(|line| parse_start(&line)) else {
+            return Err(ParseError { fault: Fault::StartLine, partial: None });
         };
-        if let Some(fault) = version_fault {
-            reader.note(fault);
-        }
+        reader.fault = start_fault;
         let (headers, length) = reader.headers();
-        let body = reader.body(length);
-        let message = Self { start, headers, body };
-        match reader.fault {
+        Ok(Self { start, headers, length, end: reader.at, fault: reader.fault })
+    }
+
+    /// Keeps the first fault: it is what the sender is told.
+    fn note(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// The Content-Length, where there is exactly one and the headers were read to their end.
+    pub(crate) fn trusted_length(&self) -> Option<usize> {
+        match self.length {
+            Length::Known(length) => Some(length),
+            Length::Absent | Length::Broken => None,
+        }
+    }
+
+    /// Joins the body to the rest.
+    pub(crate) fn into_message(self, body: Bytes) -> Result<Message, ParseError> {
+        let message = Message { start: self.start, headers: self.headers, body };
+        match self.fault {
             None => Ok(message),
-            Some(fault) => Err(ParseError {
-                fault,
-                partial: Some(Box::new(message)),
-            }),
+            Some(fault) => Err(ParseError { fault, partial: Some(Box::new(message)) }),
         }
     }
 }
@@ -124,10 +162,7 @@ impl Message {
 /// Reads the first line; a request whose version or Request-URI is wrong is still a request, with its fault.
 pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
     let bytes = line.as_bytes();
-    if bytes
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"))
-    {
+    if bytes.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
         return parse_status(line).map(|start| (start, None));
     }
     let first = bytes.iter().position(|byte| *byte == b' ')?;
@@ -137,10 +172,7 @@ pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
         return None;
     }
     let uri = line.slice(first + 1..last);
-    let is_sip = version
-        .as_bytes()
-        .get(..4)
-        .is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
+    let is_sip = version.as_bytes().get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/"));
     let has_space = uri.as_bytes().iter().any(|byte| grammar::is_space(*byte));
     let fault = match (is_sip, version.eq_ignore_case("SIP/2.0")) {
         (true, false) => Some(Fault::Version),
@@ -149,22 +181,13 @@ pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
         (false, _) => Some(Fault::StartLine),
         (true, true) => (has_space || uri.is_empty()).then_some(Fault::StartLine),
     };
-    Some((
-        Start::Request {
-            method: Method::from_text(&method),
-            uri,
-        },
-        fault,
-    ))
+    Some((Start::Request { method: Method::from_text(&method), uri }, fault))
 }
 
 fn parse_status(line: &Text) -> Option<Start> {
     let rest = line.as_bytes().get(4..)?.strip_prefix(b"2.0 ")?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let status = std::str::from_utf8(rest.get(..digits)?)
-        .ok()?
-        .parse::<u16>()
-        .ok()?;
+    let status = std::str::from_utf8(rest.get(..digits)?).ok()?.parse::<u16>().ok()?;
     let after = rest.get(digits).copied();
     if digits != 3 || !(100..=699).contains(&status) || after.is_some_and(|byte| byte != b' ') {
         return None;
@@ -180,7 +203,6 @@ struct Reader {
 }
 
 impl Reader {
-    /// Keeps the first fault: it is what the sender is told.
     fn note(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
     }
@@ -190,11 +212,7 @@ impl Reader {
     }
 
     fn skip_empty_lines(&mut self) {
-        self.at += self
-            .rest()
-            .iter()
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
+        self.at += self.rest().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     }
 
     /// The next line without its end. A lone LF ends a line too: nothing we keep may hold one.
@@ -208,29 +226,29 @@ impl Reader {
     }
 
     /// Reads fields up to the empty line, and the Content-Length among them.
-    fn headers(&mut self) -> (Headers, Option<usize>) {
+    fn headers(&mut self) -> (Headers, Length) {
         let mut headers = Headers::with_capacity(16);
-        let mut length = None;
+        let mut length = Length::Absent;
         loop {
             let Some(line) = self.next_line() else {
                 self.note(Fault::Truncated);
-                return (headers, length);
+                return (headers, Length::Broken);
             };
             if line.is_empty() {
                 return (headers, length);
             }
             if self.at > HEADER_BLOCK_MAX {
                 self.note(Fault::TooLong);
-                return (headers, length);
+                return (headers, Length::Broken);
             }
             let line = self.unfold(line);
             let Some((name, value)) = self.field(&line) else {
                 continue;
             };
             if name == Name::ContentLength {
-                self.content_length(&mut length, &value);
+                length = self.content_length(length, &value);
             } else if !self.keep(&mut headers, name, value) {
-                return (headers, length);
+                return (headers, Length::Broken);
             }
         }
     }
@@ -266,13 +284,16 @@ impl Reader {
         Some((Name::from_text(&name), grammar::trim(&line.slice(colon + 1..))))
     }
 
-    fn content_length(&mut self, length: &mut Option<usize>, value: &Text) {
+    fn content_length(&mut self, before: Length, value: &Text) -> Length {
         let number =
             grammar::saturating_number(value.as_bytes()).and_then(|number| usize::try_from(number).ok());
-        if number.is_none() || length.is_some() {
-            self.note(Fault::ContentLength);
+        match (before, number) {
+            (Length::Absent, Some(length)) => Length::Known(length),
+            (Length::Absent | Length::Known(_) | Length::Broken, _) => {
+                self.note(Fault::ContentLength);
+                Length::Broken
+            }
         }
-        *length = number;
     }
 
     /// Appends a field; false once the message has too many.
@@ -283,9 +304,7 @@ impl Reader {
         }
         if name.is_split_on_arrival() && value.as_bytes().contains(&b',') {
             let room = (HEADERS_MAX + 1).saturating_sub(headers.len());
-            grammar::split_list(&value)
-                .take(room)
-                .for_each(|item| headers.push(name.clone(), item));
+            grammar::split_list(&value).take(room).for_each(|item| headers.push(name.clone(), item));
         } else {
             headers.push(name, value);
         }
@@ -294,15 +313,5 @@ impl Reader {
             return false;
         }
         true
-    }
-
-    fn body(&mut self, length: Option<usize>) -> Bytes {
-        let available = self.rest().len();
-        let length = length.unwrap_or(available);
-        if length > available {
-            self.note(Fault::Truncated);
-        }
-        let end = self.at + length.min(available);
-        self.text.slice(self.at..end).into_bytes()
     }
 }

@@ -42,11 +42,8 @@ impl Message {
             Start::Request { method, uri } => method.as_bytes().len() + uri.len(),
             Start::Response { reason, .. } => reason.len(),
         };
-        let lines: usize = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_bytes().len() + value.len() + 4)
-            .sum();
+        let lines: usize =
+            self.headers.iter().map(|(name, value)| name.as_bytes().len() + value.len() + 4).sum();
         start + lines + self.body.len() + 48
     }
 }
@@ -58,11 +55,7 @@ fn put_clean(out: &mut BytesMut, bytes: &[u8]) {
         return;
     }
     for byte in bytes {
-        out.put_u8(if matches!(byte, b'\r' | b'\n' | 0) {
-            b' '
-        } else {
-            *byte
-        });
+        out.put_u8(if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte });
     }
 }
 

@@ -64,13 +64,12 @@ impl Message {
     /// # Errors
     /// [`HeaderError`] where it is missing or empty.
     pub fn call_id(&self) -> Result<Text, HeaderError> {
-        self.required(Name::CallId, |text: Text| {
-            if text.is_empty() {
-                Err(ValueError::Empty)
-            } else {
-                Ok(text)
-            }
-        })
+        self.required(
+            Name::CallId,
+            |text: Text| {
+                if text.is_empty() { Err(ValueError::Empty) } else { Ok(text) }
+            },
+        )
     }
 
     /// The addresses in Contact; an empty list where there is none.
@@ -101,11 +100,7 @@ impl Message {
     /// # Errors
     /// [`HeaderError::Malformed`] where it is no number up to 255 (RFC 3261 §20.22).
     pub fn max_forwards(&self) -> Result<Option<u8>, HeaderError> {
-        let number = |text: Text| {
-            text.as_str()
-                .and_then(|text| text.parse().ok())
-                .ok_or(ValueError::Number)
-        };
+        let number = |text: Text| text.as_str().and_then(|text| text.parse().ok()).ok_or(ValueError::Number);
         self.optional(Name::MaxForwards, number)
     }
 
@@ -138,9 +133,7 @@ impl Message {
     /// # Errors
     /// [`HeaderError::Malformed`] where it is no number.
     pub fn min_se(&self) -> Result<Option<u32>, HeaderError> {
-        self.optional(Name::MinSe, |text| {
-            SessionExpires::parse(text).map(|value| value.delta)
-        })
+        self.optional(Name::MinSe, |text| SessionExpires::parse(text).map(|value| value.delta))
     }
 
     /// The tokens of Require, Supported, Allow and their like.
@@ -150,10 +143,7 @@ impl Message {
 
     /// The reasons given; one that cannot be read is as good as none (RFC 3326 §2).
     pub fn reasons(&self) -> Vec<Reason> {
-        self.headers
-            .items(&Name::Reason)
-            .filter_map(|item| Reason::parse(item).ok())
-            .collect()
+        self.headers.items(&Name::Reason).filter_map(|item| Reason::parse(item).ok()).collect()
     }
 
     fn required<T>(
@@ -184,8 +174,5 @@ impl Message {
 
 fn malformed(name: Name, value: &Text) -> HeaderError {
     let byte = value.as_bytes().first().copied().unwrap_or_default();
-    HeaderError::Malformed {
-        name,
-        error: ValueError::Byte(byte),
-    }
+    HeaderError::Malformed { name, error: ValueError::Byte(byte) }
 }

@@ -30,11 +30,7 @@ impl Uri {
 /// Visual separators of a number mean nothing (RFC 3966 §5).
 fn digits(uri: &Uri) -> String {
     let number = uri.user.as_deref().unwrap_or_default();
-    number
-        .chars()
-        .filter(|character| !"-.()".contains(*character))
-        .flat_map(char::to_lowercase)
-        .collect()
+    number.chars().filter(|character| !"-.()".contains(*character)).flat_map(char::to_lowercase).collect()
 }
 
 /// Names in lower case and values without escapes and case, for neither counts.
@@ -43,21 +39,13 @@ fn decoded(uri: &Uri) -> BTreeMap<String, String> {
         let bytes = grammar::unescape(text.as_bytes()).unwrap_or_else(|_| text.as_bytes().to_vec());
         String::from_utf8_lossy(&bytes).to_lowercase()
     };
-    uri.params
-        .iter()
-        .map(|(name, value)| (lower(name), value.map(lower).unwrap_or_default()))
-        .collect()
+    uri.params.iter().map(|(name, value)| (lower(name), value.map(lower).unwrap_or_default())).collect()
 }
 
 fn same_params(ours: &Uri, theirs: &Uri) -> bool {
     let (ours, theirs) = (decoded(ours), decoded(theirs));
-    let in_both_agree = ours
-        .iter()
-        .all(|(name, value)| theirs.get(name).is_none_or(|other| other == value));
-    in_both_agree
-        && NEVER_IGNORED
-            .iter()
-            .all(|name| ours.contains_key(*name) == theirs.contains_key(*name))
+    let in_both_agree = ours.iter().all(|(name, value)| theirs.get(name).is_none_or(|other| other == value));
+    in_both_agree && NEVER_IGNORED.iter().all(|name| ours.contains_key(*name) == theirs.contains_key(*name))
 }
 
 fn same_headers(ours: Option<&Text>, theirs: Option<&Text>) -> bool {
@@ -65,11 +53,7 @@ fn same_headers(ours: Option<&Text>, theirs: Option<&Text>) -> bool {
         let bytes = text.map_or(&b""[..], Text::as_bytes);
         let mut fields: Vec<Vec<u8>> = bytes
             .split(|byte| *byte == b'&')
-            .map(|field| {
-                grammar::unescape(field)
-                    .unwrap_or_else(|_| field.to_vec())
-                    .to_ascii_lowercase()
-            })
+            .map(|field| grammar::unescape(field).unwrap_or_else(|_| field.to_vec()).to_ascii_lowercase())
             .collect();
         fields.sort();
         fields

@@ -1,0 +1,306 @@
+//! Server transactions: what we were asked and have accepted (RFC 3261 §17.2, RFC 6026 §7.1).
+
+use super::stateless::reply_flow;
+use super::timer::{Owner, Timer};
+use super::{Context, Event, Full, ServerTx};
+use crate::flow::Flow;
+use crate::message::Message;
+use crate::method::Method;
+use crate::text::Text;
+use bytes::Bytes;
+use keys::{AckKey, Key, MergeKey};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+mod keys;
+
+/// What a request turned out to be.
+pub(super) enum Absorbed {
+    /// A retransmission, or an ACK: done with.
+    Known,
+    /// The request of a transaction came by another path as well.
+    Merged,
+    /// A CANCEL, with the INVITE it takes back where there is one.
+    Cancel(Option<ServerTx>),
+    /// Nobody has seen it before.
+    New,
+}
+
+/// Every server transaction.
+#[derive(Default, Debug)]
+pub(super) struct Servers {
+    next: u64,
+    table: BTreeMap<ServerTx, Server>,
+    by_key: BTreeMap<Key, ServerTx>,
+    by_merge: BTreeMap<MergeKey, ServerTx>,
+    by_ack: BTreeMap<AckKey, ServerTx>,
+}
+
+#[derive(Debug)]
+struct Server {
+    /// Where responses go.
+    flow: Flow,
+    key: Key,
+    merge: Option<MergeKey>,
+    /// Our tag, once a response has carried it.
+    to_tag: Option<Text>,
+    cancelled: bool,
+    state: State,
+}
+
+/// The states of RFC 3261 figures 7 and 8, with Accepted of RFC 6026 §7.1.
+#[derive(Debug)]
+enum State {
+    /// An INVITE without final response; `last` is sent again when the request is.
+    InviteProceeding { last: Bytes },
+    /// An INVITE we refused: the refusal goes out until its ACK comes.
+    InviteCompleted { response: Bytes, interval: Duration },
+    /// The ACK to the refusal came; its repetitions vanish.
+    InviteConfirmed,
+    /// An INVITE we accepted; its repetitions vanish, our 2xx goes out until its ACK comes.
+    InviteAccepted { response: Bytes, interval: Duration, ack: AckKey, acknowledged: bool },
+    /// Another request without any response.
+    Trying,
+    /// Another request with a provisional one.
+    Proceeding { last: Bytes },
+    /// Another request with its final one.
+    Completed { response: Bytes },
+}
+
+impl Servers {
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Finds out what a request is, and handles it where it belongs to a transaction.
+    pub(super) fn absorb(&mut self, context: &mut Context, now: Duration, request: &Message) -> Absorbed {
+        let key = Key::of(request);
+        let found = self.by_key.get(&key).copied();
+        match request.method() {
+            Some(Method::Ack) => {
+                self.acknowledged(context, now, found, request);
+                Absorbed::Known
+            }
+            Some(Method::Cancel) => Absorbed::Cancel(found),
+            Some(_) | None => match found {
+                Some(tx) => {
+                    self.repeated(context, tx);
+                    Absorbed::Known
+                }
+                None if MergeKey::of(request).is_some_and(|merge| self.by_merge.contains_key(&merge)) => {
+                    Absorbed::Merged
+                }
+                None => Absorbed::New,
+            },
+        }
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        context: &mut Context,
+        flow: Flow,
+        request: &Message,
+    ) -> Result<ServerTx, Full> {
+        let key = Key::of(request);
+        if let Some(tx) = self.by_key.get(&key) {
+            return Ok(*tx);
+        }
+        if self.table.len() >= context.settings.transactions_max {
+            return Err(Full);
+        }
+        self.next += 1;
+        let tx = ServerTx(self.next);
+        let flow = reply_flow(flow, request.top_via().ok().as_ref());
+        let state = if request.method() == Some(&Method::Invite) {
+            let last = Message::reply(request, 100).to_bytes();
+            context.out.send(flow, last.clone());
+            State::InviteProceeding { last }
+        } else {
+            State::Trying
+        };
+        let merge = MergeKey::of(request);
+        if let Some(merge) = &merge {
+            self.by_merge.insert(merge.clone(), tx);
+        }
+        self.by_key.insert(key.clone(), tx);
+        self.table.insert(tx, Server { flow, key, merge, to_tag: None, cancelled: false, state });
+        Ok(tx)
+    }
+
+    pub(super) fn respond(&mut self, context: &mut Context, now: Duration, tx: ServerTx, response: &Message) {
+        let (Some(server), Some(status)) = (self.table.get_mut(&tx), response.status()) else { return };
+        if !server.state.awaits_response() {
+            tracing::debug!(%tx, status, "response after the final one is dropped");
+            return;
+        }
+        if status > 100 {
+            server.to_tag = response.to().ok().and_then(|to| to.tag());
+        }
+        let bytes = response.to_bytes();
+        context.out.send(server.flow, bytes.clone());
+        if status < 200 {
+            server.state.provisional(bytes);
+            return;
+        }
+        tracing::debug!(%tx, status, "request has its final response");
+        let owner = Owner::Server(tx);
+        let (t1, patience, reliable) =
+            (context.settings.t1, context.settings.patience(), server.flow.transport.reliable());
+        if !server.state.is_invite() {
+            server.state = State::Completed { response: bytes };
+            if reliable {
+                self.remove(context, tx);
+            } else {
+                context.timers.set(owner, Timer::J, now + patience);
+            }
+        } else if status < 300 {
+            let ack = AckKey::of_response(response);
+            self.by_ack.insert(ack.clone(), tx);
+            // Sent again on streams too, for a hop further on may be a datagram (RFC 3261 §13.3.1.4).
+            server.state = State::InviteAccepted { response: bytes, interval: t1, ack, acknowledged: false };
+            context.timers.set(owner, Timer::AnswerResend, now + t1);
+            context.timers.set(owner, Timer::L, now + patience);
+        } else {
+            server.state = State::InviteCompleted { response: bytes, interval: t1 };
+            context.timers.set(owner, Timer::H, now + patience);
+            if !reliable {
+                context.timers.set(owner, Timer::G, now + t1);
+            }
+        }
+    }
+
+    /// Our tag in the responses to a request.
+    pub(super) fn to_tag(&self, tx: ServerTx) -> Option<Text> {
+        self.table.get(&tx)?.to_tag.clone()
+    }
+
+    /// Marks an INVITE without final response as cancelled; true the first time.
+    pub(super) fn take_cancel(&mut self, tx: ServerTx) -> bool {
+        let Some(server) = self.table.get_mut(&tx) else { return false };
+        let first = server.state.is_invite() && server.state.awaits_response() && !server.cancelled;
+        server.cancelled |= first;
+        first
+    }
+
+    pub(super) fn fire(&mut self, context: &mut Context, now: Duration, tx: ServerTx, timer: Timer) {
+        let Some(server) = self.table.get_mut(&tx) else { return };
+        let t2 = context.settings.t2;
+        let unheard = match &mut server.state {
+            State::InviteCompleted { response, interval } if timer == Timer::G => {
+                context.out.send(server.flow, response.clone());
+                *interval = (*interval * 2).min(t2);
+                context.timers.set(Owner::Server(tx), Timer::G, now + *interval);
+                return;
+            }
+            State::InviteAccepted { response, interval, .. } if timer == Timer::AnswerResend => {
+                context.out.send(server.flow, response.clone());
+                *interval = (*interval * 2).min(t2);
+                context.timers.set(Owner::Server(tx), Timer::AnswerResend, now + *interval);
+                return;
+            }
+            State::InviteAccepted { acknowledged, .. } => !*acknowledged,
+            State::InviteProceeding { .. }
+            | State::InviteCompleted { .. }
+            | State::InviteConfirmed
+            | State::Trying
+            | State::Proceeding { .. }
+            | State::Completed { .. } => false,
+        };
+        self.remove(context, tx);
+        if unheard {
+            context.out.report(Event::NeverAcknowledged { tx });
+        }
+    }
+
+    /// The request of a transaction came again.
+    fn repeated(&self, context: &mut Context, tx: ServerTx) {
+        let Some(server) = self.table.get(&tx) else { return };
+        match &server.state {
+            State::InviteProceeding { last } | State::Proceeding { last } => {
+                context.out.send(server.flow, last.clone());
+            }
+            State::InviteCompleted { response, .. } | State::Completed { response } => {
+                context.out.send(server.flow, response.clone());
+            }
+            State::InviteConfirmed | State::InviteAccepted { .. } | State::Trying => {}
+        }
+    }
+
+    /// An ACK: of a refusal by branch, of a 2xx by the dialog (RFC 3261 §17.2.3, §13.3.1.4); others vanish.
+    fn acknowledged(
+        &mut self,
+        context: &mut Context,
+        now: Duration,
+        by_branch: Option<ServerTx>,
+        ack: &Message,
+    ) {
+        let by_dialog = AckKey::of_request(ack).and_then(|key| self.by_ack.get(&key).copied());
+        let Some(tx) = by_branch.or(by_dialog) else { return };
+        let Some(server) = self.table.get_mut(&tx) else { return };
+        let owner = Owner::Server(tx);
+        match &mut server.state {
+            State::InviteCompleted { .. } => {
+                server.state = State::InviteConfirmed;
+                context.timers.cancel_all(owner);
+                if server.flow.transport.reliable() {
+                    self.remove(context, tx);
+                } else {
+                    context.timers.set(owner, Timer::I, now + context.settings.t4);
+                }
+            }
+            // An INVITE of a broken phone may share its branch with the ACK of its 2xx: the dialog decides alone.
+            State::InviteAccepted { acknowledged, .. } if by_dialog == Some(tx) && !*acknowledged => {
+                *acknowledged = true;
+                context.timers.cancel(owner, Timer::AnswerResend);
+                context.out.report(Event::Acknowledged { tx, message: ack.clone() });
+            }
+            State::InviteAccepted { .. }
+            | State::InviteConfirmed
+            | State::InviteProceeding { .. }
+            | State::Trying
+            | State::Proceeding { .. }
+            | State::Completed { .. } => {}
+        }
+    }
+
+    fn remove(&mut self, context: &mut Context, tx: ServerTx) {
+        context.timers.cancel_all(Owner::Server(tx));
+        let Some(server) = self.table.remove(&tx) else { return };
+        self.by_key.remove(&server.key);
+        if let Some(merge) = server.merge
+            && self.by_merge.get(&merge) == Some(&tx)
+        {
+            self.by_merge.remove(&merge);
+        }
+        if let State::InviteAccepted { ack, .. } = server.state {
+            self.by_ack.remove(&ack);
+        }
+    }
+}
+
+impl State {
+    fn is_invite(&self) -> bool {
+        match self {
+            Self::InviteProceeding { .. }
+            | Self::InviteCompleted { .. }
+            | Self::InviteConfirmed
+            | Self::InviteAccepted { .. } => true,
+            Self::Trying | Self::Proceeding { .. } | Self::Completed { .. } => false,
+        }
+    }
+
+    fn awaits_response(&self) -> bool {
+        match self {
+            Self::InviteProceeding { .. } | Self::Trying | Self::Proceeding { .. } => true,
+            Self::InviteCompleted { .. }
+            | Self::InviteConfirmed
+            | Self::InviteAccepted { .. }
+            | Self::Completed { .. } => false,
+        }
+    }
+
+    /// Keeps the newest provisional response for repetitions of the request.
+    fn provisional(&mut self, last: Bytes) {
+        *self = if self.is_invite() { Self::InviteProceeding { last } } else { Self::Proceeding { last } };
+    }
+}

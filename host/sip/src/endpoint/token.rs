@@ -1,0 +1,62 @@
+//! Tags, Call-IDs and branches: they begin with the node's number, and nobody can guess the rest.
+
+use crate::text::Text;
+use hmac::{Hmac, KeyInit, Mac};
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+use sha2::Sha256;
+
+/// RFC 4648 §6 without padding, in lower case: no byte of it needs an escape anywhere in SIP.
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// 16 letters are 80 bits.
+const LETTERS: u32 = 16;
+
+pub(super) struct Minter {
+    node: u16,
+    rng: ChaCha12Rng,
+    key: [u8; 64],
+}
+
+impl Minter {
+    pub(super) fn new(node: u16, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut key = [0; 64];
+        rng.fill_bytes(&mut key);
+        Self { node, rng, key }
+    }
+
+    /// A token nobody has seen before.
+    pub(super) fn mint(&mut self) -> Text {
+        let bits = u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64());
+        self.token(bits)
+    }
+
+    /// The token of these facts, the same whenever they come again.
+    pub(super) fn derive(&self, facts: &[&[u8]]) -> Text {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.key.into());
+        for fact in facts {
+            mac.update(&fact.len().to_be_bytes());
+            mac.update(fact);
+        }
+        let digest = mac.finalize().into_bytes();
+        let bits = digest.iter().take(16).fold(0, |sum: u128, byte| sum << 8 | u128::from(*byte));
+        self.token(bits)
+    }
+
+    fn token(&self, bits: u128) -> Text {
+        let mut token = format!("{:04x}", self.node);
+        for letter in 0..LETTERS {
+            let index = (bits >> (5 * letter)) & 31;
+            // The index is below 32, the length of the alphabet.
+            token.extend(ALPHABET.get(usize::try_from(index).unwrap_or(0)).copied().map(char::from));
+        }
+        Text::from(token)
+    }
+}
+
+impl std::fmt::Debug for Minter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Minter").field("node", &self.node).finish_non_exhaustive()
+    }
+}
