@@ -1,2 +1,42 @@
-//! cargo xtask.
-fn main() {}
+//! `cargo xtask`: everything a person runs in this repository. One file a command; what a command lacks it installs
+//! (`tools.rs`), and it says what it does while it does it (`shell.rs`).
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod demo;
+mod guests;
+mod rule;
+mod shell;
+mod steps;
+mod tally;
+mod tools;
+
+/// Everything a person runs in this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Checks everything: what continuous integration runs.
+    Test(steps::Args),
+    /// Starts the switch with two rules on loopback and makes two calls through them.
+    Demo(demo::Args),
+    /// Works on a rule's source.
+    #[command(subcommand)]
+    Rule(rule::Command),
+}
+
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Test(args) => steps::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Rule(command) => rule::run(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! The repository checks of itself.
