@@ -1,0 +1,192 @@
+//! What the memory store holds, and how it changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use callwright_core::Change;
+use callwright_core::names::{CallId, RuleName, TenantId, Version};
+use callwright_core::record::{CallRecord, Gone};
+use callwright_core::rule::ActiveRule;
+use callwright_core::view::{Binding, BindingKey, DeviceKey};
+use jiff::Timestamp;
+
+use crate::bindings;
+use crate::error::{FindError, Repeated, RuleError};
+use crate::store::Restored;
+use crate::tokens::{Token, TokenHash};
+use crate::versions::{Activation, HISTORY_MAX, NewVersion, RULES_MAX, VERSIONS_MAX, VersionState};
+
+pub(super) type RuleKey = (TenantId, RuleName);
+pub(super) type Call = (Arc<CallRecord>, Vec<String>);
+
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) bindings: BTreeMap<BindingKey, Arc<Binding>>,
+    pub(super) gone: BTreeMap<DeviceKey, (Timestamp, Gone)>,
+    pub(super) calls: BTreeMap<(TenantId, CallId), Call>,
+    /// Of each rule in order of upload.
+    pub(super) versions: BTreeMap<RuleKey, Vec<(NewVersion, VersionState)>>,
+    /// Of each rule, oldest first; the last is what is active.
+    pub(super) history: BTreeMap<RuleKey, Vec<Step>>,
+    /// In order of making.
+    pub(super) tokens: Vec<(TokenHash, Token)>,
+    pub(super) keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// One activation, and what was active before it.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) shown: Activation,
+    pub(super) rule: Arc<ActiveRule>,
+    pub(super) number: u64,
+    pub(super) previous: Option<u64>,
+}
+
+impl Rows {
+    /// Applies a group, all or none: only a record can be refused, so records are looked at first.
+    pub(super) fn apply(&mut self, group: &[Change]) -> Result<(), Repeated> {
+        group.iter().try_for_each(|change| self.check(change))?;
+        for change in group {
+            self.change(change);
+        }
+        Ok(())
+    }
+
+    fn check(&self, change: &Change) -> Result<(), Repeated> {
+        match change {
+            Change::Bound(_) | Change::Unbound(_) => Ok(()),
+            Change::Ended { record, journal } => {
+                match self.calls.get(&(record.tenant.clone(), record.id.clone())) {
+                    Some((kept, kept_journal)) if kept != record || kept_journal != journal => {
+                        Err(Repeated(record.id.clone()))
+                    }
+                    Some(_) | None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Bound(binding) => {
+                self.gone.remove(&device(&binding.key));
+                self.bindings.insert(binding.key.clone(), Arc::clone(binding));
+            }
+            Change::Unbound(key) => {
+                self.bindings.remove(key);
+            }
+            Change::Ended { record, journal } => {
+                let key = (record.tenant.clone(), record.id.clone());
+                self.calls.insert(key, (Arc::clone(record), journal.clone()));
+            }
+        }
+    }
+
+    pub(super) fn restore(&mut self, now: Timestamp) -> Restored {
+        let mut ended = Vec::new();
+        self.bindings.retain(|key, binding| match bindings::ended(binding, now) {
+            None => true,
+            Some(end) => {
+                ended.push((device(key), end));
+                false
+            }
+        });
+        for (device, end) in ended {
+            let last = self.gone.entry(device).or_insert(end);
+            if last.0 < end.0 {
+                *last = end;
+            }
+        }
+        for key in self.bindings.keys() {
+            self.gone.remove(&device(key));
+        }
+        Restored {
+            bindings: self.bindings.values().cloned().collect(),
+            gone: self.gone.iter().map(|(device, end)| (device.clone(), *end)).collect(),
+        }
+    }
+
+    pub(super) fn find(&self, tenant: &TenantId, id: &str) -> Result<&Call, FindError> {
+        let unknown = || FindError::Unknown(id.to_owned());
+        if id.is_empty() {
+            return Err(unknown());
+        }
+        let from = (tenant.clone(), CallId::from(id));
+        let mut fitting = self
+            .calls
+            .range(from..)
+            .take_while(|((of, call), _)| of == tenant && call.as_str().starts_with(id));
+        let ((_, first), call) = fitting.next().ok_or_else(unknown)?;
+        match fitting.next() {
+            Some(((_, second), _)) if first.as_str() != id => Err(FindError::Ambiguous {
+                prefix: id.to_owned(),
+                first: first.clone(),
+                second: second.clone(),
+            }),
+            Some(_) | None => Ok(call),
+        }
+    }
+
+    pub(super) fn add_version(&mut self, new: &NewVersion) -> Result<(), RuleError> {
+        let key = (new.rule.tenant.clone(), new.rule.name.clone());
+        let rules = self.versions.keys().filter(|(tenant, _)| *tenant == key.0).count();
+        if rules >= RULES_MAX && !self.versions.contains_key(&key) {
+            return Err(RuleError::TooManyRules { max: RULES_MAX });
+        }
+        let versions = self.versions.entry(key).or_default();
+        let known = versions.iter().position(|(kept, _)| kept.rule.version == new.rule.version);
+        if known.is_none() && versions.len() >= VERSIONS_MAX {
+            return Err(RuleError::TooManyVersions { rule: new.rule.name.clone(), max: VERSIONS_MAX });
+        }
+        if let Some(known) = known {
+            versions.remove(known);
+        }
+        versions.push((new.clone(), VersionState::Ready));
+        Ok(())
+    }
+
+    pub(super) fn version(
+        &mut self,
+        key: &RuleKey,
+        version: &Version,
+    ) -> Result<&mut (NewVersion, VersionState), RuleError> {
+        let kept = self
+            .versions
+            .get_mut(key)
+            .and_then(|all| all.iter_mut().find(|(new, _)| new.rule.version == *version));
+        kept.ok_or_else(|| RuleError::NoSuchVersion { rule: key.1.clone(), version: version.clone() })
+    }
+
+    pub(super) fn usable(&mut self, key: &RuleKey, version: &Version) -> Result<NewVersion, RuleError> {
+        match self.version(key, version)? {
+            (new, VersionState::Ready) => Ok(new.clone()),
+            (_, VersionState::Unusable(why)) => {
+                Err(RuleError::Unusable { rule: key.1.clone(), version: version.clone(), why: why.clone() })
+            }
+        }
+    }
+
+    pub(super) fn active(&self, key: &RuleKey) -> Option<&Step> {
+        self.history.get(key)?.last()
+    }
+
+    /// What was active before what is active.
+    pub(super) fn before(&self, key: &RuleKey) -> Option<Step> {
+        let steps = self.history.get(key)?;
+        let previous = steps.last()?.previous?;
+        steps.iter().find(|step| step.number == previous).cloned()
+    }
+
+    pub(super) fn step(&mut self, rule: Arc<ActiveRule>, previous: Option<u64>, shown: Activation) {
+        let steps = self.history.entry((rule.tenant.clone(), rule.name.clone())).or_default();
+        let number = steps.last().map_or(0, |step| step.number) + 1;
+        steps.push(Step { shown, rule, number, previous });
+        if steps.len() > HISTORY_MAX {
+            steps.remove(0);
+        }
+    }
+}
+
+fn device(key: &BindingKey) -> DeviceKey {
+    (key.tenant.clone(), key.device.clone())
+}
