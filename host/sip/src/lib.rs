@@ -1,8 +1,11 @@
 //! SIP without IO: messages, transactions, dialogs, digest.
 //!
-//! The front door is [`Endpoint`] (bytes in, events out) and [`Message`] (what the events carry). Nothing here owns a
-//! socket, a clock or a thread: time is the `Duration` since the start, handed in.
+//! The front door is [`Endpoint`] (bytes in, events out), [`Message`] (what the events carry) and [`Dialog`] (requests
+//! within a call); [`digest`] proves who asks. Nothing here owns a socket, a clock or a thread: time is the `Duration`
+//! since the start, handed in.
 
+mod dialog;
+pub mod digest;
 mod endpoint;
 mod flow;
 mod grammar;
@@ -17,6 +20,7 @@ mod uri;
 mod value;
 mod via;
 
+pub use dialog::{Dialog, DialogError, DialogKey, OutOfOrder, dialog_key_of};
 pub use endpoint::{
     ClientTx, Endpoint, EndpointSettings, Event, FORKS_MAX, Full, STREAM_BUFFER_MAX, STREAMS_MAX, ServerTx,
     TRANSACTIONS_MAX, Timer, Transmit,

@@ -51,38 +51,30 @@ impl NameAddr {
     /// [`ValueError`] for what RFC 3261 §20.10 and §25.1 have no place for.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
         let text = grammar::trim(&text.into());
-        let bytes = text.as_bytes();
-        let name_end = if bytes.first() == Some(&b'"') { grammar::end_of_quoted(bytes, 0)? } else { 0 };
-        let Some(open) = bytes.iter().skip(name_end).position(|byte| *byte == b'<').map(|at| name_end + at)
-        else {
-            return if name_end == 0 { Self::parse_bare(&text) } else { Err(ValueError::OpenAngle) };
+        let Some(parts) = Parts::of(&text)? else { return Self::parse_bare(&text) };
+        let display = match parts.name_end {
+            0 => display_of(grammar::trim(&text.slice(..parts.open)).as_bytes())?,
+            end => Some(grammar::unquote(text.slice(..end).as_bytes())),
         };
-        let display = match name_end {
-            0 => display_of(grammar::trim(&text.slice(..open)).as_bytes())?,
-            _ => {
-                if let Some(byte) =
-                    text.slice(name_end..open).as_bytes().iter().find(|byte| !grammar::is_space(**byte))
-                {
-                    return Err(ValueError::Byte(*byte));
-                }
-                Some(grammar::unquote(text.slice(..name_end).as_bytes()))
-            }
-        };
-        let close =
-            bytes.iter().skip(open).position(|byte| *byte == b'>').ok_or(ValueError::OpenAngle)? + open;
-        let uri = Uri::parse(grammar::trim(&text.slice(open + 1..close)))?;
-        Ok(Self { display, uri, params: Params::parse(&text.slice(close + 1..))? })
+        let uri = Uri::parse(parts.uri(&text))?;
+        Ok(Self { display, uri, params: Params::parse(&text.slice(parts.close + 1..))? })
+    }
+
+    /// The URI of an address exactly as it was written, for a peer that only knows itself by the letter.
+    ///
+    /// # Errors
+    /// As [`NameAddr::parse`].
+    pub fn written_uri(text: impl Into<Text>) -> Result<Text, ValueError> {
+        let text = grammar::trim(&text.into());
+        match Parts::of(&text)? {
+            Some(parts) => Ok(parts.uri(&text)),
+            None => Ok(grammar::trim(&text.slice(..end_of_bare_uri(text.as_bytes())))),
+        }
     }
 
     /// Without brackets every parameter belongs to the header, none to the URI (RFC 3261 §20.10).
     fn parse_bare(text: &Text) -> Result<Self, ValueError> {
-        let bytes = text.as_bytes();
-        let user_end = bytes.iter().position(|byte| *byte == b'@').unwrap_or(0);
-        let end = bytes
-            .iter()
-            .skip(user_end)
-            .position(|byte| *byte == b';')
-            .map_or(bytes.len(), |at| user_end + at);
+        let end = end_of_bare_uri(text.as_bytes());
         let uri = Uri::parse(grammar::trim(&text.slice(..end)))?;
         if uri.headers.is_some() {
             return Err(ValueError::Byte(b'?'));
@@ -104,6 +96,44 @@ impl NameAddr {
     pub fn to_text(&self) -> Text {
         Text::from(self.to_string())
     }
+}
+
+/// Where the parts of an address in brackets stand.
+struct Parts {
+    /// Position after a quoted name; 0 without one.
+    name_end: usize,
+    open: usize,
+    close: usize,
+}
+
+impl Parts {
+    /// None where there are no brackets.
+    fn of(text: &Text) -> Result<Option<Self>, ValueError> {
+        let bytes = text.as_bytes();
+        let name_end = if bytes.first() == Some(&b'"') { grammar::end_of_quoted(bytes, 0)? } else { 0 };
+        let find = |from: usize, wanted: u8| {
+            bytes.iter().skip(from).position(|byte| *byte == wanted).map(|offset| from + offset)
+        };
+        let Some(open) = find(name_end, b'<') else {
+            return if name_end == 0 { Ok(None) } else { Err(ValueError::OpenAngle) };
+        };
+        let between = bytes.get(name_end..open).unwrap_or_default();
+        if let Some(byte) = between.iter().find(|byte| name_end > 0 && !grammar::is_space(**byte)) {
+            return Err(ValueError::Byte(*byte));
+        }
+        let close = find(open, b'>').ok_or(ValueError::OpenAngle)?;
+        Ok(Some(Self { name_end, open, close }))
+    }
+
+    fn uri(&self, text: &Text) -> Text {
+        grammar::trim(&text.slice(self.open + 1..self.close))
+    }
+}
+
+/// `;` may stand inside the user, and ends the URI behind it.
+fn end_of_bare_uri(bytes: &[u8]) -> usize {
+    let user_end = bytes.iter().position(|byte| *byte == b'@').unwrap_or(0);
+    bytes.iter().skip(user_end).position(|byte| *byte == b';').map_or(bytes.len(), |at| user_end + at)
 }
 
 /// Tokens before the bracket; some phones leave out the quotes that other bytes need, which harms nobody.

@@ -17,7 +17,6 @@ pub fn reason_phrase(status: u16) -> &'static str {
         302 => "Moved Temporarily",
         305 => "Use Proxy",
         380 => "Alternative Service",
-        400..=499 => client_error(status),
         500 => "Server Internal Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
@@ -32,15 +31,11 @@ pub fn reason_phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        0..=199 => "Progress",
-        200..=299 => "Success",
-        300..=399 => "Redirection",
-        500..=599 => "Server Failure",
-        600..=u16::MAX => "Global Failure",
+        _ => request_failure(status),
     }
 }
 
-fn client_error(status: u16) -> &'static str {
+fn request_failure(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",
@@ -80,6 +75,17 @@ fn client_error(status: u16) -> &'static str {
         491 => "Request Pending",
         493 => "Undecipherable",
         494 => "Security Agreement Required",
-        0..=u16::MAX => "Request Failure",
+        _ => class_phrase(status),
+    }
+}
+
+fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        0 | 1 => "Progress",
+        2 => "Success",
+        3 => "Redirection",
+        4 => "Request Failure",
+        5 => "Server Failure",
+        _ => "Global Failure",
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Streams(BTreeMap<Flow, Stream>);
 
 #[derive(Debug)]
 enum Stream {
-    Open(Framer),
+    Open(Box<Framer>),
     /// It offended and is to be closed; what still comes is not read.
     Refused,
 }
@@ -44,7 +44,7 @@ impl Streams {
         if !self.0.contains_key(&flow) && self.0.len() >= streams_max {
             return Err(TooMany);
         }
-        match self.0.entry(flow).or_insert_with(|| Stream::Open(Framer::default())) {
+        match self.0.entry(flow).or_insert_with(|| Stream::Open(Box::default())) {
             Stream::Open(framer) => framer.push(bytes),
             Stream::Refused => {}
         }

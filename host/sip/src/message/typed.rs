@@ -137,6 +137,10 @@ impl Message {
     }
 
     /// The tokens of Require, Supported, Allow and their like.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads like its sisters, which keep the name for their error"
+    )]
     pub fn option_tags(&self, name: Name) -> Vec<Text> {
         self.headers.items(&name).collect()
     }

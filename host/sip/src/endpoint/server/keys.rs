@@ -29,7 +29,7 @@ impl Key {
                 call_id: request.call_id().unwrap_or_default(),
                 seq: request.cseq().map_or(0, |cseq| cseq.seq),
                 from_tag: from_tag(request),
-                via: via.map_or_else(|_| Text::default(), |via| as_sent(via)),
+                via: via.map_or_else(|_| Text::default(), as_sent),
                 method,
             },
         }
