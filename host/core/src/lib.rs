@@ -1,1 +1,31 @@
-//! The switch as one value: calls, rings, registrar, explanations.
+//! The switch as one value: [`Node`] takes [`Input`]s and gives [`Effect`]s.
+//!
+//! It owns calls, rings, the registrar, presence facts and what explains them. It refuses to own sockets, clocks,
+//! threads, databases and Wasm: the daemon, the simulator and replay drive the same compiled code.
+
+mod admission;
+mod auth;
+mod call;
+mod cause;
+pub mod config;
+mod dial;
+pub mod names;
+mod node;
+pub mod presence;
+pub mod record;
+mod registrar;
+pub mod rule;
+pub mod schedule;
+mod sdp;
+pub mod seam;
+mod switchboard;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod view;
+
+pub use config::Config;
+pub use node::{Node, Setup};
+pub use seam::{Change, Effect, Input};
+pub use time::{Deadline, Now, Timer};
+pub use view::View;

@@ -1,0 +1,172 @@
+//! A phone answers: it wins, the others lose, and the two dialogs become one conversation.
+
+use callwright_sip::{ClientTx, Dialog, Message, Method, Name, Text};
+
+use super::leg::Leg;
+use super::ring::Origin;
+use super::session::Session;
+use super::talk::{Peer, Side, Talk, allows_update};
+use super::{Call, Purpose, Stage};
+use crate::names::LegId;
+use crate::record::LegRecordEnd;
+use crate::rule::{Answer, AnsweredBy, Outcome};
+use crate::sdp;
+use crate::switchboard::Switchboard;
+
+/// The winner's 2xx whose ACK waits for the caller's answer (TELEPHONY T3).
+pub(super) struct LateOffer {
+    pub(super) tx: ClientTx,
+    pub(super) response: Message,
+}
+
+impl Call {
+    /// A 2xx of a leg that is wanted.
+    pub(super) fn leg_answered(&mut self, board: &mut Switchboard, id: LegId, response: &Message) {
+        let dialogs = self.legs.get(&id).map(|leg| Dialog::of_uac(&leg.invite, response));
+        let Some(Ok(callee)) = dialogs else {
+            // Without a usable Contact there is nothing to send an ACK to.
+            tracing::debug!(leg = %id, "a 2xx without a usable dialog");
+            self.leg_ended(board, id, Outcome::Refused(111));
+            return;
+        };
+        let Ok(caller) = self
+            .legs
+            .get(&id)
+            .map_or(Err(()), |leg| Dialog::of_uas(&self.caller.invite, &leg.tag).map_err(|_| ()))
+        else {
+            self.leg_ended(board, id, Outcome::Refused(111));
+            return;
+        };
+        if !matches!(self.stage, Stage::Ringing(_)) {
+            return;
+        }
+        let Some(leg) = self.legs.remove(&id) else { return };
+        self.win(board, leg, response, caller, callee);
+    }
+
+    fn win(&mut self, board: &mut Switchboard, leg: Leg, response: &Message, caller: Dialog, callee: Dialog) {
+        let by = AnsweredBy { device: leg.device.clone(), user: leg.user.clone(), leg: leg.id };
+        self.settle(board, &leg, LegRecordEnd::Outcome(Outcome::Answered(by.clone())));
+        let Stage::Ringing(mut ring) = std::mem::replace(&mut self.stage, Stage::Deciding) else { return };
+        let report = self.ring_won(board, &mut ring, &leg, Outcome::Answered(by.clone()));
+        let now = board.now;
+        let ours_s = self.tenant.session_expires_s;
+        let caller_session = Session::of_caller(&self.caller.invite, ours_s, now.mono);
+        let answer = self.caller.answer(board, &leg.tag, response, caller_session.response_headers());
+        let late = self.caller.offers_late();
+        let caller = Peer {
+            dialog: caller,
+            flow: self.caller.flow,
+            device: self.caller.device.clone(),
+            sent: answer.body,
+            got: self.caller.description(),
+            updates: allows_update(&self.caller.invite),
+            session: caller_session,
+            refreshing: None,
+        };
+        let mut callee = Peer {
+            dialog: callee,
+            flow: leg.flow,
+            device: leg.device.clone(),
+            sent: self.caller.description(),
+            got: response.body.clone(),
+            updates: allows_update(response),
+            session: Session::of_callee(response, ours_s, now.mono),
+            refreshing: None,
+        };
+        let late = if late {
+            Some(LateOffer { tx: leg.tx, response: response.clone() })
+        } else {
+            callee.acknowledge(board, leg.tx, response, None);
+            None
+        };
+        self.index_dialogs(board, [caller.dialog.key(), callee.dialog.key()]);
+        self.change_talking(board, &caller, &callee);
+        self.story.answered(now, &by);
+        let talk = Talk {
+            since: now,
+            caller,
+            callee,
+            answered: by,
+            invite: leg.invite,
+            late,
+            exchange: None,
+            relays: 0,
+        };
+        self.stage = Stage::Talking(Box::new(talk));
+        tracing::info!(leg = %leg.id, "call answered");
+        self.publish(board);
+        if let Origin::Rule(ask) = ring.origin() {
+            self.answer_rule(board, ask, Answer::Rang(Ok(report)));
+        }
+    }
+
+    fn index_dialogs(&mut self, board: &mut Switchboard, keys: [callwright_sip::DialogKey; 2]) {
+        for key in keys {
+            board.dialogs.insert(key.clone(), self.facts.id.clone());
+            self.dialogs.push(key);
+        }
+    }
+
+    fn change_talking(&self, board: &mut Switchboard, caller: &Peer, callee: &Peer) {
+        board.change_activity(&self.device_key(&caller.device), |activity| {
+            activity.dialling = activity.dialling.saturating_sub(1);
+            activity.talking += 1;
+        });
+        board.change_activity(&self.device_key(&callee.device), |activity| activity.talking += 1);
+    }
+
+    /// The caller's ACK. Where the offer came late it carries the answer for the callee (TELEPHONY T3).
+    pub(super) fn caller_acknowledged(&mut self, board: &mut Switchboard, ack: &Message) {
+        let Some(talk) = self.talk_mut() else { return };
+        let Some(late) = talk.late.take() else { return };
+        talk.peer_mut(Side::Caller).got = ack.body.clone();
+        let callee = talk.peer_mut(Side::Callee);
+        callee.sent = ack.body.clone();
+        callee.acknowledge(board, late.tx, &late.response, Some(ack));
+    }
+
+    /// A 2xx of another phone behind a leg that has already answered (RFC 3261 §13.2.2.4): it is ended politely.
+    pub(super) fn second_answer(&mut self, board: &mut Switchboard, tx: ClientTx, response: &Message) {
+        let Some((invite, flow)) = self.talk().map(|talk| (talk.invite.clone(), talk.callee.flow)) else {
+            return;
+        };
+        self.end_answered(board, &invite, flow, tx, response, Some(crate::cause::COMPLETED_ELSEWHERE));
+    }
+
+    /// A 2xx of a leg that was taken back (TELEPHONY T7): ACK, then BYE with the same reason.
+    pub(super) fn dismiss(
+        &mut self,
+        board: &mut Switchboard,
+        leg: &Leg,
+        tx: ClientTx,
+        response: &Message,
+        reason: Option<&'static str>,
+    ) {
+        self.end_answered(board, &leg.invite, leg.flow, tx, response, reason);
+    }
+
+    fn end_answered(
+        &mut self,
+        board: &mut Switchboard,
+        invite: &Message,
+        flow: callwright_sip::Flow,
+        tx: ClientTx,
+        response: &Message,
+        reason: Option<&'static str>,
+    ) {
+        let Ok(mut dialog) = Dialog::of_uac(invite, response) else { return };
+        let (Ok(cseq), Ok(to)) = (response.cseq(), response.to()) else { return };
+        let Some(tag) = to.tag() else { return };
+        let mut ack = dialog.ack(cseq.seq);
+        if invite.body.is_empty() && !response.body.is_empty() {
+            ack = ack.with_body("application/sdp", sdp::refuse_all(&response.body));
+        }
+        board.sip.acknowledge(board.now.mono, tx, &tag, ack);
+        let mut bye = dialog.request(Method::Bye);
+        if let Some(reason) = reason {
+            bye = bye.with(Name::Reason, Text::from_static(reason));
+        }
+        self.ask(board, flow, bye, Purpose::Farewell);
+    }
+}

@@ -1,0 +1,146 @@
+//! The caller's leg until it is answered or refused: what the caller hears about the phones that ring.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use callwright_sip::{Flow, Message, Name, ServerTx, Text};
+
+use crate::cause::Final;
+use crate::config::EarlyDialogs;
+use crate::names::Extension;
+use crate::switchboard::{ALLOW, SERVER, SUPPORTED, Switchboard, with_body_of, with_to_tag};
+use crate::time::{Deadline, Timer};
+
+/// An unanswered caller hears something at least this often (RFC 3261 §13.3.1.1).
+const PROVISIONAL_EVERY: Duration = Duration::from_secs(60);
+
+/// The caller's leg.
+pub(crate) struct Caller {
+    pub(super) tx: ServerTx,
+    pub(super) invite: Message,
+    pub(super) flow: Flow,
+    pub(super) device: Extension,
+    /// Hops that are left for the callees' INVITEs (RFC 7332 §4).
+    pub(super) hops: u8,
+    early_dialogs: EarlyDialogs,
+    /// The tag of every response where the phone follows one early dialog only, and of a refusal.
+    own_tag: Text,
+    last: Option<Message>,
+    last_at: Duration,
+}
+
+impl Caller {
+    pub(crate) fn new(
+        board: &mut Switchboard,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Message,
+        device: Extension,
+        hops: u8,
+        early_dialogs: EarlyDialogs,
+    ) -> Self {
+        let own_tag = board.sip.mint();
+        Self { tx, invite, flow, device, hops, early_dialogs, own_tag, last: None, last_at: board.now.mono }
+    }
+
+    /// Whether the caller sent no offer, so that the callee's 200 carries it (RFC 3261 §13.2.1).
+    pub(super) fn offers_late(&self) -> bool {
+        self.invite.body.is_empty()
+    }
+
+    /// The To tag of a new callee leg towards the caller (TELEPHONY T1).
+    pub(super) fn tag_for_leg(&self, board: &mut Switchboard) -> Text {
+        match self.early_dialogs {
+            EarlyDialogs::PerLeg => board.sip.mint(),
+            EarlyDialogs::One => self.own_tag.clone(),
+        }
+    }
+
+    /// Passes a leg's 18x on, as early dialog of its own; with its description only where nothing else can follow.
+    pub(super) fn ringing(
+        &mut self,
+        board: &mut Switchboard,
+        tag: &Text,
+        leg: &Message,
+        with_description: bool,
+    ) {
+        let with_description =
+            with_description && self.early_dialogs == EarlyDialogs::PerLeg && !leg.body.is_empty();
+        let status = if with_description { leg.status().unwrap_or(180) } else { 180 };
+        if self.early_dialogs == EarlyDialogs::One && self.last.is_some() {
+            return;
+        }
+        let mut response = self.response(board, status, tag);
+        if with_description {
+            response = with_body_of(response, leg);
+        }
+        self.last = Some(response.clone());
+        self.last_at = board.now.mono;
+        board.sip.respond(board.now.mono, self.tx, response);
+    }
+
+    /// Keeps everyone upstream from giving up: the last 18x again, or a 182 while nothing rings (TELEPHONY T8).
+    pub(super) fn repeat_provisional(&mut self, board: &mut Switchboard) {
+        if self.provisional_due().at > board.now.mono {
+            return;
+        }
+        let again = match &self.last {
+            Some(last) => last.clone(),
+            None => {
+                let tag = self.own_tag.clone();
+                self.response(board, 182, &tag)
+            }
+        };
+        self.last_at = board.now.mono;
+        board.sip.respond(board.now.mono, self.tx, again);
+    }
+
+    pub(super) fn provisional_due(&self) -> Deadline {
+        Deadline { at: self.last_at + PROVISIONAL_EVERY, why: Timer::Provisional }
+    }
+
+    /// The 200, with the winner's description and none of its headers (TELEPHONY T23).
+    pub(super) fn answer(
+        &mut self,
+        board: &mut Switchboard,
+        tag: &Text,
+        winner: &Message,
+        session: Vec<(Name, Text)>,
+    ) -> Message {
+        let mut response = self.response(board, 200, tag);
+        for (name, value) in session {
+            response = response.with(name, value);
+        }
+        response = with_body_of(response, winner);
+        board.sip.respond(board.now.mono, self.tx, response.clone());
+        response
+    }
+
+    pub(super) fn reject(&mut self, board: &mut Switchboard, last: &Final) {
+        let response = Message::reply(&self.invite, last.status)
+            .with(Name::Reason, last.reason())
+            .with(Name::Server, Text::from_static(SERVER));
+        let response = match last.status {
+            503 => response.with(Name::RetryAfter, "10"),
+            _ => response,
+        };
+        board.sip.respond(board.now.mono, self.tx, with_to_tag(response, &self.own_tag));
+    }
+
+    fn response(&self, board: &Switchboard, status: u16, tag: &Text) -> Message {
+        let response = with_to_tag(Message::reply(&self.invite, status), tag)
+            .with(Name::Contact, board.contact(&self.flow))
+            .with(Name::Allow, Text::from_static(ALLOW))
+            .with(Name::Supported, Text::from_static(SUPPORTED))
+            .with(Name::Server, Text::from_static(SERVER));
+        match self.invite.headers.get(&Name::SessionId) {
+            Some(session) => response.with(Name::SessionId, session.clone()),
+            None => response,
+        }
+    }
+
+    /// What the caller offered; empty when the offer comes late.
+    pub(super) fn description(&self) -> Bytes {
+        self.invite.body.clone()
+    }
+}

@@ -1,0 +1,367 @@
+//! Who decides where a call goes: nobody (emergency, unknown number, dialled device), a rule, or the fallback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ring::{LEGS_AT_ONCE, Origin};
+use super::story::millis;
+use super::{Call, Stage};
+use crate::cause::Final;
+use crate::config::Fallback;
+use crate::names::{AskId, RunId};
+use crate::record::{Disposition, FactKind, RunRecord, Source};
+use crate::rule::{
+    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Refusal, RingPlan, RunEvent,
+    RunOutcome, RunStart, Spent,
+};
+use crate::seam::Effect;
+use crate::switchboard::Switchboard;
+use crate::time::{Deadline, Timer};
+
+/// A run that neither asks nor ends for so long is taken for lost. Its CPU time, its queueing and its look-ups
+/// together are well below (RULES §3).
+const RUN_LOST_AFTER: Duration = Duration::from_secs(5);
+/// Between telling a rule that its caller has gone and stopping it (RULES §2).
+const STOP_AFTER: Duration = Duration::from_millis(50);
+
+/// The run of a rule, from its start to its one end.
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) rule: Arc<ActiveRule>,
+    phase: RunPhase,
+    fuel: u64,
+    fuel_exact: bool,
+    ran_us: u64,
+    /// Running time until the first question or the end.
+    decide_us: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum RunPhase {
+    /// It runs.
+    Thinking { until: Duration },
+    /// It waits for our answer.
+    Asking(AskId),
+    /// Its call is over; it may still say something.
+    Leaving { stop_at: Duration },
+    /// It was told to stop; its end is owed.
+    Stopped { until: Duration },
+    /// It has ended.
+    Over(RunOutcome),
+}
+
+impl Run {
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, RunPhase::Over(_))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let at = match self.phase {
+            RunPhase::Thinking { until } | RunPhase::Stopped { until } => until,
+            RunPhase::Leaving { stop_at } => stop_at,
+            RunPhase::Asking(_) | RunPhase::Over(_) => return None,
+        };
+        Some(Deadline { at, why: Timer::Run })
+    }
+
+    pub(super) fn record(&self) -> RunRecord {
+        let outcome = match &self.phase {
+            RunPhase::Over(outcome) => outcome.clone(),
+            RunPhase::Thinking { .. }
+            | RunPhase::Asking(_)
+            | RunPhase::Leaving { .. }
+            | RunPhase::Stopped { .. } => RunOutcome::CallerGone,
+        };
+        RunRecord {
+            rule: self.rule.name.clone(),
+            version: self.rule.version.clone(),
+            outcome,
+            fuel: self.fuel,
+            fuel_exact: self.fuel_exact,
+            decide_us: self.decide_us.unwrap_or(self.ran_us),
+            ran_us: self.ran_us,
+        }
+    }
+
+    fn source(&self) -> Source {
+        Source::Rule(self.rule.name.clone())
+    }
+}
+
+impl Call {
+    /// Decides what can be decided at once, or starts the rule.
+    pub(super) fn decide(&mut self, board: &mut Switchboard) {
+        let number = self.facts.number.clone();
+        let dialled = FactKind::Dialled { number: number.clone(), to: self.to.clone() };
+        self.story.fact(board.now, Source::Config, dialled);
+        if self.tenant.emergency.contains(&number) || number.starts_with("urn:service:sos") {
+            self.story.fact(board.now, Source::Config, FactKind::Emergency);
+            self.reject(board, &Final::emergency_without_trunk(), Disposition::Rejected);
+            return;
+        }
+        match self.to.clone() {
+            None => self.reject(board, &Final::unknown_number(), Disposition::Rejected),
+            Some(DestinationRef::Device(device)) => {
+                // A dialled device rings alone, and no rule is asked (TELEPHONY T14).
+                let plan = RingPlan {
+                    legs: vec![plan_of(DestinationRef::Device(device))],
+                    time: self.tenant.ring_time,
+                    ..RingPlan::default()
+                };
+                self.start_ring(board, plan, Origin::Device, Source::Switch);
+            }
+            Some(DestinationRef::User(_) | DestinationRef::Group(_) | DestinationRef::Place(_)) => {
+                match self.find_rule(board) {
+                    Some((rule, bound_to)) => self.start_rule(board, rule, &bound_to),
+                    None => {
+                        self.story.fact(board.now, Source::Config, FactKind::NoRule);
+                        self.fall_back(board, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rule whose binding is the most specific: number, user, group, tenant (RULES §1).
+    fn find_rule(&self, board: &Switchboard) -> Option<(Arc<ActiveRule>, BindTarget)> {
+        let first = (self.facts.tenant.clone(), "".into());
+        board
+            .picture
+            .rules
+            .range(first..)
+            .take_while(|((tenant, _), _)| *tenant == self.facts.tenant)
+            .flat_map(|(_, rule)| rule.bind.iter().map(move |target| (target, rule)))
+            .filter(|(target, _)| self.is_bound_by(target))
+            .min_by(|(one, _), (other, _)| one.cmp(other))
+            .map(|(target, rule)| (Arc::clone(rule), target.clone()))
+    }
+
+    fn is_bound_by(&self, target: &BindTarget) -> bool {
+        match target {
+            BindTarget::Number(number) => *number == self.facts.number,
+            BindTarget::User(user) => self.to == Some(DestinationRef::User(user.clone())),
+            BindTarget::Group(group) => self.facts.group.as_ref() == Some(group),
+            BindTarget::Tenant => true,
+        }
+    }
+
+    fn start_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>, bound_to: &BindTarget) {
+        if let BindTarget::User(user) = bound_to {
+            let mut facts = (*self.facts).clone();
+            facts.for_user = Some(user.clone());
+            self.facts = Arc::new(facts);
+        }
+        let chosen = FactKind::RuleChosen { version: rule.version.clone(), bound_to: bound_to.to_string() };
+        self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
+        let id = board.next_run();
+        let phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
+        let run =
+            Run { id, rule: Arc::clone(&rule), phase, fuel: 0, fuel_exact: true, ran_us: 0, decide_us: None };
+        self.run = Some(run);
+        if !board.admission.admit(&self.tenant, board.now.mono) {
+            self.run_over(board, RunOutcome::TenantThrottled);
+            return;
+        }
+        board.runs.insert(id, self.facts.id.clone());
+        self.publish(board);
+        let start = RunStart {
+            run: id,
+            rule,
+            call: Arc::clone(&self.facts),
+            seed: board.run_seed(),
+            view: board.view(),
+            now: board.now,
+            call_began: self.story.began().mono,
+        };
+        board.emit(Effect::Start(Box::new(start)));
+    }
+
+    /// What the driver tells of the run.
+    pub(crate) fn run_event(&mut self, board: &mut Switchboard, event: RunEvent, spent: Spent) {
+        let Some(run) = &mut self.run else { return };
+        if run.is_over() {
+            return;
+        }
+        run.fuel = spent.fuel;
+        run.fuel_exact = spent.fuel_exact;
+        run.ran_us = spent.ran_us;
+        run.decide_us = run.decide_us.or(Some(spent.ran_us));
+        let source = run.source();
+        self.story.spent(board.now, &source, spent);
+        match event {
+            RunEvent::Asked { ask, what } => self.asked(board, ask, what),
+            RunEvent::Ended(outcome) => self.run_ended(board, outcome),
+        }
+    }
+
+    fn asked(&mut self, board: &mut Switchboard, ask: AskId, what: Ask) {
+        let Some(run) = &mut self.run else { return };
+        if let RunPhase::Thinking { .. } = run.phase {
+            run.phase = RunPhase::Asking(ask);
+        }
+        let source = run.source();
+        match (&self.stage, what) {
+            (Stage::Over { .. }, Ask::Ring(_)) => {
+                self.answer_rule(board, ask, Answer::Rang(Err(CallError::CallerGone)));
+            }
+            (Stage::Over { .. }, Ask::Standard | Ask::Refuse(_)) => {
+                self.answer_rule(board, ask, Answer::Done(Err(CallError::CallerGone)));
+            }
+            (Stage::Deciding, Ask::Ring(plan)) if plan.legs.len() > LEGS_AT_ONCE => {
+                self.answer_rule(board, ask, Answer::Rang(Err(CallError::LimitExceeded("legs".to_owned()))));
+            }
+            (Stage::Deciding, Ask::Ring(plan)) => self.start_ring(board, plan, Origin::Rule(ask), source),
+            (Stage::Deciding, Ask::Standard) => {
+                self.story.fact(board.now, source, FactKind::Standard);
+                self.answer_rule(board, ask, Answer::Done(Ok(())));
+                self.ring_dialled(board);
+            }
+            (Stage::Deciding, Ask::Refuse(how)) => {
+                self.story.fact(board.now, source, FactKind::Refused(refusal_text(&how)));
+                self.answer_rule(board, ask, Answer::Done(Ok(())));
+                self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
+            }
+            (Stage::Ringing(_) | Stage::Talking(_), Ask::Ring(_)) => {
+                self.answer_rule(board, ask, Answer::Rang(Err(CallError::AlreadyEnded)));
+            }
+            (Stage::Ringing(_) | Stage::Talking(_), Ask::Standard | Ask::Refuse(_)) => {
+                self.answer_rule(board, ask, Answer::Done(Err(CallError::AlreadyEnded)));
+            }
+        }
+    }
+
+    /// Answers the open question, with the picture of this moment.
+    pub(super) fn answer_rule(&mut self, board: &mut Switchboard, ask: AskId, answer: Answer) {
+        let Some(run) = &mut self.run else { return };
+        match run.phase {
+            RunPhase::Asking(open) if open == ask => {
+                run.phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
+            }
+            RunPhase::Leaving { .. } => {}
+            RunPhase::Asking(_)
+            | RunPhase::Thinking { .. }
+            | RunPhase::Stopped { .. }
+            | RunPhase::Over(_) => return,
+        }
+        let (id, view, now) = (run.id, board.view(), board.now);
+        board.emit(Effect::Answer { run: id, ask, answer, view, now });
+    }
+
+    fn run_ended(&mut self, board: &mut Switchboard, outcome: RunOutcome) {
+        if let Some(run) = &self.run {
+            board.admission.release(&self.facts.tenant, run.fuel);
+            board.runs.remove(&run.id);
+        }
+        self.run_over(board, outcome);
+    }
+
+    /// The run is over: where it left the call undecided the fallback takes it (RULES §2).
+    fn run_over(&mut self, board: &mut Switchboard, outcome: RunOutcome) {
+        let Some(run) = &mut self.run else { return };
+        tracing::info!(rule = %run.rule.name, version = %run.rule.version, fuel_used = run.fuel, cause = outcome.word(), "run ended");
+        board.count_run(&outcome, run.fuel, run.ran_us);
+        run.phase = RunPhase::Over(outcome.clone());
+        let (source, own) = (run.source(), run.rule.fallback.clone());
+        match &self.stage {
+            Stage::Deciding => {
+                self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+                self.fall_back(board, own);
+            }
+            Stage::Ringing(ring) if matches!(ring.origin(), Origin::Rule(_)) => {
+                self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+                let stage = std::mem::replace(&mut self.stage, Stage::Deciding);
+                if let Stage::Ringing(ring) = stage {
+                    self.abandon_ring(board, &ring, crate::record::Cause::RuleFailed);
+                }
+                self.fall_back(board, own);
+            }
+            Stage::Ringing(_) | Stage::Talking(_) => {
+                if outcome != RunOutcome::Ok {
+                    self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+                }
+            }
+            Stage::Over { .. } => self.write_record(board),
+        }
+    }
+
+    /// The caller's way when no rule decides.
+    fn fall_back(&mut self, board: &mut Switchboard, own: Option<Fallback>) {
+        let fallback = own.unwrap_or_else(|| self.tenant.fallback.clone());
+        match fallback {
+            Fallback::RingDialled => {
+                self.story.fact(
+                    board.now,
+                    Source::Switch,
+                    FactKind::Fallback("rings the dialled user".to_owned()),
+                );
+                self.ring_dialled(board);
+            }
+            Fallback::Ring { to, for_ms } => {
+                self.story.fact(board.now, Source::Switch, FactKind::Fallback(format!("rings {to}")));
+                let time = Duration::from_millis(u64::from(for_ms));
+                let plan = RingPlan { legs: vec![plan_of(to)], time, ..RingPlan::default() };
+                self.start_ring(board, plan, Origin::Fallback, Source::Switch);
+            }
+            Fallback::Refuse(how) => {
+                let text = format!("refuses the call as {}", refusal_text(&how));
+                self.story.fact(board.now, Source::Switch, FactKind::Fallback(text));
+                self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
+            }
+        }
+    }
+
+    fn ring_dialled(&mut self, board: &mut Switchboard) {
+        let legs = self.to.iter().cloned().map(plan_of).collect();
+        let plan = RingPlan { legs, time: self.tenant.ring_time, ..RingPlan::default() };
+        self.start_ring(board, plan, Origin::Fallback, Source::Switch);
+    }
+
+    /// The call is over: its rule hears it, and is stopped a little later.
+    pub(super) fn dismiss_run(&mut self, board: &mut Switchboard) {
+        let Some(run) = &mut self.run else { return };
+        let stop_at = board.now.mono + STOP_AFTER;
+        match run.phase {
+            RunPhase::Thinking { .. } | RunPhase::Asking(_) => run.phase = RunPhase::Leaving { stop_at },
+            RunPhase::Leaving { .. } | RunPhase::Stopped { .. } | RunPhase::Over(_) => {}
+        }
+    }
+
+    pub(super) fn run_tick(&mut self, board: &mut Switchboard) {
+        let now = board.now.mono;
+        let Some(run) = &mut self.run else { return };
+        let id = run.id;
+        match run.phase {
+            RunPhase::Leaving { stop_at } if stop_at <= now => {
+                run.phase = RunPhase::Stopped { until: now + RUN_LOST_AFTER };
+                board.emit(Effect::Stop { run: id });
+            }
+            RunPhase::Thinking { until } | RunPhase::Stopped { until } if until <= now => {
+                tracing::warn!(run = %id, "a run was lost by its driver");
+                board.emit(Effect::Stop { run: id });
+                let waited = millis(RUN_LOST_AFTER);
+                self.run_ended(board, RunOutcome::Internal(format!("no word from the run for {waited} ms")));
+            }
+            RunPhase::Leaving { .. }
+            | RunPhase::Thinking { .. }
+            | RunPhase::Stopped { .. }
+            | RunPhase::Asking(_)
+            | RunPhase::Over(_) => {}
+        }
+    }
+}
+
+fn plan_of(to: DestinationRef) -> LegPlan {
+    LegPlan { to, start_after: Duration::ZERO, ring_for: None, label: None }
+}
+
+fn refusal_text(how: &Refusal) -> String {
+    match how {
+        Refusal::Busy => "busy".to_owned(),
+        Refusal::Declined => "declined".to_owned(),
+        Refusal::NotFound => "not found".to_owned(),
+        Refusal::TemporarilyUnavailable => "temporarily unavailable".to_owned(),
+        Refusal::AnonymousRefused => "anonymous callers refused".to_owned(),
+        Refusal::Unwanted => "unwanted".to_owned(),
+        Refusal::Other(text) => text.clone(),
+    }
+}

@@ -1,0 +1,265 @@
+//! What the operator and the tenants have configured: people, devices, groups, named places, opening hours.
+//!
+//! Plain values, already checked by whoever read the file; the core only looks things up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_sip::digest::{Algorithm, Secret};
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId};
+use crate::rule::{DestinationRef, Refusal};
+
+/// Everything configured, swapped as a whole on reload.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Hosts (names or addresses, without port) that mean this switch and no tenant.
+    pub own_hosts: BTreeSet<String>,
+    /// Tenant of a request that names none.
+    pub default_tenant: Option<TenantId>,
+    /// All tenants.
+    pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    domains: BTreeMap<String, TenantId>,
+}
+
+/// One customer: their domains and everything in them.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name in logs, records and the API.
+    pub id: TenantId,
+    /// SIP domains; the first is written into URIs and is the digest realm.
+    pub domains: Vec<String>,
+    /// Zone of opening hours and of times that people read.
+    pub zone: TimeZone,
+    /// The one digest algorithm that is offered.
+    pub digest: Algorithm,
+    /// Bounds of a registration's expiry.
+    pub expiry: Expiry,
+    /// People by name.
+    pub users: BTreeMap<UserId, User>,
+    /// Devices by extension.
+    pub devices: BTreeMap<Extension, Device>,
+    /// Groups by name.
+    pub groups: BTreeMap<GroupName, Group>,
+    /// Named places.
+    pub places: BTreeMap<PlaceName, Place>,
+    /// Named opening hours.
+    pub hours: BTreeMap<HoursName, Hours>,
+    /// Numbers that are emergency calls, as dialled.
+    pub emergency: BTreeSet<String>,
+    /// What happens to a call whose rule has none of its own.
+    pub fallback: Fallback,
+    /// How long devices ring where nobody says otherwise.
+    pub ring_time: Duration,
+    /// How long a leg may stay without any response before it is unreachable.
+    pub response_timeout: Duration,
+    /// Session interval that we ask for, in seconds (RFC 4028 §4).
+    pub session_expires_s: u32,
+    /// How many rules of this tenant may run at once.
+    pub runs_max: u32,
+    /// Fuel that the tenant's rules may spend a second, averaged over ten seconds.
+    pub fuel_per_s: u64,
+    /// What dialled numbers stand for; [`NumberPlan::of`] makes it from the people, devices and groups above.
+    pub plan: NumberPlan,
+}
+
+/// What each dialled number, extension or name stands for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NumberPlan(BTreeMap<String, DestinationRef>);
+
+/// Bounds of a registration's expiry, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Shorter is refused with 423.
+    pub min_s: u32,
+    /// Longer is shortened.
+    pub max_s: u32,
+    /// Where the phone asks for none.
+    pub default_s: u32,
+}
+
+/// A person.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Their name in rules and records.
+    pub id: UserId,
+    /// Name shown to people.
+    pub name: String,
+    /// Their unified extension: dialling it is calling the person.
+    pub extension: Option<Extension>,
+    /// Their numbers in E.164.
+    pub numbers: Vec<String>,
+    /// Their own zone, where it is not the tenant's.
+    pub zone: Option<TimeZone>,
+    /// Their devices, in the order of the file.
+    pub devices: Vec<Extension>,
+    /// Whether their devices ring while they are on a call; `None`: on for direct calls, off for groups.
+    pub call_waiting: Option<bool>,
+}
+
+/// A phone.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its own extension; also its digest user name.
+    pub extension: Extension,
+    /// What people call it: desk, soft, mobile.
+    pub label: String,
+    /// Whose it is.
+    pub user: UserId,
+    /// What it proves itself with.
+    pub secret: Secret,
+    /// How many early dialogs it can follow as a caller (RFC 3261 §13.2.2.4).
+    pub early_dialogs: EarlyDialogs,
+}
+
+/// What a calling phone makes of several 18x with different To tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyDialogs {
+    /// It keeps them apart, as RFC 3261 asks: each leg has its own.
+    #[default]
+    PerLeg,
+    /// It follows one only: all legs share a tag and SDP comes in the 200 alone.
+    One,
+}
+
+/// People who are rung together.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// Dialling it rings the group.
+    pub extension: Option<Extension>,
+    /// Its people in order.
+    pub members: Vec<UserId>,
+}
+
+/// A destination with a name of its own.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its name.
+    pub name: PlaceName,
+    /// Who or what it is at present: never another place.
+    pub target: DestinationRef,
+}
+
+/// Opening hours by weekday, with exceptions by date.
+#[derive(Clone, Debug)]
+pub struct Hours {
+    /// Their name.
+    pub name: HoursName,
+    /// Their own zone, where it is not the tenant's.
+    pub zone: Option<TimeZone>,
+    /// Spans within a day; an end before or at its start runs into the next day.
+    pub weekly: Vec<WeeklySpan>,
+    /// Days that replace the week's entry. No spans: closed all day.
+    pub exceptions: BTreeMap<Date, Exception>,
+}
+
+/// One weekly entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeeklySpan {
+    /// The day on which it starts.
+    pub day: Weekday,
+    /// Opens, local time.
+    pub from: Time,
+    /// Closes, local time; midnight is 00:00.
+    pub to: Time,
+}
+
+/// A holiday or special day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// Shown as the reason.
+    pub name: String,
+    /// Open spans of that day.
+    pub spans: Vec<(Time, Time)>,
+}
+
+/// What happens to a call when its rule does not decide it (RULES §2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fallback {
+    /// The dialled user's devices, then the final response by the best outcome.
+    #[default]
+    RingDialled,
+    /// Another destination for so long, then the final response by the best outcome.
+    Ring {
+        /// Who is rung.
+        to: DestinationRef,
+        /// For how long, in milliseconds.
+        for_ms: u32,
+    },
+    /// The call is refused.
+    Refuse(Refusal),
+}
+
+impl Config {
+    /// Everything configured, with tenants found by name and by domain.
+    #[must_use]
+    pub fn new(own_hosts: BTreeSet<String>, default_tenant: Option<TenantId>, tenants: Vec<Tenant>) -> Self {
+        let mut config = Self { own_hosts, default_tenant, ..Self::default() };
+        for tenant in tenants {
+            for domain in &tenant.domains {
+                config.domains.insert(domain.to_ascii_lowercase(), tenant.id.clone());
+            }
+            config.tenants.insert(tenant.id.clone(), Arc::new(tenant));
+        }
+        config
+    }
+
+    /// Finds the tenant that serves a domain.
+    #[must_use]
+    pub fn tenant_of_domain(&self, host: &str) -> Option<&Arc<Tenant>> {
+        self.domains.get(&host.to_ascii_lowercase()).and_then(|id| self.tenants.get(id))
+    }
+}
+
+impl Tenant {
+    /// The domain written into URIs and used as the digest realm.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.domains.first().map_or(self.id.as_str(), String::as_str)
+    }
+}
+
+impl NumberPlan {
+    /// Lists every extension and number once. Of two that claim the same the first wins: device, user, group.
+    #[must_use]
+    pub fn of<'a>(
+        devices: impl IntoIterator<Item = &'a Device>,
+        users: impl IntoIterator<Item = &'a User>,
+        groups: impl IntoIterator<Item = &'a Group>,
+    ) -> Self {
+        let mut plan = BTreeMap::new();
+        let mut add = |number: &str, to: DestinationRef| {
+            plan.entry(number.to_owned()).or_insert(to);
+        };
+        for device in devices {
+            add(device.extension.as_str(), DestinationRef::Device(device.extension.clone()));
+        }
+        for user in users {
+            for number in
+                user.extension.iter().map(Extension::as_str).chain(user.numbers.iter().map(String::as_str))
+            {
+                add(number, DestinationRef::User(user.id.clone()));
+            }
+            add(user.id.as_str(), DestinationRef::User(user.id.clone()));
+        }
+        for group in groups {
+            if let Some(extension) = &group.extension {
+                add(extension.as_str(), DestinationRef::Group(group.name.clone()));
+            }
+        }
+        Self(plan)
+    }
+
+    /// What a number, extension or user name stands for.
+    #[must_use]
+    pub fn find(&self, dialled: &str) -> Option<&DestinationRef> {
+        self.0.get(dialled)
+    }
+}

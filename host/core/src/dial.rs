@@ -1,0 +1,168 @@
+//! What a dialled number stands for, and which devices a destination comes down to.
+
+use std::sync::Arc;
+
+use callwright_sip::Uri;
+
+use crate::config::{Config, Tenant};
+use crate::names::{Extension, UserId};
+use crate::record::NotRung;
+use crate::rule::{DestinationRef, Party};
+use crate::switchboard::bindings_of;
+use crate::view::{Binding, View};
+
+/// Calls a device can have while call waiting lets it ring (TELEPHONY T11).
+const CALLS_A_DEVICE: u32 = 2;
+
+/// Finds the tenant of a request: host of the Request-URI, else of From, else the default (ARCHITECTURE §4).
+pub(crate) fn tenant_of<'a>(config: &'a Config, request_uri: &Uri, from: &Uri) -> Option<&'a Arc<Tenant>> {
+    for uri in [request_uri, from] {
+        let host = uri.host.to_string();
+        if let Some(tenant) = config.tenant_of_domain(&host) {
+            return Some(tenant);
+        }
+        if !config.own_hosts.contains(&host.to_ascii_lowercase()) {
+            break;
+        }
+    }
+    config.default_tenant.as_ref().and_then(|id| config.tenants.get(id))
+}
+
+/// The number that a Request-URI dials: its user part without visual separators (RFC 3966 §5.1.1).
+pub(crate) fn dialled_number(uri: &Uri) -> String {
+    let user = uri.user.as_deref().unwrap_or_default();
+    let is_number = user.chars().all(|c| c.is_ascii_digit() || "+-.()*#".contains(c));
+    if is_number { user.chars().filter(|c| !"-.()".contains(*c)).collect() } else { user.to_owned() }
+}
+
+/// The caller, as only their authenticated device makes them (TELEPHONY T22).
+pub(crate) fn caller_of(tenant: &Tenant, device: &Extension, withheld: bool) -> Party {
+    let user = tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user));
+    if withheld {
+        return Party { withheld: true, user: user.map(|user| user.id.clone()), ..Party::default() };
+    }
+    Party {
+        name: user.map_or_else(String::new, |user| user.name.clone()),
+        number: Some(
+            user.and_then(|user| user.extension.clone()).unwrap_or_else(|| device.clone()).to_string(),
+        ),
+        user: user.map(|user| user.id.clone()),
+        withheld: false,
+    }
+}
+
+/// The dialled party.
+pub(crate) fn dialled_party(tenant: &Tenant, number: &str, to: Option<&DestinationRef>) -> Party {
+    let user = match to {
+        Some(DestinationRef::User(user)) => tenant.users.get(user),
+        Some(DestinationRef::Device(device)) => {
+            tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user))
+        }
+        Some(DestinationRef::Group(_) | DestinationRef::Place(_)) | None => None,
+    };
+    Party {
+        name: user.map_or_else(String::new, |user| user.name.clone()),
+        number: Some(number.to_owned()),
+        user: user.map(|user| user.id.clone()),
+        withheld: false,
+    }
+}
+
+/// A device that a destination comes down to, with its reachable phones.
+#[derive(Clone, Debug)]
+pub(crate) struct Reach {
+    pub(crate) device: Extension,
+    pub(crate) user: Option<UserId>,
+    pub(crate) bindings: Vec<Arc<Binding>>,
+}
+
+/// Finds the devices of a destination that can ring now, or why none can.
+///
+/// `ring_busy` rings devices of people on a call too. A group's members are skipped one by one; only when none is
+/// left is the group not rung.
+pub(crate) fn reach(
+    view: &View,
+    tenant: &Tenant,
+    to: &DestinationRef,
+    ring_busy: bool,
+) -> Result<Vec<Reach>, NotRung> {
+    match to {
+        DestinationRef::Device(device) => devices(view, tenant, [device], ring_busy),
+        DestinationRef::User(user) => of_user(view, tenant, user, ring_busy, true),
+        DestinationRef::Group(group) => {
+            let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
+            let mut found = Vec::new();
+            let mut why = NotRung::Unknown;
+            for member in &group.members {
+                match of_user(view, tenant, member, ring_busy, false) {
+                    Ok(mut reached) => found.append(&mut reached),
+                    Err(reason) => why = reason,
+                }
+            }
+            if found.is_empty() { Err(why) } else { Ok(found) }
+        }
+        DestinationRef::Place(place) => match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {
+            DestinationRef::Place(_) => Err(NotRung::Unknown),
+            target @ (DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_)) => {
+                reach(view, tenant, target, ring_busy)
+            }
+        },
+    }
+}
+
+fn of_user(
+    view: &View,
+    tenant: &Tenant,
+    user: &UserId,
+    ring_busy: bool,
+    direct: bool,
+) -> Result<Vec<Reach>, NotRung> {
+    let user = tenant.users.get(user).ok_or(NotRung::Unknown)?;
+    let waiting = ring_busy || user.call_waiting.unwrap_or(direct);
+    if !waiting && is_busy(view, tenant, &user.devices) {
+        return Err(NotRung::Busy);
+    }
+    devices(view, tenant, &user.devices, ring_busy)
+}
+
+fn devices<'a>(
+    view: &View,
+    tenant: &Tenant,
+    list: impl IntoIterator<Item = &'a Extension>,
+    ring_busy: bool,
+) -> Result<Vec<Reach>, NotRung> {
+    let mut found = Vec::new();
+    let mut busy = false;
+    let mut last = None;
+    for device in list {
+        let key = (tenant.id.clone(), device.clone());
+        let bindings: Vec<_> = bindings_of(view, &key).cloned().collect();
+        if bindings.is_empty() {
+            if let Some((when, how)) = view.gone.get(&key)
+                && last.as_ref().is_none_or(|(_, latest, _)| latest < when)
+            {
+                last = Some((device.clone(), *when, *how));
+            }
+            continue;
+        }
+        if !ring_busy && view.activity.get(&key).is_some_and(|activity| activity.talking >= CALLS_A_DEVICE) {
+            busy = true;
+            continue;
+        }
+        let user = tenant.devices.get(device).map(|device| device.user.clone());
+        found.push(Reach { device: device.clone(), user, bindings });
+    }
+    match (found.is_empty(), busy) {
+        (false, _) => Ok(found),
+        (true, true) => Err(NotRung::Busy),
+        (true, false) => Err(NotRung::NotRegistered { last }),
+    }
+}
+
+/// Whether any device of a person is on a call, held ones and early outgoing ones included (TELEPHONY T11).
+fn is_busy(view: &View, tenant: &Tenant, devices: &[Extension]) -> bool {
+    devices.iter().any(|device| {
+        let key = (tenant.id.clone(), device.clone());
+        view.activity.get(&key).is_some_and(|activity| activity.talking > 0 || activity.dialling > 0)
+    })
+}

@@ -1,0 +1,94 @@
+//! Names and numbers that identify things. Each is a type of its own, so none is taken for another.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_names {
+    ($($(#[$doc:meta])* $name:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &self.0)
+            }
+        }
+    )* };
+}
+
+macro_rules! number_names {
+    ($($(#[$doc:meta])* $name:ident($inner:ty);)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )* };
+}
+
+text_names! {
+    /// One customer of the switch.
+    TenantId;
+    /// A person or line with one unified extension.
+    UserId;
+    /// The extension of one device; the device registers and is dialled under it.
+    Extension;
+    /// A named set of users.
+    GroupName;
+    /// A named destination of the tenant: night desk, duty phone.
+    PlaceName;
+    /// Named opening hours of the tenant.
+    HoursName;
+    /// A tenant's rule, whatever its version.
+    RuleName;
+    /// A version of a rule: `sha256:` and 64 hex digits of the component.
+    Version;
+    /// One call, the same in logs, records and explanations.
+    CallId;
+}
+
+number_names! {
+    /// One of our INVITEs of a call, counted from 1 within the call.
+    LegId(u32);
+    /// One run of a rule, unique for the life of a node.
+    RunId(u64);
+    /// One question of a run, counted from 1 within the run.
+    AskId(u32);
+    /// One store effect that is waiting for its answer.
+    Ticket(u64);
+}

@@ -1,0 +1,259 @@
+//! A running switch: inputs in, effects out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_sip::{EndpointSettings, Event, Flow};
+
+use crate::call::{Call, call_of};
+use crate::config::Config;
+use crate::names::{CallId, TenantId};
+use crate::registrar::Registrar;
+use crate::rule::ActiveRule;
+use crate::seam::{Effect, Input};
+use crate::switchboard::{Asker, Switchboard};
+use crate::time::{Deadline, Now, Timer};
+use crate::view::{Binding, View};
+
+mod ingress;
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its number: every branch, tag and Call-ID that it mints begins with it.
+    pub node: u16,
+    /// Host written into Via and Contact.
+    pub host: String,
+    /// Port written there, for UDP and TCP alike.
+    pub port: u16,
+    /// For everything that must not be guessed.
+    pub seed: [u8; 32],
+    /// Who and what there is.
+    pub config: Arc<Config>,
+    /// Active rules of all tenants.
+    pub rules: Vec<Arc<ActiveRule>>,
+    /// Bindings that survived a restart.
+    pub bindings: Vec<Arc<Binding>>,
+    /// The first moment.
+    pub now: Now,
+}
+
+/// A running switch as one value.
+///
+/// Its methods are of four kinds. [`handle`](Self::handle) takes one input and never blocks, fails or panics;
+/// [`poll`](Self::poll) gives the effects of all inputs so far, in an order that is part of the behaviour, and is called
+/// until `None`; [`deadline`](Self::deadline) says when to hand in [`Input::Tick`] at the latest, which is harmless at
+/// any other time; [`view`](Self::view) is the picture that everyone else reads. `now` never goes back.
+pub struct Node {
+    board: Switchboard,
+    registrar: Registrar,
+    calls: BTreeMap<CallId, Call>,
+    due: BTreeSet<(Duration, Timer, CallId)>,
+    dues: BTreeMap<CallId, (Duration, Timer)>,
+    /// No new call is taken.
+    closing: bool,
+}
+
+impl Node {
+    /// Makes a node.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let picture = View {
+            config: setup.config,
+            rules: setup
+                .rules
+                .into_iter()
+                .map(|rule| ((rule.tenant.clone(), rule.name.clone()), rule))
+                .collect(),
+            ..View::default()
+        };
+        let settings = EndpointSettings::new(setup.node, setup.host, setup.port);
+        let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
+        let mut registrar = Registrar::default();
+        registrar.load(&mut board, setup.bindings);
+        Self {
+            board,
+            registrar,
+            calls: BTreeMap::new(),
+            due: BTreeSet::new(),
+            dues: BTreeMap::new(),
+            closing: false,
+        }
+    }
+
+    /// Takes one input.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.board.now = now;
+        match input {
+            Input::Received { flow, bytes } => self.board.sip.receive(now.mono, flow, bytes),
+            Input::Closed { flow } => {
+                self.board.sip.closed(now.mono, flow);
+                self.flow_closed(flow);
+            }
+            Input::Tick => {
+                self.board.sip.tick(now.mono);
+                self.registrar.tick(&mut self.board);
+                self.tick_calls();
+            }
+            Input::Run { run, event, spent } => {
+                if let Some(id) = self.board.runs.get(&run).cloned() {
+                    self.with_call(&id, |call, board| call.run_event(board, event, spent));
+                }
+            }
+            Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
+            Input::Configured(config) => self.configured(config),
+            Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
+            Input::ShutDown => {
+                self.closing = true;
+                for id in self.calls.keys().cloned().collect::<Vec<_>>() {
+                    self.with_call(&id, Call::shut_down);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// The next effect.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.board.next_effect()
+    }
+
+    /// When something happens by itself, and what.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        let sip = self.board.sip.deadline().map(|(at, _)| Deadline { at, why: Timer::Transaction });
+        let call = self.due.first().map(|(at, why, _)| Deadline { at: *at, why: *why });
+        [sip, call, self.registrar.deadline()].into_iter().flatten().min()
+    }
+
+    /// The picture of this moment.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.board.shown()
+    }
+
+    /// Handles what the endpoint has to say until it is silent, and passes its bytes on in order.
+    fn settle(&mut self) {
+        loop {
+            self.transmit();
+            let Some(event) = self.board.sip.poll_event() else { break };
+            self.event(event);
+        }
+        self.transmit();
+        self.board.view();
+    }
+
+    fn transmit(&mut self) {
+        while let Some(transmit) = self.board.sip.poll_transmit() {
+            self.board.emit(Effect::Transmit { flow: transmit.flow, bytes: transmit.bytes });
+        }
+        while let Some(flow) = self.board.sip.poll_close() {
+            self.board.emit(Effect::Close { flow });
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Request { flow, message } => self.request(flow, message),
+            Event::Cancelled { tx, .. } => self.served(tx, |call, board| call.cancelled(board, tx)),
+            Event::Acknowledged { tx, message } => {
+                self.served(tx, |call, board| call.acknowledged(board, tx, &message));
+            }
+            Event::NeverAcknowledged { tx } => {
+                self.served(tx, |call, board| call.never_acknowledged(board, tx));
+            }
+            Event::Response { tx, message } => match self.board.clients.get(&tx).cloned() {
+                Some(Asker::Probe(key)) if message.status().is_some_and(|status| status >= 200) => {
+                    self.board.clients.remove(&tx);
+                    self.registrar.probed(&mut self.board, &key, true);
+                }
+                Some(asker) => self.asked(&asker, |call, board| call.response(board, tx, &message)),
+                None => {}
+            },
+            Event::TimedOut { tx } | Event::Failed { tx } => match self.board.clients.get(&tx).cloned() {
+                Some(Asker::Probe(key)) => {
+                    self.board.clients.remove(&tx);
+                    self.registrar.probed(&mut self.board, &key, false);
+                }
+                Some(asker) => self.asked(&asker, |call, board| call.no_response(board, tx)),
+                None => {}
+            },
+            Event::Closed { flow } => self.flow_closed(flow),
+            Event::Malformed { flow, error } => {
+                tracing::debug!(peer = %flow, %error, "message was malformed");
+                self.board.repaint().counters.malformed += 1;
+            }
+        }
+    }
+
+    fn served(&mut self, tx: callwright_sip::ServerTx, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
+        if let Some(id) = self.board.servers.get(&tx).cloned() {
+            self.with_call(&id, handle);
+        }
+    }
+
+    fn asked(&mut self, asker: &Asker, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
+        if let Some(id) = call_of(asker).cloned() {
+            self.with_call(&id, handle);
+        }
+    }
+
+    /// Lets something happen to a call, then forgets the call or notes its next deadline.
+    fn with_call(&mut self, id: &CallId, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let span = call.span();
+        span.in_scope(|| handle(call, &mut self.board));
+        self.note(id);
+    }
+
+    fn note(&mut self, id: &CallId) {
+        if let Some((at, why)) = self.dues.remove(id) {
+            self.due.remove(&(at, why, id.clone()));
+        }
+        let Some(call) = self.calls.get(id) else { return };
+        if call.is_done() {
+            call.release(&mut self.board);
+            self.calls.remove(id);
+            return;
+        }
+        if let Some(Deadline { at, why }) = call.deadline() {
+            self.due.insert((at, why, id.clone()));
+            self.dues.insert(id.clone(), (at, why));
+        }
+    }
+
+    fn tick_calls(&mut self) {
+        let now = self.board.now.mono;
+        let due: Vec<CallId> =
+            self.due.iter().take_while(|(at, ..)| *at <= now).map(|(.., id)| id.clone()).collect();
+        for id in due {
+            self.with_call(&id, Call::tick);
+        }
+    }
+
+    fn flow_closed(&mut self, flow: Flow) {
+        self.registrar.closed(&mut self.board, flow);
+        for id in self.calls.keys().cloned().collect::<Vec<_>>() {
+            self.with_call(&id, |call, board| call.flow_closed(board, flow));
+        }
+    }
+
+    fn configured(&mut self, config: Arc<Config>) {
+        self.registrar.configured(&mut self.board, &config);
+        self.board.repaint().config = config;
+        tracing::info!("configuration taken over");
+    }
+
+    fn rules_activated(&mut self, tenant: &TenantId, active: Vec<Arc<ActiveRule>>) {
+        let rules = &mut self.board.repaint().rules;
+        let before: Vec<_> = rules.keys().filter(|(owner, _)| owner == tenant).cloned().collect();
+        for key in before {
+            rules.remove(&key);
+        }
+        for rule in active {
+            tracing::info!(tenant = %tenant, rule = %rule.name, version = %rule.version, "rule active");
+            rules.insert((tenant.clone(), rule.name.clone()), rule);
+        }
+    }
+}

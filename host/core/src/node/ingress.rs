@@ -1,0 +1,176 @@
+//! The way in: which tenant and device a request belongs to, and who in the node takes it.
+
+use callwright_sip::{Flow, Message, Method, Name, Text, Uri, dialog_key_of};
+
+use super::Node;
+use crate::auth::authenticate;
+use crate::call::{Call, Caller, MIN_SE_S, interval_too_small};
+use crate::config::{EarlyDialogs, Tenant};
+use crate::dial;
+use crate::names::{CallId, Extension};
+use crate::rule::{CallFacts, DestinationRef, Entry};
+use crate::switchboard::{ALLOW, SUPPORTED};
+use std::sync::Arc;
+
+/// Calls at once; the next one gets 503.
+pub(crate) const CALLS_MAX: usize = 20_000;
+/// Hops of a caller that names none (RFC 3261 §20.22).
+const HOPS: u8 = 70;
+
+impl Node {
+    /// A new request that is neither ACK nor CANCEL.
+    pub(super) fn request(&mut self, flow: Flow, message: Message) {
+        let Some(method) = message.method().cloned() else { return };
+        self.board.count_request(counted(&method));
+        if message.to().is_ok_and(|to| to.tag().is_some()) {
+            self.within_dialog(flow, message);
+            return;
+        }
+        if let Some(refusal) = refused_at_once(&message, &method) {
+            self.board.refuse(flow, &message, refusal);
+            return;
+        }
+        let Some((tenant, uri)) = self.tenant_of(&message) else {
+            tracing::info!(peer = %flow, "no tenant for a request: set `default-tenant` or add the domain to a tenant");
+            self.board.refuse(flow, &message, Message::reply(&message, 404));
+            return;
+        };
+        match method {
+            Method::Options => {
+                let response = capabilities(Message::reply(&message, 200));
+                self.board.refuse(flow, &message, response);
+            }
+            Method::Register => match authenticate(&mut self.board, &tenant, &message) {
+                Ok(device) => self.registrar.register(&mut self.board, &tenant, device, flow, message),
+                Err(challenge) => {
+                    self.board.count_registration("challenged");
+                    self.board.refuse(flow, &message, *challenge);
+                }
+            },
+            Method::Invite => match authenticate(&mut self.board, &tenant, &message) {
+                Ok(device) => self.invite(flow, &message, tenant, device, &uri),
+                Err(challenge) => self.board.refuse(flow, &message, *challenge),
+            },
+            // No event package exists yet: 489 stops phones from asking again and again (RFC 6665 §4.2.1.1).
+            Method::Subscribe | Method::Publish => {
+                self.board.refuse(flow, &message, Message::reply(&message, 489));
+            }
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                self.board.refuse(flow, &message, Message::reply(&message, 481));
+            }
+            Method::Ack | Method::Cancel | Method::Message | Method::Refer | Method::Other(_) => {
+                let response = Message::reply(&message, 405).with(Name::Allow, Text::from_static(ALLOW));
+                self.board.refuse(flow, &message, response);
+            }
+        }
+    }
+
+    fn within_dialog(&mut self, flow: Flow, message: Message) {
+        let call = dialog_key_of(&message, true).and_then(|key| self.board.dialogs.get(&key).cloned());
+        match call {
+            Some(id) => self.with_call(&id, |call, board| call.in_dialog(board, flow, message)),
+            None => self.board.refuse(flow, &message, Message::reply(&message, 481)),
+        }
+    }
+
+    fn tenant_of(&self, message: &Message) -> Option<(Arc<Tenant>, Uri)> {
+        let uri: Uri = message.uri()?.as_str()?.parse().ok()?;
+        let from = message.from().ok()?;
+        let tenant = dial::tenant_of(&self.board.picture.config, &uri, &from.uri)?;
+        Some((Arc::clone(tenant), uri))
+    }
+
+    /// An authenticated device begins a call.
+    fn invite(&mut self, flow: Flow, message: &Message, tenant: Arc<Tenant>, device: Extension, uri: &Uri) {
+        if interval_too_small(message) {
+            let response = Message::reply(message, 422).with(Name::MinSe, MIN_SE_S.to_string());
+            self.board.refuse(flow, message, response);
+            return;
+        }
+        let busy = || Message::reply(message, 503).with(Name::RetryAfter, "10");
+        if self.closing || self.calls.len() >= CALLS_MAX {
+            self.board.refuse(flow, message, busy());
+            return;
+        }
+        let Ok(tx) = self.board.sip.accept(self.board.now.mono, flow, message) else {
+            self.board.refuse(flow, message, busy());
+            return;
+        };
+        let early = tenant.devices.get(&device).map_or(EarlyDialogs::PerLeg, |device| device.early_dialogs);
+        let hops = message.max_forwards().ok().flatten().unwrap_or(HOPS);
+        let facts = self.facts(message, &tenant, &device, uri);
+        let id = facts.id.clone();
+        let caller = Caller::new(&mut self.board, tx, flow, message.clone(), device, hops, early);
+        let span = tracing::info_span!("call", tenant = %tenant.id, call = %id);
+        let call = span.in_scope(|| Call::begin(&mut self.board, tenant, facts, caller));
+        self.calls.insert(id.clone(), call);
+        self.note(&id);
+    }
+
+    fn facts(&mut self, message: &Message, tenant: &Tenant, device: &Extension, uri: &Uri) -> CallFacts {
+        let number = dial::dialled_number(uri);
+        let to = tenant.plan.find(&number);
+        let privacy =
+            message.headers.get(&Name::Other("Privacy".into())).map(|value| value.lossy().into_owned());
+        let withheld = privacy.is_some_and(|privacy| privacy.contains("id") || privacy.contains("user"));
+        CallFacts {
+            id: CallId::from(self.board.sip.mint().lossy().into_owned()),
+            tenant: tenant.id.clone(),
+            caller: dial::caller_of(tenant, device, withheld),
+            dialled: dial::dialled_party(tenant, &number, to),
+            group: match to {
+                Some(DestinationRef::Group(group)) => Some(group.clone()),
+                Some(DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Place(_))
+                | None => None,
+            },
+            number,
+            for_user: None,
+            entry: Entry::Device(device.clone()),
+        }
+    }
+}
+
+/// What no tenant and no method changes: hops, and extensions that we do not have (RFC 3261 §8.2).
+fn refused_at_once(message: &Message, method: &Method) -> Option<Message> {
+    if matches!(message.max_forwards(), Ok(Some(0))) && *method != Method::Options {
+        return Some(Message::reply(message, 483));
+    }
+    let unknown: Vec<_> = message
+        .option_tags(Name::Require)
+        .into_iter()
+        .filter(|tag| !tag.eq_ignore_case(SUPPORTED))
+        .map(|tag| tag.lossy().into_owned())
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    Some(Message::reply(message, 420).with(Name::Unsupported, unknown.join(", ")))
+}
+
+fn capabilities(response: Message) -> Message {
+    response
+        .with(Name::Allow, Text::from_static(ALLOW))
+        .with(Name::Accept, "application/sdp")
+        .with(Name::Supported, Text::from_static(SUPPORTED))
+}
+
+/// The metric label of a method; whatever a peer invents is one label.
+fn counted(method: &Method) -> &'static str {
+    match method {
+        Method::Invite => "INVITE",
+        Method::Ack => "ACK",
+        Method::Bye => "BYE",
+        Method::Cancel => "CANCEL",
+        Method::Register => "REGISTER",
+        Method::Options => "OPTIONS",
+        Method::Update => "UPDATE",
+        Method::Info => "INFO",
+        Method::Prack => "PRACK",
+        Method::Subscribe => "SUBSCRIBE",
+        Method::Notify => "NOTIFY",
+        Method::Publish => "PUBLISH",
+        Method::Message => "MESSAGE",
+        Method::Refer => "REFER",
+        Method::Other(_) => "other",
+    }
+}

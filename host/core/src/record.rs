@@ -1,0 +1,288 @@
+//! What remains of a call: its record, from which explanations are written.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{CallId, Extension, LegId, RuleName, TenantId, UserId, Version};
+use crate::rule::{DestinationRef, LogLine, Outcome, Party, RunOutcome};
+
+/// One call, written once when it is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The call.
+    pub id: CallId,
+    /// Whose call it was.
+    pub tenant: TenantId,
+    /// Who called.
+    pub caller: Party,
+    /// The device that called.
+    pub from_device: Extension,
+    /// The number as dialled.
+    pub number: String,
+    /// The user it stands for.
+    pub dialled_user: Option<UserId>,
+    /// When the INVITE came.
+    pub began: Timestamp,
+    /// When it was answered.
+    pub answered: Option<Timestamp>,
+    /// When it was over.
+    pub ended: Timestamp,
+    /// From the INVITE to the answer or the end, in milliseconds.
+    pub setup_ms: u64,
+    /// From the answer to the end, in milliseconds; 0 when never answered.
+    pub talk_ms: u64,
+    /// Where it ended up.
+    pub disposition: Disposition,
+    /// Why it ended.
+    pub cause: Cause,
+    /// The final response the caller got.
+    pub status: u16,
+    /// Every INVITE of ours, in order.
+    pub legs: Vec<LegRecord>,
+    /// The rule's run, if one ran.
+    pub runs: Vec<RunRecord>,
+    /// Users who were rung for at least 3 s while nobody answered.
+    pub missed: Vec<UserId>,
+    /// What was known and decided, in order.
+    pub facts: Vec<Fact>,
+    /// What the rule wrote to the tenant's log.
+    pub log: Vec<LogLine>,
+}
+
+/// Where a call ended up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disposition {
+    /// Somebody talked.
+    Answered {
+        /// With whom.
+        device: Extension,
+        /// Whose device it is.
+        user: Option<UserId>,
+    },
+    /// The caller got a final response other than 2xx.
+    Rejected,
+    /// The caller hung up first.
+    CallerGone,
+}
+
+/// Why a call or leg ended. Mapped to status and Reason in one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Hung up by the caller after talking.
+    CallerHungUp,
+    /// Hung up by the callee after talking.
+    CalleeHungUp,
+    /// Cancelled by the caller before an answer.
+    CallerCancelled,
+    /// Another leg answered.
+    CompletedElsewhere,
+    /// The ring's or leg's time was over.
+    NoAnswer,
+    /// A person refused.
+    Declined,
+    /// Everyone was engaged.
+    Busy,
+    /// Nobody could be reached.
+    Unreachable,
+    /// The dialled number means nothing here.
+    UnknownNumber,
+    /// The rule refused the call.
+    RefusedByRule,
+    /// The rule failed while phones rang for it: the fallback takes over.
+    RuleFailed,
+    /// A guardrail refused it; its name.
+    Blocked(String),
+    /// The network refused; Q.850 cause.
+    Refused(u8),
+    /// An emergency number without a trunk to send it to.
+    EmergencyWithoutTrunk,
+    /// The session timer ran out (RFC 4028 §10).
+    SessionExpired,
+    /// A peer lost the dialog: 481 or 408 within it.
+    DialogLost,
+    /// Our 2xx was never acknowledged.
+    NeverAcknowledged,
+    /// The caller's connection was lost while the phones rang.
+    CallerLost,
+    /// The switch is shutting down.
+    ShuttingDown,
+    /// A bound of the switch was reached; its name.
+    Overload(String),
+}
+
+/// One INVITE of ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// Its number in the call.
+    pub id: LegId,
+    /// The planned destination it belongs to.
+    pub to: DestinationRef,
+    /// The device that was rung.
+    pub device: Extension,
+    /// Whose device it is.
+    pub user: Option<UserId>,
+    /// When it was sent.
+    pub started: Timestamp,
+    /// When it rang (180 or 183).
+    pub rang: Option<Timestamp>,
+    /// When it was over as a ringing leg: answered, failed or cancelled.
+    pub ended: Timestamp,
+    /// How.
+    pub end: LegRecordEnd,
+    /// The last status the phone sent; 0 for none.
+    pub status: u16,
+}
+
+/// How a leg ended, as recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegRecordEnd {
+    /// By itself.
+    Outcome(Outcome),
+    /// Another leg answered.
+    Elsewhere,
+    /// Taken back; why.
+    Cancelled(Cause),
+}
+
+/// One run of a rule, as recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The rule.
+    pub rule: RuleName,
+    /// Its version.
+    pub version: Version,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Fuel spent.
+    pub fuel: u64,
+    /// Whether that is exact.
+    pub fuel_exact: bool,
+    /// Microseconds of running until the first question or the end, measured by the driver; 0 in the simulator.
+    pub decide_us: u64,
+    /// Microseconds of running in all.
+    pub ran_us: u64,
+}
+
+/// One thing that was known or decided, with its time and source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    /// When.
+    pub at: Timestamp,
+    /// Who says so.
+    pub source: Source,
+    /// What.
+    pub what: FactKind,
+}
+
+/// Who vouches for a fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The caller's INVITE.
+    Caller,
+    /// The configuration.
+    Config,
+    /// The registrar.
+    Registrar,
+    /// The switch itself.
+    Switch,
+    /// The rule.
+    Rule(RuleName),
+    /// A phone.
+    Device(Extension),
+}
+
+/// The kinds of facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FactKind {
+    /// What the dialled number stands for.
+    Dialled {
+        /// As dialled.
+        number: String,
+        /// None: nothing.
+        to: Option<DestinationRef>,
+    },
+    /// The rule that decides, and through which binding.
+    RuleChosen {
+        /// Its version.
+        version: Version,
+        /// As `user:ana`.
+        bound_to: String,
+    },
+    /// No rule is bound: the fallback decides.
+    NoRule,
+    /// An emergency number: no rule is asked.
+    Emergency,
+    /// The rule's own words.
+    Because(String),
+    /// Something that the rule read.
+    Read {
+        /// The function with its arguments.
+        what: String,
+        /// What it got.
+        got: String,
+    },
+    /// A ring began.
+    RingBegan {
+        /// Who, in order, with the delay in milliseconds.
+        legs: Vec<(DestinationRef, u32)>,
+        /// How long it may last, in milliseconds.
+        time_ms: u32,
+    },
+    /// Somebody was not rung.
+    NotRung {
+        /// Who.
+        to: DestinationRef,
+        /// Why.
+        why: NotRung,
+    },
+    /// A ring ended.
+    RingEnded(Outcome),
+    /// The run ended.
+    RunEnded(RunOutcome),
+    /// The fallback took over; in words what it does.
+    Fallback(String),
+    /// The standard rule took over at the rule's wish.
+    Standard,
+    /// The rule refused the call.
+    Refused(String),
+    /// The phone held or resumed the call.
+    Held(bool),
+}
+
+/// Why a destination was not rung.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotRung {
+    /// No device of theirs is registered.
+    NotRegistered {
+        /// The device whose binding ended last, and when and how.
+        last: Option<(Extension, Timestamp, Gone)>,
+    },
+    /// On a call, and call waiting is off.
+    Busy,
+    /// Already rung to an end in this call.
+    AlreadyRung,
+    /// No such destination any more.
+    Unknown,
+    /// A bound; its name.
+    Limit(String),
+}
+
+/// How a binding ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gone {
+    /// Its time ran out.
+    Expired,
+    /// The phone took it back.
+    Unregistered,
+    /// Its connection was closed.
+    FlowClosed,
+    /// The device was removed from the configuration.
+    Removed,
+}

@@ -1,0 +1,294 @@
+//! Which phones can be reached, and where: bindings made by REGISTER, ended by time, phone, connection or operator.
+//!
+//! A binding is a flow (TELEPHONY T6): requests go back the way its REGISTER came. A 200 goes out only when the
+//! store has committed what it acknowledges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_sip::{Flow, Message, Name, ServerTx, Transport};
+use jiff::SignedDuration;
+
+use crate::config::{Config, Tenant};
+use crate::names::{Extension, Ticket};
+use crate::record::Gone;
+use crate::seam::{Change, StoreRefused};
+use crate::switchboard::{Switchboard, with_to_tag};
+use crate::time::{Deadline, Timer};
+use crate::view::{Binding, BindingKey};
+
+mod prober;
+mod request;
+
+use prober::Prober;
+use request::Wanted;
+
+/// Phones a device may have registered at once.
+pub(crate) const BINDINGS_MAX: usize = 8;
+/// REGISTERs that wait for the store at once.
+const PENDING_MAX: usize = 10_000;
+/// How long the store may take before a REGISTER is answered without it.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// The registrar of all tenants (RFC 3261 §10).
+#[derive(Default)]
+pub(crate) struct Registrar {
+    due: BTreeSet<(Duration, BindingKey)>,
+    ends: BTreeMap<BindingKey, Duration>,
+    flows: BTreeMap<Flow, BTreeSet<BindingKey>>,
+    pending: BTreeMap<Ticket, Pending>,
+    prober: Prober,
+}
+
+/// A REGISTER whose changes are being committed.
+struct Pending {
+    tx: ServerTx,
+    request: Message,
+    tenant: Arc<Tenant>,
+    device: Extension,
+    bound: Vec<(Arc<Binding>, Duration)>,
+    unbound: Vec<BindingKey>,
+    /// No contact in it is new.
+    refresh: bool,
+    until: Duration,
+}
+
+impl Registrar {
+    /// Takes over the bindings that survived a restart.
+    pub(crate) fn load(&mut self, board: &mut Switchboard, bindings: Vec<Arc<Binding>>) {
+        for binding in bindings {
+            let left = binding.expires.duration_since(board.now.wall);
+            let known = board
+                .tenant(&binding.key.tenant)
+                .is_some_and(|tenant| tenant.devices.contains_key(&binding.key.device));
+            match Duration::try_from(left) {
+                Ok(left) if known && binding.flow.transport == Transport::Udp => {
+                    self.bind(board, binding, board.now.mono + left);
+                }
+                Ok(_) | Err(_) => {
+                    let device = (binding.key.tenant.clone(), binding.key.device.clone());
+                    let when = binding.expires.min(board.now.wall);
+                    board.repaint().gone.insert(device, (when, Gone::Expired));
+                    board.store(vec![Change::Unbound(binding.key.clone())]);
+                }
+            }
+        }
+    }
+
+    /// Handles a REGISTER of an authenticated device.
+    pub(crate) fn register(
+        &mut self,
+        board: &mut Switchboard,
+        tenant: &Arc<Tenant>,
+        device: Extension,
+        flow: Flow,
+        request: Message,
+    ) {
+        let wanted = match request::read(board, tenant, &device, flow, &request) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                tracing::debug!(tenant = %tenant.id, %device, %error, "register refused");
+                board.count_registration("refused");
+                board.refuse(flow, &request, error.response(&request));
+                return;
+            }
+        };
+        if self.pending.len() >= PENDING_MAX {
+            board.count_registration("refused");
+            let busy = Message::reply(&request, 503).with(Name::RetryAfter, "5");
+            board.refuse(flow, &request, busy);
+            return;
+        }
+        let Ok(tx) = board.sip.accept(board.now.mono, flow, &request) else {
+            board.count_registration("refused");
+            board.refuse(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "5"));
+            return;
+        };
+        let Wanted { bound, unbound, refresh } = wanted;
+        if bound.is_empty() && unbound.is_empty() {
+            self.answer(board, tx, &request, tenant, &device);
+            return;
+        }
+        let mut changes: Vec<Change> = unbound.iter().cloned().map(Change::Unbound).collect();
+        changes.extend(bound.iter().map(|(binding, _)| Change::Bound(Arc::clone(binding))));
+        let ticket = board.store(changes);
+        let until = board.now.mono + STORE_WAIT;
+        let pending =
+            Pending { tx, request, tenant: Arc::clone(tenant), device, bound, unbound, refresh, until };
+        self.pending.insert(ticket, pending);
+    }
+
+    /// The store has answered a ticket of ours.
+    pub(crate) fn stored(
+        &mut self,
+        board: &mut Switchboard,
+        ticket: Ticket,
+        result: Result<(), StoreRefused>,
+    ) {
+        let Some(pending) = self.pending.remove(&ticket) else { return };
+        match result {
+            Ok(()) => {
+                board.count_registration("accepted");
+                self.apply(board, pending);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a registration was not stored");
+                self.not_stored(board, pending);
+            }
+        }
+    }
+
+    /// A refresh of what is known is still good without the store; anything new is not (ARCHITECTURE §3).
+    fn not_stored(&mut self, board: &mut Switchboard, pending: Pending) {
+        if pending.refresh {
+            board.count_registration("accepted-unstored");
+            self.apply(board, pending);
+        } else {
+            board.count_registration("refused");
+            let busy = Message::reply(&pending.request, 503).with(Name::RetryAfter, "5");
+            let tag = board.sip.mint();
+            board.sip.respond(board.now.mono, pending.tx, with_to_tag(busy, &tag));
+        }
+    }
+
+    fn apply(&mut self, board: &mut Switchboard, pending: Pending) {
+        for key in &pending.unbound {
+            let replaced = pending.bound.iter().any(|(binding, _)| binding.key.device == key.device);
+            self.unbind(board, key, if replaced { None } else { Some(Gone::Unregistered) });
+        }
+        for (binding, until) in pending.bound {
+            self.bind(board, binding, until);
+        }
+        self.answer(board, pending.tx, &pending.request, &pending.tenant, &pending.device);
+    }
+
+    /// 200 with every binding of the device and the time it has left (RFC 3261 §10.3 step 8).
+    fn answer(
+        &self,
+        board: &mut Switchboard,
+        tx: ServerTx,
+        request: &Message,
+        tenant: &Tenant,
+        device: &Extension,
+    ) {
+        let mut response = Message::reply(request, 200);
+        for binding in board.bindings_of(&(tenant.id.clone(), device.clone())) {
+            let left =
+                self.ends.get(&binding.key).map_or(0, |end| end.saturating_sub(board.now.mono).as_secs());
+            response = response.with(Name::Contact, format!("<{}>;expires={left}", binding.contact));
+        }
+        let tag = board.sip.mint();
+        board.sip.respond(board.now.mono, tx, with_to_tag(response, &tag));
+    }
+
+    fn bind(&mut self, board: &mut Switchboard, binding: Arc<Binding>, until: Duration) {
+        let key = binding.key.clone();
+        let before = board.picture.bindings.get(&key).cloned();
+        if let Some(before) = &before {
+            self.forget(&before.key, before.flow);
+        } else {
+            tracing::info!(tenant = %key.tenant, aor = %key.device, peer = %binding.flow, "binding gained");
+        }
+        self.due.insert((until, key.clone()));
+        self.ends.insert(key.clone(), until);
+        self.flows.entry(binding.flow).or_default().insert(key.clone());
+        self.prober.watch(board, &binding);
+        let picture = board.repaint();
+        picture.gone.remove(&(key.tenant.clone(), key.device.clone()));
+        picture.bindings.insert(key, binding);
+    }
+
+    /// Ends a binding; `why` is remembered unless another takes its place.
+    fn unbind(&mut self, board: &mut Switchboard, key: &BindingKey, why: Option<Gone>) {
+        let wall = board.now.wall;
+        let Some(binding) = board.repaint().bindings.remove(key) else { return };
+        self.forget(key, binding.flow);
+        let device = (key.tenant.clone(), key.device.clone());
+        if let Some(why) = why {
+            tracing::info!(tenant = %key.tenant, aor = %key.device, cause = ?why, "binding lost");
+            if board.bindings_of(&device).is_empty() {
+                board.repaint().gone.insert(device, (wall, why));
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &BindingKey, flow: Flow) {
+        if let Some(until) = self.ends.remove(key) {
+            self.due.remove(&(until, key.clone()));
+        }
+        if let Some(keys) = self.flows.get_mut(&flow) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.flows.remove(&flow);
+            }
+        }
+        self.prober.forget(key);
+    }
+
+    /// A connection is gone, and with it the reachability of what registered on it.
+    pub(crate) fn closed(&mut self, board: &mut Switchboard, flow: Flow) {
+        if flow.transport == Transport::Udp {
+            return;
+        }
+        for key in self.flows.get(&flow).cloned().unwrap_or_default() {
+            self.unbind(board, &key, Some(Gone::FlowClosed));
+            board.store(vec![Change::Unbound(key)]);
+        }
+    }
+
+    /// Devices that the configuration no longer has lose their bindings.
+    pub(crate) fn configured(&mut self, board: &mut Switchboard, config: &Config) {
+        let gone: Vec<BindingKey> = board
+            .picture
+            .bindings
+            .keys()
+            .filter(|key| {
+                !config
+                    .tenants
+                    .get(&key.tenant)
+                    .is_some_and(|tenant| tenant.devices.contains_key(&key.device))
+            })
+            .cloned()
+            .collect();
+        for key in gone {
+            self.unbind(board, &key, Some(Gone::Removed));
+            board.store(vec![Change::Unbound(key)]);
+        }
+    }
+
+    /// A probe was answered, or not.
+    pub(crate) fn probed(&mut self, board: &mut Switchboard, key: &BindingKey, answered: bool) {
+        self.prober.probed(board, key, answered);
+    }
+
+    pub(crate) fn tick(&mut self, board: &mut Switchboard) {
+        let now = board.now.mono;
+        while let Some((_, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+            self.unbind(board, &key, Some(Gone::Expired));
+            board.store(vec![Change::Unbound(key)]);
+        }
+        let late: Vec<Ticket> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.until <= now)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in late {
+            self.stored(board, ticket, Err(StoreRefused::Unavailable("no answer in time".to_owned())));
+        }
+        self.prober.tick(board);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        let expiry = self.due.first().map(|(at, _)| Deadline { at: *at, why: Timer::BindingExpiry });
+        // Tickets rise with time, so the first pending one is the oldest.
+        let store = self.pending.first_key_value().map(|(_, p)| Deadline { at: p.until, why: Timer::Store });
+        [expiry, store, self.prober.deadline()].into_iter().flatten().min()
+    }
+}
+
+/// A wall time that lies so many seconds ahead.
+fn ahead(board: &Switchboard, seconds: u32) -> jiff::Timestamp {
+    board.now.wall.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(board.now.wall)
+}

@@ -1,0 +1,72 @@
+//! Values that tests begin with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use callwright_sip::digest::{Algorithm, Secret};
+use jiff::tz::TimeZone;
+
+use crate::config::{Device, EarlyDialogs, Expiry, Fallback, Group, NumberPlan, Tenant, User};
+use crate::names::Extension;
+
+/// Ana (100: desk 1001, soft 1002, mobile 1003) and Bob (101: desk 1011) of acme.example; group sales (200) is both.
+pub(crate) fn tenant() -> Tenant {
+    let device = |extension: &str, label: &str, user: &str| Device {
+        extension: extension.into(),
+        label: label.to_owned(),
+        user: user.into(),
+        secret: Secret::new(format!("pw{extension}")),
+        early_dialogs: EarlyDialogs::PerLeg,
+    };
+    let devices: BTreeMap<Extension, Device> = [
+        device("1001", "desk", "ana"),
+        device("1002", "soft", "ana"),
+        device("1003", "mobile", "ana"),
+        device("1011", "desk", "bob"),
+    ]
+    .into_iter()
+    .map(|device| (device.extension.clone(), device))
+    .collect();
+    let user = |id: &str, name: &str, extension: &str, devices: &[&str]| User {
+        id: id.into(),
+        name: name.to_owned(),
+        extension: Some(extension.into()),
+        numbers: Vec::new(),
+        zone: None,
+        devices: devices.iter().map(|device| Extension::from(*device)).collect(),
+        call_waiting: None,
+    };
+    let users: BTreeMap<_, _> = [
+        user("ana", "Ana Alvarez", "100", &["1001", "1002", "1003"]),
+        user("bob", "Bob Brown", "101", &["1011"]),
+    ]
+    .into_iter()
+    .map(|user| (user.id.clone(), user))
+    .collect();
+    let sales = Group {
+        name: "sales".into(),
+        extension: Some("200".into()),
+        members: vec!["ana".into(), "bob".into()],
+    };
+    let groups = BTreeMap::from([(sales.name.clone(), sales)]);
+    Tenant {
+        id: "acme".into(),
+        domains: vec!["acme.example".to_owned()],
+        zone: TimeZone::UTC,
+        digest: Algorithm::Md5,
+        expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
+        plan: NumberPlan::of(devices.values(), users.values(), groups.values()),
+        users,
+        devices,
+        groups,
+        places: BTreeMap::new(),
+        hours: BTreeMap::new(),
+        emergency: BTreeSet::from(["112".to_owned()]),
+        fallback: Fallback::RingDialled,
+        ring_time: Duration::from_secs(25),
+        response_timeout: Duration::from_secs(4),
+        session_expires_s: 1800,
+        runs_max: 100,
+        fuel_per_s: 1_000_000_000,
+    }
+}
