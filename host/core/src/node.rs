@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_sip::{EndpointSettings, Event, Flow};
+use jiff::Timestamp;
 
 use crate::call::{Call, call_of};
 use crate::config::Config;
 use crate::names::{CallId, TenantId};
+use crate::record::Gone;
 use crate::registrar::Registrar;
 use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
 use crate::switchboard::{Asker, Switchboard};
 use crate::time::{Deadline, Now, Timer};
-use crate::view::{Binding, View};
+use crate::view::{Binding, DeviceKey, View};
 
 mod ingress;
 
@@ -35,6 +37,8 @@ pub struct Setup {
     pub rules: Vec<Arc<ActiveRule>>,
     /// Bindings that survived a restart.
     pub bindings: Vec<Arc<Binding>>,
+    /// How the last binding of each device without one ended.
+    pub gone: Vec<(DeviceKey, (Timestamp, Gone))>,
     /// The first moment.
     pub now: Now,
 }
@@ -66,6 +70,7 @@ impl Node {
                 .into_iter()
                 .map(|rule| ((rule.tenant.clone(), rule.name.clone()), rule))
                 .collect(),
+            gone: setup.gone.into_iter().collect(),
             ..View::default()
         };
         let settings = EndpointSettings::new(setup.node, setup.host, setup.port);

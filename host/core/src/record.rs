@@ -121,6 +121,9 @@ pub struct LegRecord {
     pub to: DestinationRef,
     /// The device that was rung.
     pub device: Extension,
+    /// What people call the device: desk, soft, mobile.
+    #[serde(default)]
+    pub label: String,
     /// Whose device it is.
     pub user: Option<UserId>,
     /// When it was sent.

@@ -67,10 +67,11 @@ impl Registrar {
                     self.bind(board, binding, board.now.mono + left);
                 }
                 Ok(_) | Err(_) => {
+                    let how = if known { Gone::Expired } else { Gone::Removed };
+                    let at = binding.expires.min(board.now.wall);
                     let device = (binding.key.tenant.clone(), binding.key.device.clone());
-                    let when = binding.expires.min(board.now.wall);
-                    board.repaint().gone.insert(device, (when, Gone::Expired));
-                    board.store(vec![Change::Unbound(binding.key.clone())]);
+                    board.repaint().gone.insert(device, (at, how));
+                    board.store(vec![Change::Unbound { key: binding.key.clone(), at, how: Some(how) }]);
                 }
             }
         }
@@ -110,7 +111,9 @@ impl Registrar {
             self.answer(board, tx, &request, tenant, &device);
             return;
         }
-        let mut changes: Vec<Change> = unbound.iter().cloned().map(Change::Unbound).collect();
+        let at = board.now.wall;
+        let ended = |key: &BindingKey| Change::Unbound { key: key.clone(), at, how: how_ended(key, &bound) };
+        let mut changes: Vec<Change> = unbound.iter().map(ended).collect();
         changes.extend(bound.iter().map(|(binding, _)| Change::Bound(Arc::clone(binding))));
         let ticket = board.store(changes);
         let until = board.now.mono + STORE_WAIT;
@@ -154,8 +157,7 @@ impl Registrar {
 
     fn apply(&mut self, board: &mut Switchboard, pending: Pending) {
         for key in &pending.unbound {
-            let replaced = pending.bound.iter().any(|(binding, _)| binding.key.device == key.device);
-            self.unbind(board, key, if replaced { None } else { Some(Gone::Unregistered) });
+            self.unbind(board, key, how_ended(key, &pending.bound));
         }
         for (binding, until) in pending.bound {
             self.bind(board, binding, until);
@@ -199,6 +201,13 @@ impl Registrar {
         picture.bindings.insert(key, binding);
     }
 
+    /// Ends a binding that its phone did not give back.
+    fn lose(&mut self, board: &mut Switchboard, key: BindingKey, how: Gone) {
+        self.unbind(board, &key, Some(how));
+        let at = board.now.wall;
+        board.store(vec![Change::Unbound { key, at, how: Some(how) }]);
+    }
+
     /// Ends a binding; `why` is remembered unless another takes its place.
     fn unbind(&mut self, board: &mut Switchboard, key: &BindingKey, why: Option<Gone>) {
         let wall = board.now.wall;
@@ -232,8 +241,7 @@ impl Registrar {
             return;
         }
         for key in self.flows.get(&flow).cloned().unwrap_or_default() {
-            self.unbind(board, &key, Some(Gone::FlowClosed));
-            board.store(vec![Change::Unbound(key)]);
+            self.lose(board, key, Gone::FlowClosed);
         }
     }
 
@@ -252,8 +260,7 @@ impl Registrar {
             .cloned()
             .collect();
         for key in gone {
-            self.unbind(board, &key, Some(Gone::Removed));
-            board.store(vec![Change::Unbound(key)]);
+            self.lose(board, key, Gone::Removed);
         }
     }
 
@@ -265,8 +272,7 @@ impl Registrar {
     pub(crate) fn tick(&mut self, board: &mut Switchboard) {
         let now = board.now.mono;
         while let Some((_, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
-            self.unbind(board, &key, Some(Gone::Expired));
-            board.store(vec![Change::Unbound(key)]);
+            self.lose(board, key, Gone::Expired);
         }
         let late: Vec<Ticket> = self
             .pending
@@ -286,6 +292,12 @@ impl Registrar {
         let store = self.pending.first_key_value().map(|(_, p)| Deadline { at: p.until, why: Timer::Store });
         [expiry, store, self.prober.deadline()].into_iter().flatten().min()
     }
+}
+
+/// How a binding ends that a REGISTER takes out: given back, or replaced by one of the same phone.
+fn how_ended(key: &BindingKey, bound: &[(Arc<Binding>, Duration)]) -> Option<Gone> {
+    let replaced = bound.iter().any(|(binding, _)| binding.key.device == key.device);
+    (!replaced).then_some(Gone::Unregistered)
 }
 
 /// A wall time that lies so many seconds ahead.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callwright_sip::Flow;
+use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::names::{AskId, RunId, TenantId, Ticket};
-use crate::record::CallRecord;
+use crate::record::{CallRecord, Gone};
 use crate::rule::{ActiveRule, Answer, RunEvent, RunStart, Spent};
 use crate::time::Now;
 use crate::view::{Binding, BindingKey, View};
@@ -119,7 +120,14 @@ pub enum Change {
     /// A binding was made or refreshed.
     Bound(Arc<Binding>),
     /// A binding is over.
-    Unbound(BindingKey),
+    Unbound {
+        /// Which.
+        key: BindingKey,
+        /// When.
+        at: Timestamp,
+        /// How; `None` when another binding of the same phone takes its place.
+        how: Option<Gone>,
+    },
     /// A call is over.
     Ended {
         /// Its record.

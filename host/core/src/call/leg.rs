@@ -307,6 +307,11 @@ impl Call {
             id: leg.id,
             to: leg.to.clone(),
             device: leg.device.clone(),
+            label: self
+                .tenant
+                .devices
+                .get(&leg.device)
+                .map_or_else(String::new, |device| device.label.clone()),
             user: leg.user.clone(),
             started: leg.started.wall,
             rang: leg.rang.map(|now| now.wall),
