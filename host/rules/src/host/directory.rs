@@ -1,0 +1,129 @@
+//! The tenant's people, groups and named places.
+
+use callwright_core::rule::DestinationRef;
+use wasmtime::component::Resource;
+
+use super::{Host, Imports, host_call};
+use crate::bindings::callwright::rules::directory::{self, DirectoryError};
+use crate::handle::{Destination, Group, User};
+use crate::price;
+use crate::state::{RunState, Stop};
+
+impl directory::Host for &mut RunState {}
+impl directory::HostUser for &mut RunState {}
+impl directory::HostGroup for &mut RunState {}
+
+impl directory::HostWithStore<RunState> for Imports {
+    fn find_user(mut host: Host<'_>, id: String) -> wasmtime::Result<Result<Resource<User>, DirectoryError>> {
+        host_call(&mut host, &price::FIND_USER, &[&id], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
+            let user = tenant.users.get(&id.as_str().into());
+            found(run, user.map(|user| User(user.id.clone())))
+        })
+    }
+
+    fn find_group(
+        mut host: Host<'_>,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<Group>, DirectoryError>> {
+        host_call(&mut host, &price::FIND_GROUP, &[&name], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
+            let group = tenant.groups.get(&name.as_str().into());
+            found(run, group.map(|group| Group(group.name.clone())))
+        })
+    }
+
+    fn find_place(
+        mut host: Host<'_>,
+        name: String,
+    ) -> wasmtime::Result<Result<Resource<Destination>, DirectoryError>> {
+        host_call(&mut host, &price::FIND_PLACE, &[&name], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
+            let place = tenant.places.get(&name.as_str().into());
+            let got = place.map_or_else(|| "no such place".to_owned(), |place| place.target.to_string());
+            run.note_read(format!("directory.find-place({name:?})"), got);
+            found(run, place.map(|place| Destination(DestinationRef::Place(place.name.clone()))))
+        })
+    }
+}
+
+impl directory::HostUserWithStore<RunState> for Imports {
+    fn id(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::USER_ID, &[&user], |run| Ok(run.table.get(&user)?.0.to_string()))
+    }
+
+    fn name(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::USER_NAME, &[&user], |run| {
+            let id = &run.table.get(&user)?.0;
+            let known = run.tenant.as_ref().and_then(|tenant| tenant.users.get(id));
+            Ok(known.map_or_else(|| id.to_string(), |user| user.name.clone()))
+        })
+    }
+
+    fn zone(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::USER_ZONE, &[&user], |run| {
+            let id = &run.table.get(&user)?.0;
+            let own = run
+                .tenant
+                .as_ref()
+                .and_then(|tenant| tenant.users.get(id))
+                .and_then(|user| user.zone.as_ref());
+            let zone = own.or(run.tenant.as_ref().map(|tenant| &tenant.zone));
+            Ok(zone.and_then(|zone| zone.iana_name()).unwrap_or("UTC").to_owned())
+        })
+    }
+
+    fn devices(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<Vec<Resource<Destination>>> {
+        host_call(&mut host, &price::USER_DEVICES, &[&user], |run| {
+            let id = &run.table.get(&user)?.0;
+            let known = run.tenant.as_ref().and_then(|tenant| tenant.users.get(id));
+            let devices = known.map(|user| user.devices.clone()).unwrap_or_default();
+            run.handles(devices.into_iter().map(|device| Destination(DestinationRef::Device(device))))
+        })
+    }
+
+    fn drop(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<()> {
+        host.data_mut().table.delete(user)?;
+        Ok(())
+    }
+}
+
+impl directory::HostGroupWithStore<RunState> for Imports {
+    fn name(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::GROUP_NAME, &[&group], |run| Ok(run.table.get(&group)?.0.to_string()))
+    }
+
+    fn members(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Vec<Resource<User>>> {
+        host_call(&mut host, &price::GROUP_MEMBERS, &[&group], |run| {
+            let name = &run.table.get(&group)?.0;
+            let known = run.tenant.as_ref().and_then(|tenant| tenant.groups.get(name));
+            let members = known.map(|group| group.members.clone()).unwrap_or_default();
+            run.handles(members.into_iter().map(User))
+        })
+    }
+
+    fn whole(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Resource<Destination>> {
+        host_call(&mut host, &price::GROUP_WHOLE, &[&group], |run| {
+            let name = run.table.get(&group)?.0.clone();
+            run.handle(Destination(DestinationRef::Group(name)))
+        })
+    }
+
+    fn drop(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<()> {
+        host.data_mut().table.delete(group)?;
+        Ok(())
+    }
+}
+
+/// The handle of what a look-up found. A full table is an error that the rule can see here.
+fn found<T: Send + 'static>(
+    run: &mut RunState,
+    found: Option<T>,
+) -> Result<Result<Resource<T>, DirectoryError>, Stop> {
+    let Some(found) = found else { return Ok(Err(DirectoryError::NoSuchEntry)) };
+    match run.handle(found) {
+        Ok(handle) => Ok(Ok(handle)),
+        Err(Stop::Limit(name)) => Ok(Err(DirectoryError::LimitExceeded(name.to_owned()))),
+        Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
+    }
+}

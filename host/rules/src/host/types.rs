@@ -1,0 +1,101 @@
+//! Parties and destinations.
+
+use callwright_core::config::Tenant;
+use callwright_core::rule::DestinationRef;
+use wasmtime::component::Resource;
+
+use super::{Host, Imports, host_call};
+use crate::bindings::callwright::rules::types::{self, Place};
+use crate::handle::{Destination, Party};
+use crate::price;
+use crate::state::RunState;
+
+impl types::Host for &mut RunState {}
+impl types::HostParty for &mut RunState {}
+impl types::HostDestination for &mut RunState {}
+
+impl types::HostPartyWithStore<RunState> for Imports {
+    fn name(mut host: Host<'_>, party: Resource<Party>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::PARTY_NAME, &[&party], |run| {
+            Ok(run.table.get(&party)?.facts.name.clone())
+        })
+    }
+
+    fn number(mut host: Host<'_>, party: Resource<Party>) -> wasmtime::Result<Option<String>> {
+        host_call(&mut host, &price::PARTY_NUMBER, &[&party], |run| {
+            let facts = &run.table.get(&party)?.facts;
+            Ok(facts.number.clone().filter(|_| !facts.withheld))
+        })
+    }
+
+    fn user_id(mut host: Host<'_>, party: Resource<Party>) -> wasmtime::Result<Option<String>> {
+        host_call(&mut host, &price::PARTY_USER_ID, &[&party], |run| {
+            Ok(run.table.get(&party)?.facts.user.as_ref().map(ToString::to_string))
+        })
+    }
+
+    fn withheld(mut host: Host<'_>, party: Resource<Party>) -> wasmtime::Result<bool> {
+        host_call(&mut host, &price::PARTY_WITHHELD, &[&party], |run| {
+            Ok(run.table.get(&party)?.facts.withheld)
+        })
+    }
+
+    fn drop(mut host: Host<'_>, party: Resource<Party>) -> wasmtime::Result<()> {
+        host.data_mut().table.delete(party)?;
+        Ok(())
+    }
+}
+
+impl types::HostDestinationWithStore<RunState> for Imports {
+    fn label(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::DESTINATION_LABEL, &[&to], |run| {
+            let to = &run.table.get(&to)?.0;
+            Ok(label(run.tenant.as_deref(), to))
+        })
+    }
+
+    fn place(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<Place> {
+        host_call(&mut host, &price::DESTINATION_PLACE, &[&to], |run| {
+            let to = &run.table.get(&to)?.0;
+            Ok(place(run.tenant.as_deref(), to))
+        })
+    }
+
+    fn drop(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<()> {
+        host.data_mut().table.delete(to)?;
+        Ok(())
+    }
+}
+
+/// What people call it; its name where the tenant has it no more.
+fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
+    match to {
+        DestinationRef::Device(device) => {
+            let device_of = tenant.and_then(|tenant| tenant.devices.get(device));
+            device_of.map_or_else(|| device.to_string(), |device| device.label.clone())
+        }
+        DestinationRef::User(user) => {
+            let user_of = tenant.and_then(|tenant| tenant.users.get(user));
+            user_of.map_or_else(|| user.to_string(), |user| user.name.clone())
+        }
+        DestinationRef::Group(group) => group.to_string(),
+        DestinationRef::Place(place) => place.to_string(),
+    }
+}
+
+/// The kind of thing that rings.
+fn place(tenant: Option<&Tenant>, to: &DestinationRef) -> Place {
+    match to {
+        DestinationRef::Device(_) => Place::Device,
+        DestinationRef::User(_) => Place::User,
+        DestinationRef::Group(_) => Place::Group,
+        DestinationRef::Place(name) => {
+            match tenant.and_then(|tenant| tenant.places.get(name)).map(|place| &place.target) {
+                Some(DestinationRef::Device(_)) => Place::Device,
+                Some(DestinationRef::User(_)) => Place::User,
+                Some(DestinationRef::Group(_)) => Place::Group,
+                Some(DestinationRef::Place(_)) | None => Place::Other("unknown".to_owned()),
+            }
+        }
+    }
+}

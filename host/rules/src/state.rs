@@ -1,0 +1,248 @@
+//! What a run holds on the host's side: the picture it reads from, its handles, counters and what it said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_core::config::Tenant;
+use callwright_core::names::AskId;
+use callwright_core::rule::{ActiveRule, CallFacts, LegReport, LogLine, Note, RunOutcome, RunStart, Spent};
+use callwright_core::{Now, View};
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
+
+use crate::door::Door;
+use crate::journal::{Counts, End, Journal};
+use crate::limits::{Bounds, NOTES_MAX, RunLimits};
+use crate::price::{Kind, Price};
+
+/// Why a host function ended the run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The price of an import was more than what was left.
+    #[error("out of fuel in {0}")]
+    Fuel(&'static str),
+    /// A counted limit; its name.
+    #[error("limit exceeded: {0}")]
+    Limit(&'static str),
+    /// The driver broke the contract.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl From<ResourceTableError> for Stop {
+    fn from(error: ResourceTableError) -> Self {
+        match error {
+            ResourceTableError::Full => Self::Limit("handles"),
+            ResourceTableError::NotPresent
+            | ResourceTableError::WrongType
+            | ResourceTableError::HasChildren => Self::Internal("a handle points nowhere"),
+        }
+    }
+}
+
+/// The store's data.
+pub(crate) struct RunState {
+    pub(crate) call: Arc<CallFacts>,
+    pub(crate) rule: Arc<ActiveRule>,
+    pub(crate) view: Arc<View>,
+    /// As last seen: a tenant removed while the phones ring is still the tenant of its calls.
+    pub(crate) tenant: Option<Arc<Tenant>>,
+    pub(crate) now: Now,
+    pub(crate) table: ResourceTable,
+    pub(crate) limits: RunLimits,
+    pub(crate) bounds: Bounds,
+    pub(crate) journal: Journal,
+    pub(crate) door: Door,
+    /// The import that is being paid for or answered; none while the guest computes.
+    pub(crate) inside: Option<&'static str>,
+    pub(crate) slices: u32,
+    pub(crate) reads: u32,
+    pub(crate) actions: u32,
+    pub(crate) legs: u32,
+    /// Legs and rings made, for their names in the journal.
+    pub(crate) made: u32,
+    pub(crate) asks: u32,
+    /// The caller has gone: only the log works.
+    pub(crate) caller_gone: bool,
+    pub(crate) last_legs: Vec<LegReport>,
+    /// Fuel to pay on top of the price of the host call that is being answered.
+    pub(crate) surcharge: u64,
+    guest_bytes: usize,
+    began: Duration,
+    log: Log,
+    notes: Vec<Note>,
+    notes_taken: usize,
+}
+
+/// The tenant's log of this run.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Vec<LogLine>,
+    bytes: usize,
+    dropped: u32,
+}
+
+impl RunState {
+    pub(crate) fn new(start: &RunStart, limits: RunLimits, door: Door) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            call: start.call.clone(),
+            rule: start.rule.clone(),
+            tenant: start.view.config.tenants.get(&start.call.tenant).cloned(),
+            view: start.view.clone(),
+            now: start.now,
+            table,
+            limits,
+            bounds: Bounds::new(&limits),
+            journal: Journal::begin(start, &limits),
+            door,
+            inside: None,
+            slices: 1,
+            reads: 0,
+            actions: 0,
+            legs: 0,
+            made: 0,
+            asks: 0,
+            caller_gone: false,
+            last_legs: Vec::new(),
+            surcharge: 0,
+            guest_bytes: 0,
+            began: start.call_began,
+            log: Log::default(),
+            notes: Vec::new(),
+            notes_taken: 0,
+        }
+    }
+
+    /// From now on the run sees this.
+    pub(crate) fn see(&mut self, view: Arc<View>, now: Now) {
+        if let Some(tenant) = view.config.tenants.get(&self.call.tenant) {
+            self.tenant = Some(tenant.clone());
+        }
+        self.view = view;
+        self.now = now;
+    }
+
+    /// Milliseconds since the call came in.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.now.mono.saturating_sub(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Counts a host call and the text that it brings.
+    pub(crate) fn count(&mut self, price: &Price, text_bytes: usize) -> Result<(), Stop> {
+        match price.kind {
+            Kind::Read if self.reads >= self.limits.reads => return Err(Stop::Limit("reads")),
+            Kind::Action if self.actions >= self.limits.actions => return Err(Stop::Limit("actions")),
+            Kind::Read => self.reads += 1,
+            Kind::Action => self.actions += 1,
+            Kind::Free => {}
+        }
+        self.guest_bytes = self.guest_bytes.saturating_add(text_bytes);
+        if self.guest_bytes > self.limits.guest_bytes {
+            return Err(Stop::Limit("bytes"));
+        }
+        Ok(())
+    }
+
+    /// Makes a handle. Where the interface has no error for it, a full table ends the run.
+    pub(crate) fn handle<T: Send + 'static>(&mut self, value: T) -> Result<Resource<T>, Stop> {
+        Ok(self.table.push(value)?)
+    }
+
+    /// Makes the handles of a list, each at its price.
+    pub(crate) fn handles<T: Send + 'static>(
+        &mut self,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<Resource<T>>, Stop> {
+        let handles = values.into_iter().map(|value| self.handle(value)).collect::<Result<Vec<_>, _>>()?;
+        self.surcharge =
+            self.surcharge.saturating_add(crate::price::PER_ITEM.saturating_mul(handles.len() as u64));
+        Ok(handles)
+    }
+
+    /// The number of the next leg, ring or question.
+    pub(crate) fn next_ask(&mut self) -> AskId {
+        self.asks = self.asks.saturating_add(1);
+        AskId(self.asks)
+    }
+
+    /// Keeps something that explains the decision.
+    pub(crate) fn note(&mut self, note: Note) {
+        if self.notes_taken + self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        }
+    }
+
+    /// Keeps a fact that the rule read.
+    pub(crate) fn note_read(&mut self, what: impl Into<String>, got: impl Into<String>) {
+        self.note(Note::Read { what: what.into(), got: got.into() });
+    }
+
+    /// Writes into the tenant's log, or counts what finds no room.
+    pub(crate) fn log(&mut self, level: &'static str, message: &str) {
+        let bytes = message.len().saturating_add(level.len());
+        if self.log.bytes.saturating_add(bytes) > self.limits.log_bytes {
+            self.log.dropped = self.log.dropped.saturating_add(1);
+            return;
+        }
+        self.log.bytes += bytes;
+        self.log.lines.push(LogLine { level: level.to_owned(), message: plain(message, usize::MAX) });
+    }
+
+    /// What is new since it was last asked for.
+    pub(crate) fn take_spent(&mut self, fuel: u64, fuel_exact: bool) -> Spent {
+        let notes = std::mem::take(&mut self.notes);
+        self.notes_taken += notes.len();
+        Spent {
+            fuel,
+            fuel_exact,
+            slices: self.slices,
+            ran_us: 0,
+            notes,
+            log: std::mem::take(&mut self.log.lines),
+            journal: self.journal.take(),
+        }
+    }
+
+    /// Writes the journal's last line.
+    pub(crate) fn end(&mut self, outcome: &RunOutcome, fuel: u64, fuel_exact: bool) {
+        let memory = self.bounds.memory;
+        let counts = Some(Counts { reads: self.reads, actions: self.actions, memory, ms: self.elapsed_ms() });
+        self.journal.end(&End { outcome, fuel, fuel_exact, counts });
+    }
+
+    /// Says how much of the log was dropped, at the end.
+    pub(crate) fn close_log(&mut self) {
+        if self.log.dropped > 0 {
+            let message = format!(
+                "{} more lines were dropped: the log of a call holds {} bytes",
+                self.log.dropped, self.limits.log_bytes
+            );
+            self.log.lines.push(LogLine { level: "warn".to_owned(), message });
+        }
+    }
+}
+
+/// Text of a guest as people may see it: without control characters, not longer than `bytes_max`.
+pub(crate) fn plain(text: &str, bytes_max: usize) -> String {
+    let end = text
+        .char_indices()
+        .map(|(at, character)| at + character.len_utf8())
+        .take_while(|end| *end <= bytes_max)
+        .last();
+    let text = &text[..end.unwrap_or(0)];
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn text_is_cut_between_characters_and_loses_what_moves_a_cursor() {
+        assert_eq!(plain("a\u{1b}[31m\r\nb", 100), "a [31m  b");
+        assert_eq!(plain("grün", 3), "gr");
+        assert_eq!(plain("grün", 4), "grü");
+        assert_eq!(plain("", 4), "");
+    }
+}

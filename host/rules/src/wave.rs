@@ -1,0 +1,136 @@
+//! Values as WAVE text for the journal. A handle is written as a string of kind and name: `"user:ana"`.
+
+use wasmtime::component::Resource;
+
+use crate::handle::Named;
+use crate::state::RunState;
+
+/// A value that the journal can write.
+pub(crate) trait Wave {
+    /// Writes the value.
+    fn wave(&self, run: &RunState, out: &mut String);
+
+    /// Bytes of text in it, where it comes from the guest.
+    fn text_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// Writes arguments as a tuple.
+pub(crate) fn tuple(run: &RunState, values: &[&dyn Wave]) -> String {
+    let mut out = String::from("(");
+    sequence(run, values, &mut out);
+    out.push(')');
+    out
+}
+
+/// Writes one value.
+pub(crate) fn text(run: &RunState, value: &dyn Wave) -> String {
+    let mut out = String::new();
+    value.wave(run, &mut out);
+    out
+}
+
+/// Writes a case with its payload: `refused(17)`.
+pub(crate) fn case(run: &RunState, name: &str, payload: &dyn Wave, out: &mut String) {
+    out.push_str(name);
+    out.push('(');
+    payload.wave(run, out);
+    out.push(')');
+}
+
+fn sequence(run: &RunState, values: &[&dyn Wave], out: &mut String) {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        value.wave(run, out);
+    }
+}
+
+impl Wave for () {
+    fn wave(&self, _: &RunState, _: &mut String) {}
+}
+
+impl Wave for bool {
+    fn wave(&self, _: &RunState, out: &mut String) {
+        out.push_str(if *self { "true" } else { "false" });
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => { $(
+        impl Wave for $number {
+            fn wave(&self, _: &RunState, out: &mut String) {
+                out.push_str(&self.to_string());
+            }
+        }
+    )* };
+}
+
+numbers!(u8, u16, u32, i16, i32);
+
+impl Wave for String {
+    fn wave(&self, _: &RunState, out: &mut String) {
+        out.push('"');
+        for character in self.chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                control if control.is_control() => out.push_str(&format!("\\u{{{:x}}}", u32::from(control))),
+                plain => out.push(plain),
+            }
+        }
+        out.push('"');
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T: Wave> Wave for Option<T> {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        match self {
+            Some(value) => case(run, "some", value, out),
+            None => out.push_str("none"),
+        }
+    }
+}
+
+impl<T: Wave, E: Wave> Wave for Result<T, E> {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        let (name, payload): (&str, &dyn Wave) = match self {
+            Ok(value) => ("ok", value),
+            Err(error) => ("err", error),
+        };
+        let text = text(run, payload);
+        out.push_str(name);
+        if !text.is_empty() {
+            out.push('(');
+            out.push_str(&text);
+            out.push(')');
+        }
+    }
+}
+
+impl<T: Wave> Wave for Vec<T> {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        out.push('[');
+        let values: Vec<&dyn Wave> = self.iter().map(|value| value as &dyn Wave).collect();
+        sequence(run, &values, out);
+        out.push(']');
+    }
+}
+
+impl<T: Named + 'static> Wave for Resource<T> {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        match run.table.get(self) {
+            Ok(value) => value.name().wave(run, out),
+            Err(_) => out.push_str("\"unknown\""),
+        }
+    }
+}
