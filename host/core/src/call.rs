@@ -19,7 +19,7 @@ use callwright_sip::{ClientTx, DialogKey, Flow, Message, ServerTx};
 use crate::cause::Final;
 use crate::config::Tenant;
 use crate::names::{CallId, Extension, LegId};
-use crate::record::{Cause, Disposition, FactKind, Source};
+use crate::record::{Cause, Disposition};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
 use crate::switchboard::{Asker, Switchboard};
@@ -44,8 +44,8 @@ pub(crate) use session::{MIN_SE_S, interval_too_small};
 use story::Story;
 use talk::{Side, Talk};
 
-/// How long a record waits for the end of its run: the caller-gone notice, the stop, and some room.
-const RECORD_WAIT: Duration = Duration::from_millis(500);
+/// How long a record waits for the end of its run; it is to be committed within a second of the call's end.
+const RECORD_WAIT: Duration = Duration::from_millis(800);
 
 /// One call.
 pub(crate) struct Call {
@@ -186,8 +186,8 @@ impl Call {
             Purpose::Relay(server, side) => self.relay_response(board, server, side, response),
             Purpose::Farewell => {}
         }
-        let is_invite = matches!(purpose, Purpose::Leg(_) | Purpose::Exchange | Purpose::Refresh(_));
-        if status >= 300 || (status >= 200 && !is_invite) {
+        // The INVITE of a leg may be answered again by another phone behind it.
+        if status >= 300 || (status >= 200 && !matches!(purpose, Purpose::Leg(_))) {
             self.forget_client(board, tx);
         }
     }
@@ -212,11 +212,6 @@ impl Call {
     pub(crate) fn cancelled(&mut self, board: &mut Switchboard, tx: ServerTx) {
         match self.servers.get(&tx) {
             Some(Served::Invite) => {
-                self.story.fact(
-                    board.now,
-                    Source::Caller,
-                    FactKind::Because("the caller hung up".to_owned()),
-                );
                 self.reject(board, &Final::caller_cancelled(), Disposition::CallerGone);
             }
             Some(Served::Reinvite) => self.exchange_cancelled(board, tx),

@@ -85,6 +85,8 @@ impl Switchboard {
         match &self.shown {
             Some(view) => Arc::clone(view),
             None => {
+                let (servers, clients) = self.sip.transactions();
+                self.picture.counters.transactions = as_count(servers + clients);
                 let view = Arc::new(self.picture.clone());
                 self.shown = Some(Arc::clone(&view));
                 view
@@ -190,6 +192,10 @@ impl Switchboard {
         counters.fuel = counters.fuel.saturating_add(fuel);
         counters.ran_us = counters.ran_us.saturating_add(ran_us);
     }
+}
+
+fn as_count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// Bindings of a device in a picture.

@@ -23,6 +23,8 @@ use crate::time::{Deadline, Timer};
 const RUN_LOST_AFTER: Duration = Duration::from_secs(5);
 /// Between telling a rule that its caller has gone and stopping it (RULES §2).
 const STOP_AFTER: Duration = Duration::from_millis(50);
+/// How long a rule may go on after it has refused the call itself.
+const FINISH_AFTER: Duration = Duration::from_millis(600);
 
 /// The run of a rule, from its start to its one end.
 pub(super) struct Run {
@@ -318,8 +320,9 @@ impl Call {
 
     /// The call is over: its rule hears it, and is stopped a little later.
     pub(super) fn dismiss_run(&mut self, board: &mut Switchboard) {
+        let refused = self.story.was_refused();
         let Some(run) = &mut self.run else { return };
-        let stop_at = board.now.mono + STOP_AFTER;
+        let stop_at = board.now.mono + if refused { FINISH_AFTER } else { STOP_AFTER };
         match run.phase {
             RunPhase::Thinking { .. } | RunPhase::Asking(_) => run.phase = RunPhase::Leaving { stop_at },
             RunPhase::Leaving { .. } | RunPhase::Stopped { .. } | RunPhase::Over(_) => {}

@@ -154,6 +154,10 @@ impl Call {
         let peer = talk.peer_mut(side);
         peer.session.refreshed(now);
         let by_update = peer.updates;
+        if !by_update && peer.sent.is_empty() {
+            // A re-INVITE without description would ask for a new offer instead of refreshing.
+            return;
+        }
         let mut request = peer.dialog.request(if by_update { Method::Update } else { Method::Invite });
         request = peer.session.request_headers(request).with(Name::Contact, board.contact(&peer.flow));
         if !by_update {

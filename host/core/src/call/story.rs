@@ -59,6 +59,11 @@ impl Story {
         &self.cause
     }
 
+    /// Whether we ended the call ourselves before anybody answered.
+    pub(super) fn was_refused(&self) -> bool {
+        self.disposition == Disposition::Rejected
+    }
+
     pub(super) fn fact(&mut self, now: Now, source: Source, what: FactKind) {
         if self.facts.len() < FACTS_MAX {
             self.facts.push(Fact { at: now.wall, source, what });

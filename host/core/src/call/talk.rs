@@ -114,6 +114,11 @@ impl Talk {
 impl Call {
     /// A request within one of our dialogs.
     pub(crate) fn in_dialog(&mut self, board: &mut Switchboard, flow: Flow, request: Message) {
+        if matches!(self.stage, Stage::Over { .. }) && request.method() == Some(&Method::Bye) {
+            // Their BYE crossed ours: the dialog ends for both (RFC 3261 §15.1.2).
+            board.refuse(flow, &request, Message::reply(&request, 200));
+            return;
+        }
         let Some((side, order)) = self.talk_mut().and_then(|talk| {
             let side = talk.side_of(&request)?;
             let peer = talk.peer_mut(side);
@@ -186,6 +191,11 @@ impl Call {
     /// Passes a request other than INVITE on, body and all.
     fn relay(&mut self, board: &mut Switchboard, side: Side, flow: Flow, request: Message) {
         let other = side.other();
+        let offers = request.method() == Some(&Method::Update);
+        if offers && self.talk().is_some_and(|talk| talk.is_busy(side) || talk.is_busy(other)) {
+            board.refuse(flow, &request, Message::reply(&request, 491));
+            return;
+        }
         let Some(talk) = self.talk_mut().filter(|talk| talk.relays < RELAYS_MAX) else {
             board.refuse(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "1"));
             return;
@@ -222,6 +232,9 @@ impl Call {
             return;
         }
         if let Some(request) = self.waiting.remove(&server) {
+            if (200..300).contains(&status) && request.method() == Some(&Method::Update) {
+                self.described(side, &request, response);
+            }
             let back = with_body_of(Message::reply(&request, status), response);
             board.sip.respond(board.now.mono, server, back);
         }
@@ -232,6 +245,15 @@ impl Call {
         if crate::cause::ends_dialog(status) {
             self.hang_up(board, None, Cause::DialogLost);
         }
+    }
+
+    /// An UPDATE has changed what the two sides know of each other's media.
+    fn described(&mut self, from: Side, offer: &Message, answer: &Message) {
+        let Some(talk) = self.talk_mut() else { return };
+        let asking = talk.peer_mut(from);
+        (asking.got, asking.sent) = (offer.body.clone(), answer.body.clone());
+        let answering = talk.peer_mut(from.other());
+        (answering.got, answering.sent) = (answer.body.clone(), offer.body.clone());
     }
 
     /// Ends a conversation: BYE to everyone but the side that said it.
