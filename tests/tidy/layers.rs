@@ -25,7 +25,7 @@ const BESIDE: [&str; 2] = ["callwright-tests", "xtask"];
 /// Libraries that only these crates of ours may use, tests excepted.
 const HOMES: [(&str, &[&str]); 8] = [
     ("anyhow", &["callwright", "callwright-tests", "xtask"]),
-    ("axum", &["callwright-api"]),
+    ("axum", &["callwright-api", "callwright"]),
     ("clap", &["callwright", "xtask"]),
     ("rusqlite", &["callwright-store"]),
     (

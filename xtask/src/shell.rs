@@ -55,7 +55,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Builds the binary and returns its path.
 pub(crate) fn build_callwright(budget: Budget) -> anyhow::Result<PathBuf> {
-    budget.run(cargo().args(["build", "--package", "callwright"]))?;
+    budget.run(cargo().args(["build", "--workspace", "--bin", "callwright"]))?;
     Ok(target().join("debug/callwright"))
 }
 
