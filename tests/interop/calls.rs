@@ -59,11 +59,11 @@ impl Course {
         self.ana.received().into_iter().filter(|message| !message.starts_with("SIP/2.0")).collect()
     }
 
-    /// Fails where the record of the one call says something else.
-    fn must_be_recorded(mut self, disposition: &str) {
+    /// Fails where the record of the one call names another cause of its end.
+    fn must_have_ended_by(mut self, cause: &str) {
         within(Duration::from_secs(5), "the call's record", || self.switch.calls().len() == 1);
         let record = &self.switch.calls()[0];
-        assert_eq!(record["disposition"], disposition, "{record:#}");
+        assert_eq!(record["cause"], cause, "{record:#}");
         self.switch.must_be_well();
     }
 }
@@ -92,7 +92,7 @@ fn an_answered_call_is_ended_by_the_caller(transport: Transport) {
     let bob = bob_talks().pause(500).bye().expect(200);
     let course = Course::play("ended-by-caller", transport, &bob, &ana_talks().expect_request("BYE").ok());
     course.ana.receives("BYE");
-    course.must_be_recorded("answered");
+    course.must_have_ended_by("caller-hung-up");
 }
 
 fn an_answered_call_is_ended_by_the_callee(transport: Transport) {
@@ -100,20 +100,20 @@ fn an_answered_call_is_ended_by_the_callee(transport: Transport) {
     let ana = ana_rings().pause(300).answer("sendrecv").expect_ack_and_names();
     let course =
         Course::play("ended-by-callee", transport, &bob, &ana.pause(500).bye_as_callee().expect(200));
-    course.must_be_recorded("answered");
+    course.must_have_ended_by("callee-hung-up");
 }
 
 fn an_engaged_phone_is_busy(transport: Transport) {
     let ana = Script::of(ANA).expect_request("INVITE").reply("486 Busy Here").expect_request("ACK");
     let course = Course::play("busy", transport, &bob_calls().expect(486).ack_failure(), &ana);
-    course.must_be_recorded("rejected");
+    course.must_have_ended_by("busy");
 }
 
 fn a_person_declines(transport: Transport) {
     let ana = ana_rings().pause(300).reply("603 Decline").expect_request("ACK");
     let bob = bob_calls().expect(180).expect(603).ack_failure();
     let course = Course::play("decline", transport, &bob, &ana);
-    course.must_be_recorded("rejected");
+    course.must_have_ended_by("declined");
 }
 
 fn nobody_answers(transport: Transport) {
@@ -123,7 +123,7 @@ fn nobody_answers(transport: Transport) {
     // spec: TELEPHONY T12
     assert!(!course.ana.receives("CANCEL").contains("\nReason:"), "a missed call is shown as missed");
     assert!(RING_TIME_S < 10, "the caller's script waits for the whole ring");
-    course.must_be_recorded("rejected");
+    course.must_have_ended_by("no-answer");
 }
 
 fn the_caller_gives_up(transport: Transport) {
@@ -131,7 +131,7 @@ fn the_caller_gives_up(transport: Transport) {
     let bob = bob_calls().expect(180).pause(500).cancel().expect(200).expect(487).ack_failure();
     let course = Course::play("cancel", transport, &bob, &ana);
     assert!(!course.ana.receives("CANCEL").contains("\nReason:"), "a missed call is shown as missed");
-    course.must_be_recorded("caller-gone");
+    course.must_have_ended_by("caller-cancelled");
 }
 
 fn a_call_without_credentials_goes_nowhere(transport: Transport) {
@@ -164,7 +164,7 @@ fn a_call_is_held_and_resumed(transport: Transport) {
     let answers =
         answers.iter().filter(|message| message.contains("CSeq: 3 INVITE") && message.contains("m=audio"));
     assert!(answers.map(|message| direction(message)).all(|it| it == "recvonly"));
-    course.must_be_recorded("answered");
+    course.must_have_ended_by("caller-hung-up");
 }
 
 /// The direction of a message's session description.

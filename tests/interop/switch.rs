@@ -49,7 +49,7 @@ impl Switch {
         let mut switch = Self { config, token: String::new(), running };
         let new = ["token", "new", "--tenant", "acme", "--json", "--config", switch.config.to_str().unwrap()];
         let answer: Value = serde_json::from_str(&output_of(Command::new(binary).args(new))).unwrap();
-        switch.token = answer["token"].as_str().unwrap().to_owned();
+        switch.token = answer["secret"].as_str().unwrap().to_owned();
         switch
     }
 
@@ -71,7 +71,8 @@ impl Switch {
     /// The records of all calls that are over, newest first.
     pub(crate) fn calls(&self) -> Vec<Value> {
         let list: Value = serde_json::from_str(&self.tell(&["call", "list", "--json"])).unwrap();
-        list["calls"].as_array().unwrap().clone()
+        let ids = list["records"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap());
+        ids.map(|id| serde_json::from_str(&self.tell(&["call", "show", id, "--json"])).unwrap()).collect()
     }
 
     /// Fails where the switch has ended or noticed a fault of its own.

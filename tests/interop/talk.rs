@@ -32,7 +32,7 @@ fn two_phones_hear_each_other(transport: Transport) {
     must_have_heard(&bob.heard(), ANA_HZ);
     within(Duration::from_secs(5), "the calls' records", || switch.calls().len() == 2);
     for record in switch.calls() {
-        assert_eq!(record["disposition"], "answered", "{record:#}");
+        assert_eq!(record["cause"], "caller-hung-up", "{record:#}");
         assert!(record.to_string().contains("hello-ring"), "the rule decided: {record:#}");
     }
     switch.must_be_well();

@@ -80,6 +80,19 @@ pub(crate) fn build(examples: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     manifests.iter().map(|manifest| component_of(&built, manifest)).collect()
 }
 
+/// Builds every rule of `rules-examples/`. Returns their components, ordered by name.
+pub(crate) fn build_all() -> anyhow::Result<Vec<PathBuf>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(shell::root().join("rules-examples"))? {
+        let path = entry?.path();
+        if path.join("Cargo.toml").is_file() {
+            names.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
+        }
+    }
+    names.sort();
+    build(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// Builds the rule whose crate is in a folder, wherever that is. Returns its component.
 pub(crate) fn build_path(path: &Path) -> anyhow::Result<PathBuf> {
     let manifest = path.join("Cargo.toml").canonicalize().with_context(|| {

@@ -12,6 +12,7 @@ mod shell;
 mod steps;
 mod tally;
 mod tools;
+mod world;
 
 /// Everything a person runs in this repository.
 #[derive(Parser)]
@@ -24,6 +25,10 @@ enum Command {
     /// Works on a rule's source.
     #[command(subcommand)]
     Rule(rule::Command),
+    /// Runs scenario files through the switch in virtual time.
+    Scenario(world::Scenarios),
+    /// Runs random worlds and checks the invariants after every step.
+    Swarm(world::Swarm),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +36,8 @@ fn main() -> ExitCode {
         Command::Test(args) => steps::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Rule(command) => rule::run(&command),
+        Command::Scenario(args) => world::scenarios(&args),
+        Command::Swarm(args) => world::swarm(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -70,7 +70,11 @@ impl Step {
             // Counted by `test`, which runs it again; here it only fails early.
             Self::Tidy => test(budget, &["--test", "tidy"], &mut Tally::default()),
             Self::Clippy => clippy(budget),
-            Self::Test => test(budget, &["--no-fail-fast"], tally),
+            Self::Test => {
+                // The simulator's scenarios upload them.
+                guests::build_all()?;
+                test(budget, &["--no-fail-fast"], tally)
+            }
             Self::Doc => doc(budget),
             Self::Demo => demo::run_once(budget),
             Self::Interop => interop(budget, tally),
@@ -157,7 +161,7 @@ fn test(budget: Budget, select: &[&str], tally: &mut Tally) -> anyhow::Result<()
 /// Runs the real phones in network, process and mount namespaces of their own: whatever they leave behind ends with them.
 fn interop(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
     tools::ensure_phones()?;
-    let rules = guests::build(&["follow-me", "after-hours", "hello-ring"])?;
+    let rules = guests::build_all()?;
     let binary = shell::build_callwright(budget)?;
     budget.run(shell::cargo().args(["test", "--workspace", "--test", "interop", "--no-run"]))?;
     let mut inside = shell::program("unshare");

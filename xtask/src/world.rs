@@ -1,0 +1,46 @@
+//! `cargo xtask scenario` and `cargo xtask swarm`: the simulator in the binary, with the example rules built for it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::shell::{self, Budget};
+use crate::{guests, tools};
+
+/// Which scenarios run.
+#[derive(clap::Args)]
+pub(crate) struct Scenarios {
+    /// Scenario files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Which random worlds run.
+#[derive(clap::Args)]
+pub(crate) struct Swarm {
+    /// How many seeds, from 0 upwards.
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// One seed alone, with its ladder: how a failure is seen again.
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+}
+
+/// Runs scenario files.
+pub(crate) fn scenarios(args: &Scenarios) -> anyhow::Result<()> {
+    let files = args.files.iter().map(|file| std::path::absolute(file).map(PathBuf::into_os_string));
+    simulate("scenario", files.collect::<Result<_, _>>()?)
+}
+
+/// Runs random worlds.
+pub(crate) fn swarm(args: &Swarm) -> anyhow::Result<()> {
+    let option = |name: &str, value: Option<u64>| value.map(|value| [name.into(), value.to_string().into()]);
+    let options = [option("--seeds", args.seeds), option("--seed", args.seed)];
+    simulate("swarm", options.into_iter().flatten().flatten().collect())
+}
+
+fn simulate(verb: &str, words: Vec<OsString>) -> anyhow::Result<()> {
+    tools::ensure_compiler()?;
+    guests::build_all()?;
+    let binary = shell::build_callwright(Budget::unbounded())?;
+    Budget::unbounded().run(shell::program(binary).arg(verb).args(words))
+}
