@@ -4,8 +4,9 @@
 //! calls, registrations, users; and sockets, which are the outside's.
 
 use crate::flow::{Flow, Transport};
-use crate::message::{Fault, Message, ParseError};
+use crate::message::{Fault, Message, ParseError, Start};
 use crate::text::Text;
+use crate::uri::Uri;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -14,8 +15,6 @@ mod outbox;
 mod server;
 mod stateless;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod timer;
 mod token;
 
@@ -431,15 +430,16 @@ fn check(message: Message) -> Result<Message, ParseError> {
 }
 
 fn required(message: &Message) -> Result<(), Fault> {
-    message.top_via()?;
+    message.vias()?;
     message.call_id()?;
     let cseq = message.cseq()?;
-    if message.status().is_none() {
+    if let Start::Request { method, uri } = &message.start {
+        Uri::parse(uri).map_err(Fault::RequestUri)?;
         message.from()?;
         message.to()?;
+        if *method != cseq.method {
+            return Err(Fault::MethodMismatch);
+        }
     }
-    match message.method() {
-        Some(method) if *method != cseq.method => Err(Fault::MethodMismatch),
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
 }

@@ -136,17 +136,17 @@ pub(crate) fn unquote(bytes: &[u8]) -> String {
 
 /// A quoted string with this content.
 ///
-/// Line ends and NUL have no form in a quoted string and become spaces, so that a name can never begin a header line.
+/// Line ends have no form in a quoted string and become spaces, so that a name can never begin a header line.
 pub(crate) fn quote(content: &str) -> String {
     let mut out = String::with_capacity(content.len() + 2);
     out.push('"');
     for character in content.chars() {
         match character {
-            '"' | '\\' => {
+            '"' | '\\' | '\0' => {
                 out.push('\\');
                 out.push(character);
             }
-            '\r' | '\n' | '\0' => out.push(' '),
+            '\r' | '\n' => out.push(' '),
             other => out.push(other),
         }
     }

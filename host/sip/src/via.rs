@@ -63,10 +63,12 @@ impl Via {
         self.params.raw("branch")
     }
 
-    /// Whether the branch alone identifies the transaction (RFC 3261 §17.2.3).
+    /// Whether the branch alone identifies the transaction (RFC 3261 §17.2.3); the cookie without more does not.
     pub(crate) fn has_cookie(&self) -> bool {
-        let prefix = self.branch().and_then(|branch| branch.as_bytes().get(..MAGIC_COOKIE.len()));
-        prefix.is_some_and(|bytes| bytes.eq_ignore_ascii_case(MAGIC_COOKIE.as_bytes()))
+        let bytes = self.branch().map_or(&b""[..], Text::as_bytes);
+        let prefix = bytes.get(..MAGIC_COOKIE.len());
+        bytes.len() > MAGIC_COOKIE.len()
+            && prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(MAGIC_COOKIE.as_bytes()))
     }
 
     /// The address the request came from, where the receiver noted it; IPv6 with or without brackets (RFC 5118 §4.5).

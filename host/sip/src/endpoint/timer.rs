@@ -94,10 +94,4 @@ impl Timers {
         self.armed.remove(&(owner, timer));
         Some((owner, timer))
     }
-
-    /// Number of timers that run.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
 }

@@ -4,7 +4,7 @@
 //! and on demand. After a fault it reads on, so that the sender of a broken request can still be answered.
 
 use super::{HEADER_BLOCK_MAX, HEADERS_MAX, MESSAGE_MAX, Message, Start};
-use crate::grammar;
+use crate::grammar::{self, ValueError};
 use crate::header::{Headers, Name};
 use crate::message::HeaderError;
 use crate::method::Method;
@@ -31,12 +31,15 @@ pub enum Fault {
     /// A request of another SIP than 2.0.
     #[error("version is not SIP/2.0 (RFC 3261 §7.1)")]
     Version,
+    /// The Request-URI is no URI of any scheme.
+    #[error("Request-URI is malformed: {0}")]
+    RequestUri(#[source] ValueError),
     /// A header line has no name or no colon.
     #[error("header line has no name or no colon (RFC 3261 §7.3)")]
     HeaderLine,
-    /// A header line holds a NUL or a lone CR.
-    #[error("header line holds a control byte (RFC 3261 §25.1)")]
-    ControlByte,
+    /// A header line holds a lone CR, which some take for its end. (A NUL may stand in a quoted pair.)
+    #[error("header line holds a lone CR (RFC 3261 §25.1)")]
+    LoneCr,
     /// More fields than [`HEADERS_MAX`].
     #[error("more than {HEADERS_MAX} header fields")]
     TooManyHeaders,
@@ -67,8 +70,9 @@ impl Fault {
             Self::Version => 505,
             Self::TooLong | Self::TooManyHeaders => 513,
             Self::StartLine
+            | Self::RequestUri(_)
             | Self::HeaderLine
-            | Self::ControlByte
+            | Self::LoneCr
             | Self::ContentLength
             | Self::Truncated
             | Self::Repeated(_)
@@ -270,8 +274,8 @@ impl Reader {
 
     fn field(&mut self, line: &Text) -> Option<(Name, Text)> {
         let bytes = line.as_bytes();
-        if bytes.iter().any(|byte| matches!(byte, b'\r' | 0)) {
-            self.note(Fault::ControlByte);
+        if bytes.contains(&b'\r') {
+            self.note(Fault::LoneCr);
             return None;
         }
         let colon = bytes.iter().position(|byte| *byte == b':');

@@ -50,12 +50,12 @@ impl Message {
 
 /// Writes text that was built from outside facts: a line end in it must never begin a header of its own.
 fn put_clean(out: &mut BytesMut, bytes: &[u8]) {
-    if !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+    if !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         out.put_slice(bytes);
         return;
     }
     for byte in bytes {
-        out.put_u8(if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte });
+        out.put_u8(if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte });
     }
 }
 

@@ -35,6 +35,16 @@ impl Message {
         self.required(Name::Via, Via::parse)
     }
 
+    /// The Vias of all hops, the last hop's first.
+    ///
+    /// # Errors
+    /// As [`Message::top_via`], for any of them.
+    pub fn vias(&self) -> Result<Vec<Via>, HeaderError> {
+        let parsed: Result<Vec<_>, _> = self.headers.all(&Name::Via).map(Via::parse).collect();
+        let vias = parsed.map_err(|error| HeaderError::Malformed { name: Name::Via, error })?;
+        if vias.is_empty() { Err(HeaderError::Missing(Name::Via)) } else { Ok(vias) }
+    }
+
     /// Who asks.
     ///
     /// # Errors

@@ -1,0 +1,63 @@
+//! Every table has its end, and reaching it is an ordinary error.
+
+use crate::bench::{Bench, our_request, phone, raw, request};
+use bytes::Bytes;
+use callwright_sip::{
+    EndpointSettings, Event, Fault, Full, HEADER_BLOCK_MAX, HEADERS_MAX, MESSAGE_MAX, Message, Method, Name,
+};
+
+fn fault(bytes: impl Into<Bytes>) -> Fault {
+    Message::parse(bytes.into()).unwrap_err().fault
+}
+
+#[test]
+fn a_transaction_too_many_is_full() {
+    let mut settings = EndpointSettings::new(1, "198.51.100.1", 5060);
+    settings.transactions_max = 1;
+    let mut bench = Bench::with(settings);
+    let (first, _) = bench.accepted(phone(), &request(Method::Options));
+    let mut another = request(Method::Options);
+    another.headers.set(Name::CallId, "another");
+    another.headers.set(Name::Via, "SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bKanother;rport");
+    bench.receive_message(phone(), &another);
+    let Some(Event::Request { flow, message }) = bench.events().pop() else { panic!("no request") };
+    assert_eq!(bench.endpoint.accept(bench.now, flow, &message), Err(Full));
+    assert_eq!(
+        bench.endpoint.accept(bench.now, flow, &request(Method::Options)),
+        Ok(first),
+        "the known one is there"
+    );
+    bench.endpoint.request(bench.now, phone(), our_request(Method::Options)).unwrap();
+    assert_eq!(bench.endpoint.request(bench.now, phone(), our_request(Method::Options)), Err(Full));
+}
+
+#[test]
+fn a_message_too_long_is_refused() {
+    let mut bytes = request(Method::Message).to_bytes().to_vec();
+    bytes.resize(MESSAGE_MAX + 1, b' ');
+    assert_eq!(fault(bytes), Fault::TooLong);
+}
+
+#[test]
+fn headers_too_long_are_refused_and_the_sender_is_told() {
+    let mut bench = Bench::new();
+    let long = request(Method::Options).with(Name::Subject, "x".repeat(HEADER_BLOCK_MAX));
+    bench.receive_message(phone(), &long);
+    assert_eq!(bench.statuses(), [513]);
+}
+
+#[test]
+fn headers_too_many_are_refused() {
+    let mut message = request(Method::Options);
+    for _ in 0..=HEADERS_MAX {
+        message.headers.push(Name::Subject, "x");
+    }
+    assert_eq!(fault(message.to_bytes()), Fault::TooManyHeaders);
+}
+
+#[test]
+fn hops_and_contacts_in_one_line_count_each() {
+    let vias = vec!["SIP/2.0/UDP h;branch=z9hG4bK1"; HEADERS_MAX + 1].join(",");
+    let bytes = raw(&["OPTIONS sip:a SIP/2.0", &format!("Via: {vias}"), "", ""]);
+    assert_eq!(fault(bytes), Fault::TooManyHeaders);
+}
