@@ -205,3 +205,43 @@ fn parent_of(pid: i32) -> Option<i32> {
     // The name in brackets may hold anything; the state and the parent follow its last bracket.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Budget, descendants, program};
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended_with_all_it_started() {
+        let began = Instant::now();
+        let mut sleeps = program("bash");
+        sleeps.args(["-c", "sleep 300 & sleep 300"]);
+        let error = Budget::of(Duration::from_millis(300)).run(&mut sleeps).unwrap_err();
+        assert!(error.to_string().contains("time"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let me = i32::try_from(std::process::id()).unwrap();
+        let names = descendants(me).into_iter().filter(|pid| *pid != me);
+        let left: Vec<String> =
+            names.filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()).collect();
+        assert!(!left.contains(&"sleep\n".to_owned()), "{left:?}");
+    }
+
+    #[test]
+    fn lines_are_handed_over_as_they_come() {
+        let mut lines = Vec::new();
+        let mut prints = program("printf");
+        prints.arg("one\\ntwo\\n");
+        let status = Budget::unbounded().run_lines(&mut prints, |line| lines.push(line.to_owned())).unwrap();
+        assert!(status.success());
+        assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named_with_its_words() {
+        let mut fails = program("bash");
+        fails.args(["-c", "exit 3"]);
+        let error = Budget::unbounded().run(&mut fails).unwrap_err().to_string();
+        assert!(error.starts_with("`bash -c exit 3` failed"), "{error}");
+    }
+}
