@@ -242,7 +242,7 @@ fn commit_group(
     for change in group {
         match change {
             Change::Bound(binding) => bindings::put(&point, binding)?,
-            Change::Unbound(key) => bindings::remove(&point, key)?,
+            Change::Unbound { key, at, how } => bindings::end(&point, key, how.map(|how| (*at, how)))?,
             Change::Ended { record, journal } => {
                 if let Err(repeated) = calls::add(&point, record, journal)? {
                     return Ok(Err(repeated));

@@ -54,7 +54,7 @@ impl Rows {
 
     fn check(&self, change: &Change) -> Result<(), Repeated> {
         match change {
-            Change::Bound(_) | Change::Unbound(_) => Ok(()),
+            Change::Bound(_) | Change::Unbound { .. } => Ok(()),
             Change::Ended { record, journal } => {
                 match self.calls.get(&(record.tenant.clone(), record.id.clone())) {
                     Some((kept, kept_journal)) if kept != record || kept_journal != journal => {
@@ -72,8 +72,11 @@ impl Rows {
                 self.gone.remove(&device(&binding.key));
                 self.bindings.insert(binding.key.clone(), Arc::clone(binding));
             }
-            Change::Unbound(key) => {
+            Change::Unbound { key, at, how } => {
                 self.bindings.remove(key);
+                if let Some(how) = how {
+                    self.remember_gone(device(key), (*at, *how));
+                }
             }
             Change::Ended { record, journal } => {
                 let key = (record.tenant.clone(), record.id.clone());
@@ -92,10 +95,7 @@ impl Rows {
             }
         });
         for (device, end) in ended {
-            let last = self.gone.entry(device).or_insert(end);
-            if last.0 < end.0 {
-                *last = end;
-            }
+            self.remember_gone(device, end);
         }
         for key in self.bindings.keys() {
             self.gone.remove(&device(key));
@@ -103,6 +103,14 @@ impl Rows {
         Restored {
             bindings: self.bindings.values().cloned().collect(),
             gone: self.gone.iter().map(|(device, end)| (device.clone(), *end)).collect(),
+        }
+    }
+
+    /// Keeps the later end where there are two.
+    fn remember_gone(&mut self, device: DeviceKey, end: (Timestamp, Gone)) {
+        let last = self.gone.entry(device).or_insert(end);
+        if last.0 < end.0 {
+            *last = end;
         }
     }
 

@@ -52,11 +52,16 @@ pub(super) fn put(connection: &Connection, binding: &Binding) -> Result<(), Stor
     forget_gone(connection, key)
 }
 
-pub(super) fn remove(connection: &Connection, key: &BindingKey) -> Result<(), StoreError> {
+/// Removes a binding and remembers how it ended, where it did not just make room for another.
+pub(super) fn end(
+    connection: &Connection,
+    key: &BindingKey,
+    end: Option<(Timestamp, Gone)>,
+) -> Result<(), StoreError> {
     let mut statement =
         connection.prepare_cached("DELETE FROM bindings WHERE tenant = ?1 AND device = ?2 AND phone = ?3")?;
     statement.execute([key.tenant.as_str(), key.device.as_str(), &key.phone])?;
-    Ok(())
+    end.map_or(Ok(()), |end| remember_gone(connection, key, end))
 }
 
 pub(super) fn restore(connection: &Connection, now: Timestamp) -> Result<Restored, StoreError> {
@@ -64,10 +69,7 @@ pub(super) fn restore(connection: &Connection, now: Timestamp) -> Result<Restore
     for binding in all(connection)? {
         match ended(&binding, now) {
             None => kept.push(Arc::new(binding)),
-            Some(end) => {
-                remove(connection, &binding.key)?;
-                remember_gone(connection, &binding.key, end)?;
-            }
+            Some(how) => end(connection, &binding.key, Some(how))?,
         }
     }
     for binding in &kept {

@@ -81,6 +81,7 @@ pub(crate) fn record(id: &str, began: i64) -> CallRecord {
             id: LegId(1),
             to: ana.clone(),
             device: "1001".into(),
+            label: "desk".to_owned(),
             user: Some("ana".into()),
             started: at(began),
             rang: Some(at(began)),

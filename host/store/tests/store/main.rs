@@ -35,6 +35,7 @@ held_by_both! {
     a_binding_comes_back_as_it_was,
     a_refreshed_binding_replaces_the_old_one,
     an_ended_binding_does_not_come_back,
+    how_a_device_lost_its_last_binding_is_remembered,
     what_ended_while_the_node_was_down_is_remembered,
     a_group_is_all_or_none_and_leaves_the_others,
     a_record_comes_back_as_it_was_and_twice_is_once,

@@ -6,6 +6,7 @@ use callwright_core::Change;
 use callwright_core::record::Gone;
 use callwright_core::rule::ActiveRule;
 use callwright_core::seam::StoreRefused;
+use callwright_core::view::Binding;
 use callwright_core::{Input, names::Ticket};
 use callwright_store::{
     CallFilter, Ended, FindError, HISTORY_MAX, How, PRUNE_STEP, Repeated, Request, RuleError, Scope, Store,
@@ -16,6 +17,10 @@ use crate::made::{self, acme, at, binding, ended, over_tcp, record, version, zet
 
 fn commit(store: &Arc<dyn Store>, changes: &[Change]) {
     assert_eq!(store.commit(&[changes]).unwrap(), [Ok(())]);
+}
+
+fn unbound(binding: &Binding, seconds: i64, how: Option<Gone>) -> Change {
+    Change::Unbound { key: binding.key.clone(), at: at(seconds), how }
 }
 
 fn ids(store: &Arc<dyn Store>, filter: &CallFilter) -> Vec<String> {
@@ -46,8 +51,19 @@ pub(crate) fn a_refreshed_binding_replaces_the_old_one(store: &Arc<dyn Store>) {
 pub(crate) fn an_ended_binding_does_not_come_back(store: &Arc<dyn Store>) {
     let bound = Arc::new(binding("1001", "phone", 600));
     commit(store, &[Change::Bound(Arc::clone(&bound))]);
-    commit(store, &[Change::Unbound(bound.key.clone())]);
-    assert_eq!(store.restore(at(60)).unwrap().bindings, []);
+    commit(store, &[unbound(&bound, 30, None)]);
+    let restored = store.restore(at(60)).unwrap();
+    assert_eq!((restored.bindings, restored.gone), (Vec::new(), Vec::new()), "another took its place");
+}
+
+pub(crate) fn how_a_device_lost_its_last_binding_is_remembered(store: &Arc<dyn Store>) {
+    let (first, second) = (Arc::new(binding("1001", "first", 600)), Arc::new(binding("1001", "second", 600)));
+    commit(store, &[Change::Bound(Arc::clone(&first)), Change::Bound(Arc::clone(&second))]);
+    commit(store, &[unbound(&first, 30, Some(Gone::Unregistered))]);
+    assert_eq!(store.restore(at(31)).unwrap().gone, [], "the other phone is still there");
+    commit(store, &[unbound(&second, 40, Some(Gone::FlowClosed))]);
+    let device = (acme(), first.key.device.clone());
+    assert_eq!(store.restore(at(60)).unwrap().gone, [(device, (at(40), Gone::FlowClosed))]);
 }
 
 pub(crate) fn what_ended_while_the_node_was_down_is_remembered(store: &Arc<dyn Store>) {
