@@ -9,6 +9,7 @@ mod call;
 mod cause;
 pub mod config;
 mod dial;
+pub mod explain;
 pub mod names;
 mod node;
 pub mod presence;

@@ -1,0 +1,283 @@
+//! The facts in words, in order of time: what the record says, and what its legs did.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Line;
+use super::words::{
+    self, Clock, between, caller, destination, exact_destination, grouped, list, phone, span,
+};
+use crate::names::RuleName;
+use crate::record::{
+    CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd, RunRecord, Source,
+};
+use crate::rule::{DestinationRef, Outcome, RunOutcome};
+
+/// What comes first of things at one moment: a leg's end brings on what is decided then, which starts other legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    LegEvent,
+    Fact,
+    LegStart,
+    LegEventAtOnce,
+    End,
+}
+
+struct Told {
+    at: Timestamp,
+    rank: Rank,
+    source: String,
+    text: String,
+}
+
+pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Vec<Line> {
+    let mut told: Vec<Told> = record.facts.iter().map(|fact| of_fact(record, fact, clock)).collect();
+    told.extend(record.legs.iter().flat_map(of_leg));
+    let unended = record.runs.iter().filter(|run| !has_ended(record, run));
+    told.extend(unended.map(|run| Told {
+        at: record.ended,
+        rank: Rank::End,
+        source: format!("rule {}", run.rule),
+        text: run_end(&run.outcome, Some(run)),
+    }));
+    told.extend(end(record));
+    told.sort_by_key(|told| (told.at, told.rank));
+    let line = |told: Told| Line {
+        at: told.at,
+        time: clock.exact(told.at),
+        source: words::one_line(&told.source),
+        text: words::one_line(&told.text),
+    };
+    told.into_iter().map(line).collect()
+}
+
+fn of_fact(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> Told {
+    Told { at: fact.at, rank: Rank::Fact, source: source(&fact.source), text: fact_text(record, fact, clock) }
+}
+
+fn source(source: &Source) -> String {
+    match source {
+        Source::Caller => "caller".to_owned(),
+        Source::Config => "configuration".to_owned(),
+        Source::Registrar => "registrar".to_owned(),
+        Source::Switch => "switch".to_owned(),
+        Source::Rule(rule) => format!("rule {rule}"),
+        Source::Device(device) => format!("phone {device}"),
+    }
+}
+
+fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
+    match &fact.what {
+        FactKind::Dialled { number, to } => {
+            let to = to.as_ref().map_or_else(|| "nobody's number".to_owned(), exact_destination);
+            format!("{} dialled {number}: {to}", caller(record))
+        }
+        FactKind::RuleChosen { version, bound_to } => {
+            let bound = bound_to.replacen(':', " ", 1);
+            format!("decides in version {}, being bound to {bound}", words::version(version))
+        }
+        FactKind::NoRule => "no rule is bound to this call".to_owned(),
+        FactKind::Emergency => "it is an emergency number, for which no rule is asked".to_owned(),
+        FactKind::Because(text) => match fact.source {
+            Source::Rule(_) => format!("says {}", words::quoted(text)),
+            Source::Caller | Source::Config | Source::Registrar | Source::Switch | Source::Device(_) => {
+                text.clone()
+            }
+        },
+        FactKind::Read { what, got } => format!("reads {what}: {got}"),
+        FactKind::RingBegan { legs, time_ms } => ring(legs, *time_ms),
+        FactKind::NotRung { to, why } => words::not_rung(to, why, clock),
+        FactKind::RingEnded(outcome) => format!("the ring is over: {}", ring_end(outcome)),
+        FactKind::RunEnded(outcome) => {
+            let run = record.runs.iter().find(|run| fact.source == Source::Rule(run.rule.clone()));
+            run_end(outcome, run)
+        }
+        FactKind::Fallback(text) => format!("the fallback takes over: it {text}"),
+        FactKind::Standard => "hands the call to the standard rule".to_owned(),
+        FactKind::Refused(text) => format!("refuses the call as {text}"),
+        FactKind::Held(true) => "puts the call on hold".to_owned(),
+        FactKind::Held(false) => "takes the call off hold".to_owned(),
+    }
+}
+
+/// `rings 1001 and 1002, after 10 s 1003, for 25 s in all`.
+fn ring(legs: &[(DestinationRef, u32)], time_ms: u32) -> String {
+    let mut starts: Vec<(u32, Vec<String>)> = Vec::new();
+    for (to, delay) in legs {
+        match starts.iter_mut().find(|(known, _)| known == delay) {
+            Some((_, names)) => names.push(destination(to)),
+            None => starts.push((*delay, vec![destination(to)])),
+        }
+    }
+    starts.sort_by_key(|(delay, _)| *delay);
+    let parts: Vec<_> = starts
+        .iter()
+        .map(|(delay, names)| match delay {
+            0 => list(names),
+            delay => format!("after {} {}", span(Duration::from_millis(u64::from(*delay))), list(names)),
+        })
+        .collect();
+    let whom = if parts.is_empty() { "nobody".to_owned() } else { parts.join(", ") };
+    format!("rings {whom}, for up to {}", span(Duration::from_millis(u64::from(time_ms))))
+}
+
+fn ring_end(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Answered(by) => format!("{} answered", by.device),
+        Outcome::Declined => "declined".to_owned(),
+        Outcome::NotConfirmed => "picked up, but not confirmed".to_owned(),
+        Outcome::NoAnswer => "nobody answered".to_owned(),
+        Outcome::Busy => "nobody was free".to_owned(),
+        Outcome::Unreachable => "nobody could be reached".to_owned(),
+        Outcome::Refused(q850) => format!("refused with Q.850 cause {q850}"),
+        Outcome::Blocked(name) => format!("stopped by the limit `{name}`"),
+        Outcome::Other(text) => text.clone(),
+    }
+}
+
+fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>) -> String {
+    let ended = match outcome {
+        RunOutcome::Ok => "has ended".to_owned(),
+        RunOutcome::Declined(_)
+        | RunOutcome::FuelExhausted(_)
+        | RunOutcome::DeadlineExceeded
+        | RunOutcome::MemoryLimit
+        | RunOutcome::TableLimit
+        | RunOutcome::StackOverflow
+        | RunOutcome::LimitExceeded(_)
+        | RunOutcome::Trap(_)
+        | RunOutcome::BadOutput
+        | RunOutcome::PermissionDenied(_)
+        | RunOutcome::InstantiateFailed(_)
+        | RunOutcome::HostBusy
+        | RunOutcome::TenantThrottled
+        | RunOutcome::BreakerOpen
+        | RunOutcome::CallerGone
+        | RunOutcome::Internal(_) => words::run_ended(outcome),
+    };
+    let Some(run) = run else { return ended };
+    let fuel = grouped(run.fuel);
+    let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };
+    match run.ran_us {
+        0 => format!("{ended}; {fuel}"),
+        ran_us => format!("{ended}; {fuel} in {}.{} ms", ran_us / 1_000, ran_us % 1_000 / 100),
+    }
+}
+
+fn has_ended(record: &CallRecord, run: &RunRecord) -> bool {
+    let ended =
+        |(rule, what): (&RuleName, &FactKind)| *rule == run.rule && matches!(what, FactKind::RunEnded(_));
+    record.facts.iter().filter_map(words::of_rule).any(ended)
+}
+
+fn of_leg(leg: &LegRecord) -> Vec<Told> {
+    let at_once = |at: Timestamp| if at == leg.started { Rank::LegEventAtOnce } else { Rank::LegEvent };
+    let whose = leg.user.as_ref().map(|user| format!(" of {user}")).unwrap_or_default();
+    let mut told = vec![Told {
+        at: leg.started,
+        rank: Rank::LegStart,
+        source: "switch".to_owned(),
+        text: format!("calls {}{whose}", phone(leg)),
+    }];
+    told.extend(leg.rang.map(|at| Told {
+        at,
+        rank: at_once(at),
+        source: format!("phone {}", leg.device),
+        text: "rings".to_owned(),
+    }));
+    let (by_phone, text) = leg_end(leg);
+    let source = if by_phone { format!("phone {}", leg.device) } else { "switch".to_owned() };
+    told.push(Told { at: leg.ended, rank: at_once(leg.ended), source, text });
+    told
+}
+
+/// How a leg ended, and whether it is the phone that says so.
+fn leg_end(leg: &LegRecord) -> (bool, String) {
+    let rang = leg.rang.map_or_else(String::new, |rang| format!(" after {}", span(between(rang, leg.ended))));
+    let phone = phone(leg);
+    let stop = |why: &str| (false, format!("stops calling {phone}: {why}"));
+    match &leg.end {
+        LegRecordEnd::Outcome(outcome) => match outcome {
+            Outcome::Answered(_) => (true, "answers".to_owned()),
+            Outcome::Declined => (true, format!("declines ({})", leg.status)),
+            Outcome::NotConfirmed => (false, format!("{phone} was picked up, but nobody confirmed")),
+            Outcome::NoAnswer => (false, format!("stops calling {phone}{rang}: no answer")),
+            Outcome::Busy => (true, format!("is busy ({})", leg.status)),
+            Outcome::Unreachable if leg.status < 300 => (false, format!("{phone} does not respond")),
+            Outcome::Unreachable => (true, format!("is unreachable ({})", leg.status)),
+            Outcome::Refused(_) => (true, format!("refuses the call ({})", leg.status)),
+            Outcome::Blocked(name) => stop(&format!("the limit `{name}` is reached")),
+            Outcome::Other(text) => stop(text),
+        },
+        LegRecordEnd::Elsewhere => stop("another phone answered"),
+        LegRecordEnd::Cancelled(cause) => stop(cancelled(cause)),
+    }
+}
+
+fn cancelled(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::CallerCancelled | Cause::CallerHungUp => "the caller hung up",
+        Cause::CallerLost => "the caller's connection is lost",
+        Cause::Declined => "the call was declined on another phone",
+        Cause::RuleFailed => "the rule failed",
+        Cause::ShuttingDown => "the switch is shutting down",
+        Cause::CompletedElsewhere => "another phone answered",
+        Cause::CalleeHungUp
+        | Cause::NoAnswer
+        | Cause::Busy
+        | Cause::Unreachable
+        | Cause::UnknownNumber
+        | Cause::RefusedByRule
+        | Cause::Blocked(_)
+        | Cause::Refused(_)
+        | Cause::EmergencyWithoutTrunk
+        | Cause::SessionExpired
+        | Cause::DialogLost
+        | Cause::NeverAcknowledged
+        | Cause::Overload(_) => "the call is over",
+    }
+}
+
+/// What the caller got, and who missed a call.
+fn end(record: &CallRecord) -> Vec<Told> {
+    let talked = span(Duration::from_millis(record.talk_ms));
+    let (source, text) = match &record.disposition {
+        Disposition::Rejected => ("switch".to_owned(), format!("tells {} {}", caller(record), record.status)),
+        Disposition::CallerGone => ("switch".to_owned(), format!("ends the call with {}", record.status)),
+        Disposition::Answered { device, .. } => match &record.cause {
+            Cause::CallerHungUp if record.caller.withheld => {
+                ("caller".to_owned(), format!("hangs up after talking for {talked}"))
+            }
+            Cause::CallerHungUp => {
+                (format!("phone {}", record.from_device), format!("hangs up after talking for {talked}"))
+            }
+            Cause::CalleeHungUp => {
+                (format!("phone {device}"), format!("hangs up after talking for {talked}"))
+            }
+            Cause::CallerCancelled
+            | Cause::CompletedElsewhere
+            | Cause::NoAnswer
+            | Cause::Declined
+            | Cause::Busy
+            | Cause::Unreachable
+            | Cause::UnknownNumber
+            | Cause::RefusedByRule
+            | Cause::RuleFailed
+            | Cause::Blocked(_)
+            | Cause::Refused(_)
+            | Cause::EmergencyWithoutTrunk
+            | Cause::SessionExpired
+            | Cause::DialogLost
+            | Cause::NeverAcknowledged
+            | Cause::CallerLost
+            | Cause::ShuttingDown
+            | Cause::Overload(_) => ("switch".to_owned(), format!("ends the call after {talked} of talking")),
+        },
+    };
+    let told = |source, text| Told { at: record.ended, rank: Rank::End, source, text };
+    let missed: Vec<_> = record.missed.iter().map(|user| user.as_str()).collect();
+    let missed = (!missed.is_empty())
+        .then(|| told("switch".to_owned(), format!("a missed call for {}", list(&missed))));
+    [told(source, text)].into_iter().chain(missed).collect()
+}

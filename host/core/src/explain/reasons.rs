@@ -1,0 +1,128 @@
+//! Why nobody who was tried has answered, phone by phone.
+
+use std::time::Duration;
+
+use super::words::{self, Clock, between, list, phone, span};
+use crate::record::{CallRecord, FactKind, LegRecord, LegRecordEnd, NotRung};
+use crate::rule::{DestinationRef, Outcome};
+
+/// A sentence names so many reasons; the facts have them all.
+const REASONS_MAX: usize = 4;
+
+/// The reasons in one phrase; none where nobody was tried.
+pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Option<String> {
+    let mut reasons = of_legs(&record.legs.iter().collect::<Vec<_>>());
+    reasons.extend(not_rung(record, clock));
+    let more = reasons.len().saturating_sub(REASONS_MAX);
+    reasons.truncate(REASONS_MAX);
+    if more > 0 {
+        reasons.push(format!("and {more} more"));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// What became of some legs: first the phones that rang, by how long they did, then each of the others.
+pub(super) fn of_legs(legs: &[&LegRecord]) -> Vec<String> {
+    let mut rang: Vec<(String, Vec<String>)> = Vec::new();
+    let mut others = Vec::new();
+    for first in phones(legs) {
+        let theirs: Vec<&LegRecord> = legs.iter().copied().filter(|leg| leg.device == first.device).collect();
+        match of_phone(&theirs) {
+            Some(Tried::Rang(time)) => {
+                let time = span(time);
+                match rang.iter_mut().find(|(known, _)| *known == time) {
+                    Some((_, phones)) => phones.push(phone(first)),
+                    None => rang.push((time, vec![phone(first)])),
+                }
+            }
+            Some(Tried::Else(text)) => others.push(text),
+            None => {}
+        }
+    }
+    let rang = rang.into_iter().map(|(time, phones)| format!("{} rang for {time}", list(&phones)));
+    rang.chain(others).collect()
+}
+
+/// The first leg of each phone, in the order in which they were rung.
+pub(super) fn phones<'a>(legs: &[&'a LegRecord]) -> Vec<&'a LegRecord> {
+    let mut first: Vec<&LegRecord> = Vec::new();
+    for leg in legs {
+        if !first.iter().any(|known| known.device == leg.device) {
+            first.push(leg);
+        }
+    }
+    first
+}
+
+enum Tried {
+    /// And nobody took the call, for so long in all.
+    Rang(Duration),
+    /// Something else, in words.
+    Else(String),
+}
+
+/// What one phone did: the best its legs came to.
+fn of_phone(legs: &[&LegRecord]) -> Option<Tried> {
+    let said = legs.iter().rev().find_map(|leg| match &leg.end {
+        LegRecordEnd::Outcome(outcome) => refusal(leg, outcome),
+        LegRecordEnd::Elsewhere | LegRecordEnd::Cancelled(_) => None,
+    });
+    // Several flows of one phone ring together: the longest counts.
+    let rang = legs.iter().filter_map(|leg| leg.rang.map(|rang| between(rang, leg.ended))).max();
+    match (said, rang) {
+        (Some(text), _) => Some(Tried::Else(text)),
+        (None, Some(time)) => Some(Tried::Rang(time)),
+        (None, None) => {
+            let silent = legs.iter().any(|leg| leg.end == LegRecordEnd::Outcome(Outcome::Unreachable));
+            silent
+                .then(|| legs.first().map(|leg| Tried::Else(format!("{} did not respond", phone(leg)))))
+                .flatten()
+        }
+    }
+}
+
+fn refusal(leg: &LegRecord, outcome: &Outcome) -> Option<String> {
+    let phone = phone(leg);
+    let status = leg.status;
+    match outcome {
+        Outcome::Declined => Some(match &leg.user {
+            Some(user) => format!("{user} declined on {phone}"),
+            None => format!("{phone} declined"),
+        }),
+        Outcome::NotConfirmed => Some(format!("{phone} was picked up, but nobody confirmed")),
+        Outcome::Busy => Some(format!("{phone} was busy ({status})")),
+        Outcome::Refused(q850) if status < 300 => {
+            Some(format!("{phone} refused the call (Q.850 cause {q850})"))
+        }
+        Outcome::Refused(_) => Some(format!("{phone} refused the call ({status})")),
+        Outcome::Blocked(name) => {
+            Some(format!("{phone} was not rung, because the limit `{name}` was reached"))
+        }
+        Outcome::Other(text) => Some(format!("{phone} ended with {text}")),
+        Outcome::Answered(_) | Outcome::NoAnswer | Outcome::Unreachable => None,
+    }
+}
+
+/// Those who were not rung at all, each with the last reason. Where a person has no device, their devices are not told
+/// one by one.
+fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
+    let mut left_out: Vec<(&DestinationRef, &NotRung)> = Vec::new();
+    for fact in &record.facts {
+        if let FactKind::NotRung { to, why } = &fact.what {
+            left_out.retain(|(known, _)| *known != to);
+            left_out.push((to, why));
+        }
+    }
+    let person = left_out
+        .iter()
+        .any(|(to, why)| matches!((to, why), (DestinationRef::User(_), NotRung::NotRegistered { .. })));
+    left_out
+        .into_iter()
+        .filter(|(to, why)| match (to, why) {
+            (_, NotRung::AlreadyRung) => false,
+            (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
+            (_, NotRung::NotRegistered { .. } | NotRung::Busy | NotRung::Unknown | NotRung::Limit(_)) => true,
+        })
+        .map(|(to, why)| words::not_rung(to, why, clock))
+        .collect()
+}

@@ -1,0 +1,292 @@
+//! How times, names and failures read.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::names::{Extension, RuleName, UserId, Version};
+use crate::record::{CallRecord, Fact, FactKind, Gone, LegRecord, NotRung, Source};
+use crate::rule::{DestinationRef, RunOutcome};
+
+/// How much of a rule's own words is told, in characters.
+const QUOTED_MAX: usize = 160;
+
+/// Times in the tenant's zone, seen from the day of the call.
+pub(super) struct Clock<'a> {
+    zone: &'a TimeZone,
+    began: Timestamp,
+}
+
+impl<'a> Clock<'a> {
+    pub(super) fn new(zone: &'a TimeZone, began: Timestamp) -> Self {
+        Self { zone, began }
+    }
+
+    /// `14:02:11`, with the date where it is another day's.
+    pub(super) fn time(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        if local.date() == self.began.to_zoned(self.zone.clone()).date() {
+            local.strftime("%H:%M:%S").to_string()
+        } else {
+            local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
+    }
+
+    /// `14:02:11.000`, with the date where it is another day's.
+    pub(super) fn exact(&self, at: Timestamp) -> String {
+        format!("{}{}", self.time(at), at.to_zoned(self.zone.clone()).strftime("%.3f"))
+    }
+
+    /// `Friday 2026-11-20, Europe/Berlin`.
+    pub(super) fn day(&self) -> String {
+        let local = self.began.to_zoned(self.zone.clone());
+        let zone = self.zone.iana_name().map_or_else(|| local.strftime("%:z").to_string(), str::to_owned);
+        format!("{}, {zone}", local.strftime("%A %Y-%m-%d"))
+    }
+}
+
+/// From one moment to a later one.
+pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+/// `0.3 s`, `14 s`, `2 min 10 s`, `1 h 3 min`.
+pub(super) fn span(time: Duration) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    let (minutes, seconds) = (tenths / 600, tenths % 600 / 10);
+    match (minutes, seconds) {
+        (0, seconds) if tenths.is_multiple_of(10) => format!("{seconds} s"),
+        (0, seconds) => format!("{seconds}.{} s", tenths % 10),
+        (1..60, 0) => format!("{minutes} min"),
+        (1..60, seconds) => format!("{minutes} min {seconds} s"),
+        (minutes, _) if minutes.is_multiple_of(60) => format!("{} h", minutes / 60),
+        (minutes, _) => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// `10,000,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1001, 1002 and 1003`.
+pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.as_ref().to_owned(),
+        [first @ .., last] => {
+            let first: Vec<_> = first.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", first.join(", "), last.as_ref())
+        }
+    }
+}
+
+/// Who calls; whoever withholds their number is nobody in particular.
+pub(super) fn caller(record: &CallRecord) -> &str {
+    if record.caller.withheld {
+        return "the caller";
+    }
+    record.caller.user.as_ref().map_or(record.from_device.as_str(), UserId::as_str)
+}
+
+/// Who was called: a person, a group, a place, or the bare number.
+pub(super) fn dialled(record: &CallRecord) -> String {
+    match (&record.dialled_user, dialled_destination(record)) {
+        (Some(user), _) => user.to_string(),
+        (None, Some(to)) => destination(to),
+        (None, None) => record.number.clone(),
+    }
+}
+
+/// What the dialled number stands for.
+pub(super) fn dialled_destination(record: &CallRecord) -> Option<&DestinationRef> {
+    record
+        .facts
+        .iter()
+        .find_map(|fact| if let FactKind::Dialled { to, .. } = &fact.what { to.as_ref() } else { None })
+}
+
+/// What a rule has said or done, and which rule.
+pub(super) fn of_rule(fact: &Fact) -> Option<(&RuleName, &FactKind)> {
+    match &fact.source {
+        Source::Rule(rule) => Some((rule, &fact.what)),
+        Source::Caller | Source::Config | Source::Registrar | Source::Switch | Source::Device(_) => None,
+    }
+}
+
+/// A rule's own words in quotation marks, cut where they are long.
+pub(super) fn quoted(text: &str) -> String {
+    let mut words: String = text.chars().take(QUOTED_MAX).collect();
+    if words.len() < text.len() {
+        words.push('…');
+    }
+    format!("\"{words}\"")
+}
+
+/// Without line breaks and the like, whoever wrote it.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// A phone as in a sentence: `1003 (mobile)`.
+pub(super) fn phone(leg: &LegRecord) -> String {
+    if leg.label.is_empty() { leg.device.to_string() } else { format!("{} ({})", leg.device, leg.label) }
+}
+
+/// As in a sentence: people, phones and places by their names alone.
+pub(super) fn destination(to: &DestinationRef) -> String {
+    match to {
+        DestinationRef::Device(device) => device.to_string(),
+        DestinationRef::User(user) => user.to_string(),
+        DestinationRef::Group(group) => format!("group {group}"),
+        DestinationRef::Place(place) => place.to_string(),
+    }
+}
+
+/// As in a list of facts, where the kind matters.
+pub(super) fn exact_destination(to: &DestinationRef) -> String {
+    match to {
+        DestinationRef::Device(device) => format!("device {device}"),
+        DestinationRef::User(user) => format!("user {user}"),
+        DestinationRef::Group(group) => format!("group {group}"),
+        DestinationRef::Place(place) => format!("place {place}"),
+    }
+}
+
+/// The beginning of a digest, enough to tell versions apart.
+pub(super) fn version(version: &Version) -> String {
+    let hex = version.as_str();
+    hex.strip_prefix("sha256:").unwrap_or(hex).chars().take(8).collect()
+}
+
+/// Why somebody was not rung.
+pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) -> String {
+    match why {
+        NotRung::NotRegistered { last } => not_registered(to, last.as_ref(), clock),
+        NotRung::Busy => match to {
+            DestinationRef::Group(group) => format!("nobody in group {group} was free"),
+            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Place(_) => {
+                format!("{} was on a call", destination(to))
+            }
+        },
+        NotRung::AlreadyRung => format!("{} had been rung already", destination(to)),
+        NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
+        NotRung::Limit(name) => {
+            format!("{} was left out, because the limit `{name}` was reached", destination(to))
+        }
+    }
+}
+
+fn not_registered(
+    to: &DestinationRef,
+    last: Option<&(Extension, Timestamp, Gone)>,
+    clock: &Clock<'_>,
+) -> String {
+    let end = last.map(|(device, at, how)| (device, format!("{} {}", gone(*how), clock.time(*at))));
+    match (to, end) {
+        // Of a group one member's reason is known, and that need not be everyone's.
+        (DestinationRef::Group(group), _) => format!("nobody in group {group} could be rung"),
+        (DestinationRef::Device(device), None) => format!("{device} is not registered"),
+        (DestinationRef::Device(device), Some((_, end))) => format!("{device} is not registered; it {end}"),
+        (DestinationRef::User(_) | DestinationRef::Place(_), None) => {
+            format!("{} has no registered device", destination(to))
+        }
+        (DestinationRef::User(_) | DestinationRef::Place(_), Some((device, end))) => {
+            format!("{} has no registered device; the last, {device}, {end}", destination(to))
+        }
+    }
+}
+
+fn gone(how: Gone) -> &'static str {
+    match how {
+        Gone::Expired => "expired",
+        Gone::Unregistered => "signed off",
+        Gone::FlowClosed => "lost its connection",
+        Gone::Removed => "was removed from the configuration",
+    }
+}
+
+/// What a run did, with the rule as its subject: `ran out of fuel in presence.of-user`.
+pub(super) fn run_ended(outcome: &RunOutcome) -> String {
+    match outcome {
+        RunOutcome::Ok => "ended without deciding".to_owned(),
+        RunOutcome::Declined(text) if text.is_empty() => "gave the call back".to_owned(),
+        RunOutcome::Declined(text) => format!("gave the call back, saying {}", quoted(text)),
+        RunOutcome::FuelExhausted(place) if place.is_empty() => "ran out of fuel".to_owned(),
+        RunOutcome::FuelExhausted(place) => format!("ran out of fuel in {place}"),
+        RunOutcome::DeadlineExceeded => "took more computing time than a run may".to_owned(),
+        RunOutcome::MemoryLimit => "wanted more memory than a run may have".to_owned(),
+        RunOutcome::TableLimit => "wanted a larger table than a run may have".to_owned(),
+        RunOutcome::StackOverflow => "ran out of stack".to_owned(),
+        RunOutcome::LimitExceeded(name) => format!("went over the limit `{name}`"),
+        RunOutcome::Trap(kind) => with(kind, "trapped"),
+        RunOutcome::BadOutput => "gave an answer that is none".to_owned(),
+        RunOutcome::PermissionDenied(what) => format!("used {what}, which it was not granted"),
+        RunOutcome::InstantiateFailed(why) => with(why, "could not be started"),
+        RunOutcome::HostBusy => "found no place to run within a second".to_owned(),
+        RunOutcome::TenantThrottled => {
+            "was not run, because the tenant's share of computing is used up".to_owned()
+        }
+        RunOutcome::BreakerOpen => "was not run, because this version has failed too often".to_owned(),
+        RunOutcome::CallerGone => "was stopped, because the caller had gone".to_owned(),
+        RunOutcome::Internal(text) => with(text, "was stopped by a fault of the switch"),
+    }
+}
+
+fn with(detail: &str, what: &str) -> String {
+    if detail.is_empty() { what.to_owned() } else { format!("{what} ({detail})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_say_them() {
+        let rows = [
+            (0, "0 s"),
+            (49, "0 s"),
+            (340, "0.3 s"),
+            (4_000, "4 s"),
+            (59_949, "59.9 s"),
+            (59_950, "1 min"),
+            (130_000, "2 min 10 s"),
+            (3_600_000, "1 h"),
+            (3_780_000, "1 h 3 min"),
+        ];
+        for (ms, words) in rows {
+            assert_eq!(span(Duration::from_millis(ms)), words);
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three_digits() {
+        assert_eq!(
+            [0, 999, 1_000, 41_207, 10_000_000].map(grouped),
+            ["0", "999", "1,000", "41,207", "10,000,000"]
+        );
+    }
+
+    #[test]
+    fn a_rules_words_stay_on_one_line_and_short() {
+        assert_eq!(quoted("closed"), "\"closed\"");
+        assert_eq!(quoted(&"é".repeat(QUOTED_MAX + 1)), format!("\"{}…\"", "é".repeat(QUOTED_MAX)));
+        assert_eq!(one_line("a\nb\tc\u{1b}[0m"), "a b c [0m");
+    }
+
+    #[test]
+    fn a_list_ends_with_and() {
+        assert_eq!(list(&["1001"; 0]), "");
+        assert_eq!(list(&["1001"]), "1001");
+        assert_eq!(list(&["1001", "1002", "1003"]), "1001, 1002 and 1003");
+    }
+}
