@@ -302,7 +302,10 @@ impl Call {
         if let (Some(user), Some(_)) = (&leg.user, leg.rang) {
             self.story.rang(user, leg.rang_for(board.now), self.keeps_unmissed());
         }
-        self.rung.insert(leg.device.clone());
+        // A ring that its rule left in the middle was not rung to an end (TELEPHONY T32).
+        if end != LegRecordEnd::Cancelled(Cause::RuleFailed) {
+            self.rung.insert(leg.device.clone());
+        }
         self.story.leg(LegRecord {
             id: leg.id,
             to: leg.to.clone(),
