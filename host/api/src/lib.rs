@@ -1,1 +1,79 @@
-//! The HTTP API.
+//! The HTTP API: what the CLI, and later the console, know of a running switch.
+//!
+//! [`router`] is the whole of it; it reads the node's pictures and the store through a [`Switch`] and shows what the
+//! driver counts in [`Meters`]. It owns no socket, thread or clock, and no knowledge of calls or of Wasm: the binary
+//! listens, and checks and compiles what is uploaded.
+//!
+//! Every path under `/v1/tenants/{tenant}` wants `Authorization: Bearer …`. The operator's token opens every tenant, a
+//! tenant's token that tenant alone; whatever else exists is 404 to it. Answers are JSON, errors included:
+//! `{"error": {"code": …, "what": …, "cause": […], "hint": …}}`.
+
+mod access;
+mod calls;
+mod error;
+mod metrics;
+mod registrations;
+mod rules;
+mod switch;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+
+use access::Caller;
+use error::ApiError;
+pub use metrics::Meters;
+pub use switch::{Overloaded, Pending, Query, Switch, Upload, UploadError};
+
+/// The longest body of any request but an upload, in bytes.
+pub const BODY_MAX: usize = 16 * 1024;
+
+/// The longest body of an upload: a component of 3 MiB as text, and its `rule.toml`.
+pub const UPLOAD_MAX: usize = 4 * 1024 * 1024 + 128 * 1024;
+
+pub(crate) type Handle = Arc<dyn Switch>;
+
+/// The API of one switch, ready to be served.
+pub fn router(switch: Arc<dyn Switch>) -> Router {
+    let tenant = Router::new()
+        .route("/rules", get(rules::list).post(rules::upload).layer(DefaultBodyLimit::max(UPLOAD_MAX)))
+        .route("/rules/{rule}/versions", get(rules::versions))
+        .route("/rules/{rule}/history", get(rules::history))
+        .route("/rules/{rule}/activate", post(rules::activate))
+        .route("/rules/{rule}/rollback", post(rules::roll_back))
+        .route("/registrations", get(registrations::list))
+        .route("/calls", get(calls::live))
+        .route("/records", get(calls::list))
+        .route("/records/{id}", get(calls::record))
+        .route("/records/{id}/journal", get(calls::journal))
+        .route("/records/{id}/explain", get(calls::explain));
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics::scrape))
+        .route("/v1/token", get(access::whoami))
+        .nest("/v1/tenants/{tenant}", tenant)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(switch)
+}
+
+/// Whether the switch serves: the store answers, and the node has shown a picture.
+async fn health(State(switch): State<Handle>) -> Result<&'static str, ApiError> {
+    switch::ask(&switch, |store| store.tokens().map(|_| ())).await??;
+    Ok("ok\n")
+}
+
+async fn unknown() -> impl IntoResponse {
+    ApiError::not_found("there is nothing at this path").help("docs/api.md lists every path")
+}
+
+async fn wrong_method() -> impl IntoResponse {
+    ApiError::wrong_method()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Every error of the API in one form, and the status it goes out with.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use callwright_store::{FindError, RuleError, StoreError};
+use serde::Serialize;
+use tracing::warn;
+
+use crate::switch::{Overloaded, UploadError};
+
+/// The stable codes; the CLI prints the same.
+const UNAUTHORISED: &str = "CW-0301";
+const NOT_FOUND: &str = "CW-0302";
+const BAD_REQUEST: &str = "CW-0303";
+const TOO_LARGE: &str = "CW-0304";
+const RULE_REFUSED: &str = "CW-0305";
+const CONFLICT: &str = "CW-0306";
+const OVERLOADED: &str = "CW-0307";
+const OUTSIDE: &str = "CW-0308";
+
+/// What went wrong, where, and what to do next.
+#[derive(Debug, Serialize)]
+pub(crate) struct ApiError {
+    #[serde(skip)]
+    status: StatusCode,
+    code: &'static str,
+    what: String,
+    cause: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, what: impl Into<String>) -> Self {
+        Self { status, code, what: what.into(), cause: Vec::new(), hint: None }
+    }
+
+    /// No token, or one that opens nothing.
+    pub(crate) fn unauthorised(what: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, UNAUTHORISED, what)
+            .help("send `Authorization: Bearer …`; `callwright token new` makes a token")
+    }
+
+    /// Not there, or not for this token.
+    pub(crate) fn not_found(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, NOT_FOUND, what)
+    }
+
+    /// The request itself is wrong.
+    pub(crate) fn bad_request(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, BAD_REQUEST, what)
+    }
+
+    /// The path is right and the method is not.
+    pub(crate) fn wrong_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, BAD_REQUEST, "this path does not take that method")
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn help(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds where or why; several where there are several.
+    fn because(mut self, cause: impl IntoIterator<Item = String>) -> Self {
+        self.cause.extend(cause);
+        self
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body {
+            error: ApiError,
+        }
+        let status = self.status;
+        let mut response = (status, Json(Body { error: self })).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(error: Overloaded) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, OVERLOADED, error.to_string())
+            .help("try again in a second")
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        warn!(error = %error, "the store failed a request");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, error.to_string())
+            .because(source)
+            .help("look at the switch's log and at the room on its disk")
+    }
+}
+
+impl From<FindError> for ApiError {
+    fn from(error: FindError) -> Self {
+        let what = error.to_string();
+        match error {
+            FindError::Unknown(_) => Self::not_found(what),
+            FindError::Ambiguous { .. } => Self::bad_request(what).help("write more of the id"),
+            FindError::Store(error) => error.into(),
+            other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, other.to_string()),
+        }
+    }
+}
+
+impl From<RuleError> for ApiError {
+    fn from(error: RuleError) -> Self {
+        let what = error.to_string();
+        let conflict = |what| Self::new(StatusCode::CONFLICT, CONFLICT, what);
+        match error {
+            RuleError::NoSuchVersion { .. } => {
+                Self::not_found(what).help("`callwright rule versions NAME` lists what is there")
+            }
+            RuleError::Unusable { .. } => conflict(what).help("upload the component again"),
+            RuleError::NothingBefore(_)
+            | RuleError::TooManyVersions { .. }
+            | RuleError::TooManyRules { .. } => conflict(what),
+            RuleError::Store(error) => error.into(),
+            other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, other.to_string()),
+        }
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> Self {
+        let what = error.to_string();
+        match error {
+            UploadError::Refused(problems) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, RULE_REFUSED, what).because(problems)
+            }
+            UploadError::Unusable { .. } => {
+                Self::new(StatusCode::CONFLICT, CONFLICT, what).help("upload the component again")
+            }
+            UploadError::Overloaded(error) => error.into(),
+            UploadError::Store(error) => error.into(),
+            UploadError::Outside(why) => {
+                warn!(error = why, "the outside failed an upload");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, what)
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, "the body is too long");
+        }
+        Self::bad_request("the body is not what this path takes").because([rejection.body_text()])
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("the query is not what this path takes").because([rejection.body_text()])
+    }
+}

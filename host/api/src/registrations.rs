@@ -1,0 +1,60 @@
+//! Which phones are reachable now.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use callwright_core::names::{Extension, UserId};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::ApiError;
+use crate::{Caller, Handle};
+
+/// One binding of one device.
+#[derive(Serialize)]
+pub(crate) struct Registration {
+    device: Extension,
+    label: Option<String>,
+    user: Option<UserId>,
+    contact: String,
+    transport: &'static str,
+    peer: String,
+    user_agent: String,
+    registered: Timestamp,
+    expires: Timestamp,
+    behind_nat: bool,
+    suspect_since: Option<Timestamp>,
+}
+
+/// All registrations of a tenant, by device.
+#[derive(Serialize)]
+pub(crate) struct Registrations {
+    registrations: Vec<Registration>,
+}
+
+/// `GET /v1/tenants/{tenant}/registrations`
+pub(crate) async fn list(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Registrations>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let view = switch.view();
+    let own = view.bindings.iter().filter(|(key, _)| key.tenant == tenant.id);
+    let registrations = own.map(|(key, binding)| {
+        let device = tenant.devices.get(&key.device);
+        Registration {
+            device: key.device.clone(),
+            label: device.map(|device| device.label.clone()),
+            user: device.map(|device| device.user.clone()),
+            contact: binding.contact.clone(),
+            transport: binding.flow.transport.as_str(),
+            peer: binding.flow.peer.to_string(),
+            user_agent: binding.user_agent.clone(),
+            registered: binding.registered,
+            expires: binding.expires,
+            behind_nat: binding.behind_nat,
+            suspect_since: binding.suspect_since,
+        }
+    });
+    Ok(Json(Registrations { registrations: registrations.collect() }))
+}

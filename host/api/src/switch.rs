@@ -1,0 +1,103 @@
+//! What the API needs of the running switch, as the binary provides it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use callwright_core::View;
+use callwright_core::config::Tenant;
+use callwright_core::names::{TenantId, Version};
+use callwright_store::{NewVersion, Store};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::Handle;
+use crate::error::ApiError;
+use crate::metrics::Meters;
+
+/// An answer that takes a while.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Work on the store, which may wait for the disk.
+pub type Query = Box<dyn FnOnce(&dyn Store) + Send>;
+
+/// The running switch.
+pub trait Switch: Send + Sync + 'static {
+    /// The node's latest picture.
+    fn view(&self) -> Arc<View>;
+
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
+
+    /// What the driver counts.
+    fn meters(&self) -> &Meters;
+
+    /// Does work on the store where waiting hurts nobody.
+    ///
+    /// # Errors
+    /// Too much is waiting already; the work was not and will not be done.
+    fn query(&self, work: Query) -> Result<(), Overloaded>;
+
+    /// Checks, compiles and keeps a version of a rule. It is ready then, and not active.
+    fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>>;
+
+    /// Gives the node the tenant's active rules as they are in the store now; every call that begins after the answer is
+    /// decided by them.
+    fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>>;
+}
+
+/// A rule as it was sent.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// Whose rule it shall be.
+    pub tenant: Arc<Tenant>,
+    /// The component, or a core module with a component-type section.
+    pub component: Vec<u8>,
+    /// The text of `rule.toml`.
+    pub manifest: String,
+    /// Label of the token.
+    pub by: String,
+}
+
+/// Too much is waiting already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the switch is busy")]
+pub struct Overloaded;
+
+/// Why a version was not kept, or does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UploadError {
+    /// The rule is at fault: everything that is wrong with it.
+    #[error("the rule is refused")]
+    Refused(Vec<String>),
+    /// A version that is kept cannot be made to run by this engine.
+    #[error("version {version} cannot be loaded: {why}")]
+    Unusable {
+        /// Which.
+        version: Version,
+        /// Why.
+        why: String,
+    },
+    /// Too many uploads at once.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The outside failed: disk, database, compiler process.
+    #[error("{0}")]
+    Outside(String),
+    /// A bound of the store.
+    #[error(transparent)]
+    Store(#[from] callwright_store::RuleError),
+}
+
+/// Asks the store and waits for its answer.
+pub(crate) async fn ask<T: Send + 'static>(
+    switch: &Handle,
+    work: impl FnOnce(&dyn Store) -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let (reply, answer) = oneshot::channel();
+    switch.query(Box::new(move |store| {
+        // The asker may have hung up meanwhile; then nobody wants the answer.
+        let _unheard = reply.send(work(store));
+    }))?;
+    answer.await.map_err(|_| Overloaded.into())
+}

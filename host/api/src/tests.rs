@@ -1,0 +1,310 @@
+use std::sync::Mutex;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use callwright_core::config::{Config, Expiry, Fallback, NumberPlan, Tenant};
+use callwright_core::names::TenantId;
+use callwright_core::record::{CallRecord, Cause, Disposition};
+use callwright_core::rule::{ActiveRule, BindTarget, Party};
+use callwright_core::{Change, View};
+use callwright_sip::digest::Algorithm;
+use callwright_store::{Memory, NewVersion, Scope, Store, TokenHash};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+
+/// A switch with two tenants and nothing running; uploads are taken as they are.
+struct Desk {
+    store: Memory,
+    meters: Meters,
+    activated: Mutex<Vec<TenantId>>,
+}
+
+fn tenant(name: &str) -> Tenant {
+    Tenant {
+        id: name.into(),
+        domains: vec![format!("{name}.example")],
+        zone: TimeZone::UTC,
+        digest: Algorithm::Md5,
+        expiry: Expiry { min_s: 60, max_s: 3_600, default_s: 600 },
+        users: [].into(),
+        devices: [].into(),
+        groups: [].into(),
+        places: [].into(),
+        hours: [].into(),
+        emergency: [].into(),
+        fallback: Fallback::RingDialled,
+        ring_time: std::time::Duration::from_secs(25),
+        response_timeout: std::time::Duration::from_secs(4),
+        session_expires_s: 1_800,
+        runs_max: 10,
+        fuel_per_s: 1_000_000,
+        plan: NumberPlan::default(),
+    }
+}
+
+impl Switch for Desk {
+    fn view(&self) -> Arc<View> {
+        let config = Config::new([].into(), None, vec![tenant("acme"), tenant("zeta")]);
+        Arc::new(View { config: Arc::new(config), ..View::default() })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    fn query(&self, work: Query) -> Result<(), Overloaded> {
+        work(&self.store);
+        Ok(())
+    }
+
+    fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>> {
+        let kept = self.keep(&upload);
+        Box::pin(async { kept })
+    }
+
+    fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {
+        self.activated.lock().unwrap().push(tenant);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Desk {
+    fn keep(&self, upload: &Upload) -> Result<NewVersion, UploadError> {
+        if upload.component.is_empty() {
+            return Err(UploadError::Refused(vec!["component: is empty".into(), "bind: is missing".into()]));
+        }
+        let rule = ActiveRule {
+            tenant: upload.tenant.id.clone(),
+            name: "follow-me".into(),
+            version: format!("sha256:{}", String::from_utf8_lossy(&upload.component)).as_str().into(),
+            bind: vec![BindTarget::Tenant],
+            fallback: None,
+            settings: Arc::default(),
+        };
+        let kept = NewVersion {
+            rule,
+            manifest: upload.manifest.clone(),
+            size: 1,
+            uploaded: self.now(),
+            uploaded_by: upload.by.clone(),
+        };
+        self.store.add_version(&kept)?;
+        Ok(kept)
+    }
+
+    fn call(&self, tenant: &str, id: &str) {
+        let at = Timestamp::UNIX_EPOCH;
+        let record = CallRecord {
+            id: id.into(),
+            tenant: tenant.into(),
+            caller: Party::default(),
+            from_device: "1011".into(),
+            number: "100".into(),
+            dialled_user: None,
+            began: at,
+            answered: None,
+            ended: at,
+            setup_ms: 0,
+            talk_ms: 0,
+            disposition: Disposition::Rejected,
+            cause: Cause::UnknownNumber,
+            status: 404,
+            legs: Vec::new(),
+            runs: Vec::new(),
+            missed: Vec::new(),
+            facts: Vec::new(),
+            log: Vec::new(),
+        };
+        let journal = vec!["{\"line\":1}".to_owned(), "{\"line\":2}".to_owned()];
+        let committed = self.store.commit(&[&[Change::Ended { record: Arc::new(record), journal }]]).unwrap();
+        assert!(committed.into_iter().all(|answer| answer.is_ok()));
+    }
+}
+
+/// The desk, with the operator's token `op` and acme's token `acme`.
+fn desk() -> Arc<Desk> {
+    let desk = Desk { store: Memory::default(), meters: Meters::default(), activated: Mutex::default() };
+    let at = Timestamp::UNIX_EPOCH;
+    desk.store.add_token(&TokenHash::of("op"), &Scope::Operator, "", at).unwrap();
+    desk.store.add_token(&TokenHash::of("acme"), &Scope::Tenant("acme".into()), "ci", at).unwrap();
+    Arc::new(desk)
+}
+
+async fn send(desk: &Arc<Desk>, token: &str, method: &str, path: &str, body: Body) -> (StatusCode, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .unwrap();
+    let response = router(Arc::<Desk>::clone(desk)).oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn get(desk: &Arc<Desk>, token: &str, path: &str) -> (StatusCode, Value) {
+    let (status, body) = send(desk, token, "GET", path, Body::empty()).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+async fn post(desk: &Arc<Desk>, path: &str, body: Value) -> (StatusCode, Value) {
+    let (status, body) = send(desk, "acme", "POST", path, Body::from(body.to_string())).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+async fn push(desk: &Arc<Desk>, digits: &str, activate: bool) -> (StatusCode, Value) {
+    use base64::Engine as _;
+    let component = base64::engine::general_purpose::STANDARD.encode(digits);
+    let body = json!({ "component": component, "rule_toml": "name = \"follow-me\"", "activate": activate });
+    post(desk, "/v1/tenants/acme/rules", body).await
+}
+
+#[tokio::test]
+async fn without_a_token_that_works_nothing_is_shown() {
+    let desk = desk();
+    for token in ["", "wrong", &"x".repeat(10_000)] {
+        let (status, body) = get(&desk, token, "/v1/tenants/acme/rules").await;
+        assert_eq!((status, body["error"]["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("CW-0301")));
+    }
+}
+
+#[tokio::test]
+async fn to_a_tenants_token_another_tenant_looks_like_none() {
+    let desk = desk();
+    desk.call("zeta", "z-1");
+    for path in ["rules", "registrations", "calls", "records", "records/z-1", "records/z-1/explain"] {
+        let (foreign, mut there) = get(&desk, "acme", &format!("/v1/tenants/zeta/{path}")).await;
+        let (absent, mut nowhere) = get(&desk, "acme", &format!("/v1/tenants/zeto/{path}")).await;
+        assert_eq!((foreign, absent), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND), "{path}");
+        there["error"]["what"] = Value::Null;
+        nowhere["error"]["what"] = Value::Null;
+        assert_eq!(there, nowhere);
+        assert_eq!(get(&desk, "op", &format!("/v1/tenants/zeta/{path}")).await.0, StatusCode::OK, "{path}");
+    }
+    assert_eq!(get(&desk, "acme", "/v1/tenants/acme/records/z-1").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_token_says_what_it_opens() {
+    let desk = desk();
+    let (_, who) = get(&desk, "acme", "/v1/token").await;
+    assert_eq!(who, json!({ "scope": "tenant", "tenant": "acme", "label": "ci" }));
+    assert_eq!(get(&desk, "op", "/v1/token").await.1["scope"], "operator");
+}
+
+#[tokio::test]
+async fn versions_are_uploaded_activated_by_a_beginning_and_rolled_back() {
+    let desk = desk();
+    let (status, kept) = push(&desk, "aa11", true).await;
+    assert_eq!(
+        (status, kept["active"].as_bool(), kept["uploaded_by"].as_str()),
+        (StatusCode::CREATED, Some(true), Some("ci"))
+    );
+    assert_eq!(push(&desk, "aa22", false).await.0, StatusCode::CREATED);
+    let rule = "/v1/tenants/acme/rules/follow-me";
+    let (status, several) = post(&desk, &format!("{rule}/activate"), json!({ "version": "aa" })).await;
+    assert_eq!(
+        (status, several["error"]["hint"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("write more of it"))
+    );
+    let (_, active) = post(&desk, &format!("{rule}/activate"), json!({ "version": "sha256:aa2" })).await;
+    assert_eq!(active["version"], "sha256:aa22");
+    let (_, back) = post(&desk, &format!("{rule}/rollback"), json!({})).await;
+    assert_eq!(back["version"], "sha256:aa11");
+    let (status, end) = post(&desk, &format!("{rule}/rollback"), json!({})).await;
+    assert_eq!((status, end["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("CW-0306")));
+    let (_, versions) = get(&desk, "acme", &format!("{rule}/versions")).await;
+    let active: Vec<_> =
+        versions["versions"].as_array().unwrap().iter().map(|version| version["active"].clone()).collect();
+    assert_eq!(active, [false, true], "last uploaded first");
+    let (_, history) = get(&desk, "acme", &format!("{rule}/history")).await;
+    assert_eq!(history["history"].as_array().unwrap().len(), 3);
+    assert_eq!(desk.activated.lock().unwrap().len(), 3, "the node hears of every change");
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_rule_is_listed() {
+    let desk = desk();
+    let (status, refused) = push(&desk, "", false).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused["error"]["cause"], json!(["component: is empty", "bind: is missing"]));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_or_no_json_is_an_ordinary_error() {
+    let desk = desk();
+    let path = "/v1/tenants/acme/rules/follow-me/activate";
+    let long = json!({ "version": "a".repeat(BODY_MAX) });
+    assert_eq!(post(&desk, path, long).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let (status, body) = send(&desk, "acme", "POST", path, Body::from("{")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    let upload = json!({ "component": "*", "rule_toml": "" });
+    let (_, refused) = post(&desk, "/v1/tenants/acme/rules", upload).await;
+    assert!(refused["error"]["what"].as_str().unwrap().contains("Base64"), "{refused}");
+    let whole = json!({ "component": "A".repeat(3 * 1024 * 1024), "rule_toml": "" });
+    assert_eq!(
+        post(&desk, "/v1/tenants/acme/rules", whole).await.0,
+        StatusCode::CREATED,
+        "an upload may be longer"
+    );
+}
+
+#[tokio::test]
+async fn records_come_in_pages_and_with_their_reasons() {
+    let desk = desk();
+    for id in ["c-1", "c-2", "c-3"] {
+        desk.call("acme", id);
+    }
+    let (_, page) = get(&desk, "acme", "/v1/tenants/acme/records?limit=2").await;
+    assert_eq!(page["records"].as_array().unwrap().len(), 2);
+    let next = page["next"].as_str().unwrap();
+    let (_, rest) = get(&desk, "acme", &format!("/v1/tenants/acme/records?limit=2&after={next}")).await;
+    assert_eq!((rest["records"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+    let (status, wrong) = get(&desk, "acme", "/v1/tenants/acme/records?ended=maybe").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}");
+    assert_eq!(get(&desk, "acme", "/v1/tenants/acme/records?colour=red").await.0, StatusCode::BAD_REQUEST);
+    let (_, explained) = get(&desk, "acme", "/v1/tenants/acme/records/c-1/explain").await;
+    let text = explained["text"].as_str().unwrap();
+    assert!(text.starts_with(explained["sentence"].as_str().unwrap()) && text.contains("100"), "{text}");
+    let (_, journal) =
+        send(&desk, "acme", "GET", "/v1/tenants/acme/records/c-1/journal", Body::empty()).await;
+    assert_eq!(journal, "{\"line\":1}\n{\"line\":2}\n");
+    let (status, several) = get(&desk, "acme", "/v1/tenants/acme/records/c").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{several}");
+}
+
+#[tokio::test]
+async fn metrics_name_what_the_driver_and_the_node_count() {
+    let desk = desk();
+    desk.meters.committed(std::time::Duration::from_millis(3));
+    desk.meters.runs_waiting(4);
+    let (status, text) = send(&desk, "", "GET", "/metrics", Body::empty()).await;
+    assert_eq!(status, StatusCode::OK);
+    for line in [
+        "callwright_commit_seconds_count 1",
+        "callwright_runs_waiting 4",
+        "callwright_calls_total 0",
+        "# EOF",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn health_needs_no_token_and_other_paths_say_what_is_wrong() {
+    let desk = desk();
+    assert_eq!(send(&desk, "", "GET", "/healthz", Body::empty()).await, (StatusCode::OK, "ok\n".to_owned()));
+    assert_eq!(get(&desk, "op", "/v1/tenant").await.1["error"]["code"], "CW-0302");
+    let (status, body) = send(&desk, "op", "DELETE", "/v1/token", Body::empty()).await;
+    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{body}");
+}
