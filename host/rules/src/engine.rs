@@ -57,6 +57,12 @@ pub struct EngineError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+impl EngineError {
+    pub(crate) fn new(runs: u32, error: wasmtime::Error) -> Self {
+        Self { runs, source: error.into_boxed_dyn_error() }
+    }
+}
+
 /// Why a component is not ready to run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

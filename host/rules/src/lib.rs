@@ -4,8 +4,9 @@
 //! call, resumed by whoever drives it. This crate owns no thread, clock or file: the binary owns the pool of threads, the
 //! epoch ticker and the compile child, the simulator resumes the same runs inline.
 
+mod artefact;
 mod bindings;
-mod compile;
+pub mod compile;
 mod door;
 mod engine;
 #[expect(
@@ -23,6 +24,7 @@ mod state;
 pub mod upload;
 mod wave;
 
+pub use artefact::{ArtefactError, ArtefactKey};
 pub use door::Answered;
 pub use engine::{Engine, EngineError, EngineLimits, LoadError, Rule, Ticker};
 pub use limits::RunLimits;

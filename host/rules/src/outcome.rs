@@ -116,7 +116,11 @@ fn of_trap(trap: Trap, part: Part, run: &RunState) -> RunOutcome {
         return RunOutcome::BadOutput;
     }
     let known = KINDS.iter().find(|(kind, _)| *kind == trap);
-    RunOutcome::Trap(known.map_or("other", |(_, name)| name).to_owned())
+    let kind = known.map_or("other", |(_, name)| name);
+    match part {
+        Part::Instantiate => RunOutcome::InstantiateFailed(format!("trap: {kind}")),
+        Part::HandleCall => RunOutcome::Trap(kind.to_owned()),
+    }
 }
 
 /// Traps at the border between guest and host: the guest handed over something that is no value of its type.

@@ -4,12 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use callwright_core::Now;
 use callwright_core::names::{AskId, RunId};
-use callwright_core::rule::{RunEvent, RunOutcome, RunStart, Spent};
+use callwright_core::rule::{ActiveRule, CallFacts, Entry, Party, RunEvent, RunOutcome, RunStart, Spent};
+use jiff::Timestamp;
 use wasmtime::component::Resource;
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::bindings::CallPolicy;
 use crate::door::{Answered, Door};
 use crate::engine::{Ready, Rule};
 use crate::handle::Call;
@@ -144,10 +148,58 @@ fn stopped(outcome: RunOutcome, fuel: u64, fuel_exact: bool, slices: u32) -> Ste
     Step::Event { event: RunEvent::Ended(outcome), spent: Box::new(spent) }
 }
 
-/// The whole run, from a fresh store to its last line.
-async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
+/// Makes an instance and drops it: whatever a component does when it starts, it does within the limits of a run.
+pub(crate) fn prove(rule: &Rule) -> Result<(), RunOutcome> {
+    let ready = rule.ready();
+    let mut store = fresh_store(&ready, &rehearsal(&ready), Door::default());
+    let started = {
+        let mut starting = std::pin::pin!(instantiate(&ready, &mut store));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            // Pending is an epoch slice: nothing can be asked before there is a call.
+            if let Poll::Ready(started) = starting.as_mut().poll(&mut context) {
+                break started.map(|_| ());
+            }
+        }
+    };
+    let run = store.data();
+    match started {
+        Ok(()) if !run.bounds.memory_refused && !run.bounds.table_refused => Ok(()),
+        Ok(()) => Err(outcome::of_return(Ok(()), run)),
+        Err(error) => Err(outcome::of_error(&error, Part::Instantiate, run)),
+    }
+}
+
+/// A call that nobody made, for an instance that decides nothing.
+fn rehearsal(ready: &Ready) -> RunStart {
+    let nobody = Party::default();
+    let call = CallFacts {
+        id: "rehearsal".into(),
+        tenant: "".into(),
+        caller: nobody.clone(),
+        dialled: nobody,
+        number: String::new(),
+        group: None,
+        for_user: None,
+        entry: Entry::Device("".into()),
+    };
+    let rule = ActiveRule {
+        tenant: "".into(),
+        name: "rehearsal".into(),
+        version: ready.version.clone(),
+        bind: Vec::new(),
+        fallback: None,
+        settings: Arc::default(),
+    };
+    let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+    let (rule, call, view) = (Arc::new(rule), Arc::new(call), Arc::default());
+    RunStart { run: RunId(0), rule, call, seed: 0, view, now, call_began: Duration::ZERO }
+}
+
+/// A store with every limit set. Never used twice.
+fn fresh_store(ready: &Ready, start: &RunStart, door: Door) -> Store<RunState> {
     let limits = ready.limits;
-    let mut store = Store::new(ready.pre.engine(), RunState::new(&start, limits, door));
+    let mut store = Store::new(ready.pre.engine(), RunState::new(start, limits, door));
     store.limiter(|run| &mut run.bounds);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     // Twice: the table's own limit is reached first, and is an error that the rule can see.
@@ -161,29 +213,39 @@ async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
         run.slices += 1;
         Ok(UpdateDeadline::Yield(1))
     });
-    let mut part = Part::Instantiate;
-    let returned = handle_call(&ready, &mut store, &mut part).await;
+    store
+}
+
+/// The whole run, from a fresh store to its last line.
+async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
+    let mut store = fresh_store(&ready, &start, door);
+    let (part, returned) = match instantiate(&ready, &mut store).await {
+        Ok(instance) => (Part::HandleCall, handle_call(&instance, &mut store).await),
+        Err(error) => (Part::Instantiate, Err(error)),
+    };
     let left = store.get_fuel().unwrap_or(0);
+    let granted = ready.limits.fuel;
     let run = store.data_mut();
     let (outcome, exact) = match returned {
         Ok(returned) => (outcome::of_return(returned, run), true),
         Err(error) => (outcome::of_error(&error, part, run), outcome::fuel_is_exact(&error)),
     };
-    let fuel = if exact { limits.fuel.saturating_sub(left) } else { limits.fuel };
+    let fuel = if exact { granted.saturating_sub(left) } else { granted };
     run.close_log();
     run.end(&outcome, fuel, exact);
     let spent = run.take_spent(fuel, exact);
     Ended { outcome, spent }
 }
 
-async fn handle_call(
-    ready: &Ready,
-    store: &mut Store<RunState>,
-    part: &mut Part,
-) -> wasmtime::Result<Result<(), String>> {
+async fn instantiate(ready: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<CallPolicy> {
     store.set_fuel(ready.limits.fuel)?;
-    let instance = ready.pre.instantiate_async(&mut *store).await?;
-    *part = Part::HandleCall;
+    ready.pre.instantiate_async(store).await
+}
+
+async fn handle_call(
+    instance: &CallPolicy,
+    store: &mut Store<RunState>,
+) -> wasmtime::Result<Result<(), String>> {
     let call = store.data_mut().table.push(Call)?;
     instance.call_handle_call(store, Resource::new_borrow(call.rep())).await
 }
