@@ -1,6 +1,6 @@
 //! Dialogs: what the requests within a call share (RFC 3261 §12).
 //!
-//! Owns Call-ID, tags, targets, route set and numbers. Refuses to know the session in it and whether it is early.
+//! Owns Call-ID, tags, targets, route set and numbers, as copies of their own: a dialog outlives its datagrams. Refuses to know the session in it and whether it is early.
 
 use crate::grammar;
 use crate::header::Name;
@@ -20,7 +20,7 @@ pub struct Dialog {
     /// The Contact of the peer, where requests are for.
     target: Text,
     /// The hops a request takes, in their order from us (RFC 3261 §12.1.1, §12.1.2).
-    route_set: Vec<NameAddr>,
+    route_set: Vec<Text>,
     local_seq: u32,
     /// None until the peer sends its first request.
     remote_seq: Option<u32>,
@@ -74,16 +74,16 @@ impl Dialog {
         let mut tagged = request.clone();
         tagged.tag_to(local_tag);
         let key = DialogKey {
-            call_id: request.call_id()?,
-            local_tag: local_tag.clone(),
-            remote_tag: request.from()?.tag().unwrap_or_default(),
+            call_id: request.call_id()?.detached(),
+            local_tag: local_tag.detached(),
+            remote_tag: request.from()?.tag().unwrap_or_default().detached(),
         };
         Ok(Self {
             key,
             local: value_of(&tagged, Name::To)?,
             remote: value_of(request, Name::From)?,
             target: contact_of(request)?.ok_or(DialogError::NoContact)?,
-            route_set: request.routes(Name::RecordRoute)?,
+            route_set: route_set_of(request)?,
             local_seq: 0,
             remote_seq: Some(request.cseq()?.seq),
         })
@@ -98,9 +98,9 @@ impl Dialog {
     pub fn of_uac(request: &Message, response: &Message) -> Result<Self, DialogError> {
         let remote_tag = response.to()?.tag().ok_or(DialogError::NoTag)?;
         let key = DialogKey {
-            call_id: request.call_id()?,
-            local_tag: request.from()?.tag().unwrap_or_default(),
-            remote_tag,
+            call_id: request.call_id()?.detached(),
+            local_tag: request.from()?.tag().unwrap_or_default().detached(),
+            remote_tag: remote_tag.detached(),
         };
         let contact = contact_of(response)?;
         let is_final = response.status().is_some_and(|status| status >= 200);
@@ -114,7 +114,7 @@ impl Dialog {
             local: value_of(request, Name::From)?,
             remote: value_of(response, Name::To)?,
             target,
-            route_set: reversed(response.routes(Name::RecordRoute)?),
+            route_set: reversed(route_set_of(response)?),
             local_seq: request.cseq()?.seq,
             remote_seq: None,
         })
@@ -183,7 +183,7 @@ impl Dialog {
     /// Takes target and route set anew from the 2xx that confirms an early dialog of ours (RFC 3261 §13.2.2.4).
     pub fn confirm(&mut self, response: &Message) {
         self.refresh_target(response);
-        if let Ok(routes) = response.routes(Name::RecordRoute) {
+        if let Ok(routes) = route_set_of(response) {
             self.route_set = reversed(routes);
         }
     }
@@ -206,18 +206,16 @@ impl Dialog {
     /// Request-URI and Route: a first hop without `lr` is a strict router and wants itself as Request-URI, and the
     /// target as the last Route (RFC 3261 §12.2.1.1).
     fn path(&self) -> (Text, Vec<Text>) {
-        let Some((first, rest)) = self.route_set.split_first() else {
-            return (self.target.clone(), Vec::new());
+        let first = self.route_set.first().and_then(|first| NameAddr::parse(first).ok());
+        let Some(first) = first.filter(|first| !first.uri.params.has("lr")) else {
+            return (self.target.clone(), self.route_set.clone());
         };
-        if first.uri.params.has("lr") {
-            return (self.target.clone(), self.route_set.iter().map(NameAddr::to_text).collect());
-        }
-        let last = Text::from(format!("<{}>", self.target));
-        let mut uri = first.uri.clone();
+        let last = Text::from([b"<", self.target.as_bytes(), b">"].concat());
+        let mut uri = first.uri;
         // Neither may stand in a Request-URI (RFC 3261 §19.1.1).
         uri.headers = None;
         uri.params.remove("method");
-        (uri.to_text(), rest.iter().map(NameAddr::to_text).chain([last]).collect())
+        (uri.to_text(), self.route_set.iter().skip(1).cloned().chain([last]).collect())
     }
 }
 
@@ -225,14 +223,19 @@ impl Dialog {
 ///
 /// None outside a dialog, where our own tag is missing.
 pub fn dialog_key_of(message: &Message, we_are_uas: bool) -> Option<DialogKey> {
-    let from = message.from().ok()?.tag();
-    let to = message.to().ok()?.tag();
+    let (from, to) = (message.tag_of_from(), message.tag_of_to());
     let (local_tag, remote_tag) = if we_are_uas { (to?, from.unwrap_or_default()) } else { (from?, to?) };
     Some(DialogKey { call_id: message.call_id().ok()?, local_tag, remote_tag })
 }
 
 fn value_of(message: &Message, name: Name) -> Result<Text, HeaderError> {
-    message.headers.get(&name).cloned().ok_or(HeaderError::Missing(name))
+    message.headers.get(&name).map(Text::detached).ok_or(HeaderError::Missing(name))
+}
+
+/// The Record-Route values by the letter, once each of them was found to be an address.
+fn route_set_of(message: &Message) -> Result<Vec<Text>, HeaderError> {
+    message.routes(Name::RecordRoute)?;
+    Ok(message.headers.items(&Name::RecordRoute).map(|route| route.detached()).collect())
 }
 
 /// The URI of the first Contact as it was written, for some phones only know themselves by the letter.
@@ -244,12 +247,13 @@ fn contact_of(message: &Message) -> Result<Option<Text>, HeaderError> {
             let written =
                 first.and_then(|value| grammar::split_list(value).next()).map(NameAddr::written_uri);
             let name = Name::Contact;
+            let written = written.map(|uri| uri.map(|uri| uri.detached()));
             written.transpose().map_err(|error| HeaderError::Malformed { name, error })
         }
     }
 }
 
-fn reversed(mut routes: Vec<NameAddr>) -> Vec<NameAddr> {
+fn reversed(mut routes: Vec<Text>) -> Vec<Text> {
     routes.reverse();
     routes
 }

@@ -289,8 +289,9 @@ impl Endpoint {
 
     /// Answers a request and forgets it; a retransmission is a new request.
     ///
-    /// On UDP the answer stays within the bound of [`stateless`](self), so that a forged source address gains nothing:
-    /// headers that the sender can do without are left out, and a response that is still too long is not sent.
+    /// On UDP the answer has at most 1.5 times the bytes of the request or 300 bytes more, whichever is larger, so that a
+    /// forged source address gains nothing: headers that the sender can do without are left out, and a response that is
+    /// still too long is not sent.
     pub fn answer_statelessly(&mut self, flow: Flow, request: &Message, mut response: Message) {
         self.context.complete(&mut response);
         self.context.answer_within_bound(flow, request, response);

@@ -132,20 +132,24 @@ impl Name {
     ///
     /// Lists of mere tokens (Allow, Supported) stay on their line: one line is shorter, and order means nothing there.
     pub(crate) fn is_split_on_arrival(&self) -> bool {
-        let lists =
-            [Self::Via, Self::Contact, Self::Route, Self::RecordRoute, Self::Path, Self::ServiceRoute];
-        lists.contains(self)
+        matches!(
+            self,
+            Self::Via | Self::Contact | Self::Route | Self::RecordRoute | Self::Path | Self::ServiceRoute
+        )
     }
 
     /// Whether a second field of this name makes the message malformed (RFC 3261 §7.3.1).
     pub(crate) fn is_single(&self) -> bool {
-        [Self::From, Self::To, Self::CallId, Self::CSeq, Self::MaxForwards].contains(self)
+        matches!(self, Self::From | Self::To | Self::CallId | Self::CSeq | Self::MaxForwards)
     }
 }
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes().eq_ignore_ascii_case(other.as_bytes())
+        if matches!(self, Self::Other(_)) || matches!(other, Self::Other(_)) {
+            return self.as_bytes().eq_ignore_ascii_case(other.as_bytes());
+        }
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::header::{Headers, Name};
 use crate::method::Method;
+use crate::name_addr::NameAddr;
 use crate::status::reason_phrase;
 use crate::text::Text;
 use bytes::Bytes;
@@ -73,7 +74,7 @@ impl Message {
     pub fn reply(request: &Self, status: u16) -> Self {
         let mut response = Self::response(status);
         for (name, value) in request.headers.iter() {
-            let copied = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq].contains(name)
+            let copied = matches!(name, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq)
                 || (*name == Name::Timestamp && status == 100)
                 || (*name == Name::RecordRoute && (101..=299).contains(&status));
             if copied {
@@ -98,13 +99,23 @@ impl Message {
 
     /// Puts `tag` into To unless a tag is there already; the rest of To stays as it was written.
     pub fn tag_to(&mut self, tag: &Text) {
-        let Ok(to) = self.to() else { return };
-        if to.tag().is_none() {
-            let mut value = self.headers.get(&Name::To).map_or_else(Vec::new, |to| to.as_bytes().to_vec());
+        let Some(to) = self.headers.get(&Name::To) else { return };
+        if let Ok(None) = NameAddr::written_tag(to) {
+            let mut value = to.as_bytes().to_vec();
             value.extend_from_slice(b";tag=");
             value.extend_from_slice(tag.as_bytes());
             self.headers.set(Name::To, value);
         }
+    }
+
+    /// The tag in From, without a look at the address.
+    pub(crate) fn tag_of_from(&self) -> Option<Text> {
+        NameAddr::written_tag(self.headers.get(&Name::From)?).ok()?
+    }
+
+    /// The tag in To, without a look at the address.
+    pub(crate) fn tag_of_to(&self) -> Option<Text> {
+        NameAddr::written_tag(self.headers.get(&Name::To)?).ok()?
     }
 
     /// The method, where this is a request.

@@ -72,6 +72,15 @@ impl NameAddr {
         }
     }
 
+    /// The tag of an address, which every message of a dialog is matched by, without a look at the address itself.
+    pub(crate) fn written_tag(text: &Text) -> Result<Option<Text>, ValueError> {
+        let end = match Parts::of(text)? {
+            Some(parts) => parts.close + 1,
+            None => end_of_bare_uri(text.as_bytes()),
+        };
+        Ok(Params::parse(&text.slice(end..))?.raw("tag").cloned())
+    }
+
     /// Without brackets every parameter belongs to the header, none to the URI (RFC 3261 §20.10).
     fn parse_bare(text: &Text) -> Result<Self, ValueError> {
         let end = end_of_bare_uri(text.as_bytes());

@@ -38,6 +38,12 @@ impl Text {
         self.0
     }
 
+    /// A copy that shares nothing, for what is kept longer than a transaction: a slice would keep its whole datagram,
+    /// or the buffer of its stream, in memory.
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// Number of bytes.
     pub fn len(&self) -> usize {
         self.0.len()

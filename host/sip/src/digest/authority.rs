@@ -108,6 +108,12 @@ impl Authority {
         Ok(())
     }
 
+    /// The password of a user who does not exist, to verify against all the same: so the answer takes as long, and since
+    /// nobody can know it, strangers get no nonce remembered.
+    pub fn nobody(&self) -> Secret {
+        Secret::new(self.nonce((0, 0), "", Algorithm::Sha256))
+    }
+
     /// When the nonce was made, if it was made here for this realm and algorithm.
     fn issue_of(&self, credentials: &Credentials) -> Option<Issue> {
         let facts = credentials.nonce.get(..FACTS_DIGITS)?;

@@ -134,7 +134,7 @@ impl Servers {
             return;
         }
         if status > 100 {
-            server.to_tag = response.to().ok().and_then(|to| to.tag());
+            server.to_tag = response.tag_of_to();
         }
         let bytes = response.to_bytes();
         context.out.send(server.flow, bytes.clone());

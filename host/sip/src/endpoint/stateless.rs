@@ -34,7 +34,7 @@ const NEEDED: [Name; 12] = [
 impl Context {
     /// Gives a response its To tag where it needs one, the same for every retransmission of the request.
     pub(super) fn complete(&self, response: &mut Message) {
-        if response.status().is_some_and(|status| status > 100) {
+        if response.status().is_some_and(|status| status > 100) && response.tag_of_to().is_none() {
             let tag = self.stateless_tag(response);
             response.tag_to(&tag);
         }

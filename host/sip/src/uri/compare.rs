@@ -1,4 +1,4 @@
-//! When two URIs are the same (RFC 3261 §19.1.4, RFC 3966 §5).
+//! When two URIs are the same (RFC 3261 §19.1.4, RFC 3966 §4).
 
 use super::{Scheme, Uri};
 use crate::grammar;
@@ -27,7 +27,7 @@ impl Uri {
     }
 }
 
-/// Visual separators of a number mean nothing (RFC 3966 §5).
+/// Visual separators of a number mean nothing (RFC 3966 §5.1.1).
 fn digits(uri: &Uri) -> String {
     let number = uri.user.as_deref().unwrap_or_default();
     number.chars().filter(|character| !"-.()".contains(*character)).flat_map(char::to_lowercase).collect()

@@ -1,4 +1,4 @@
-//! The INVITE client machine: RFC 3261 figure 5 with RFC 6026 figure 4.
+//! The INVITE client machine: RFC 3261 figure 5 with Accepted of RFC 6026 §7.2.
 
 use crate::bench::{Bench, PATIENCE, answer_to, ms, our_request, phone, phone_stream};
 use callwright_sip::{ClientTx, Event, FORKS_MAX, Flow, Message, Method, Name, Text};

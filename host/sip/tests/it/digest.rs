@@ -221,3 +221,14 @@ fn what_we_do_not_speak_is_named() {
 fn no_debug_output_shows_a_password() {
     assert_eq!(format!("{:?}", password()), "Secret(..)");
 }
+
+#[test]
+fn a_user_who_does_not_exist_has_a_password_that_nobody_knows() {
+    let mut authority = authority();
+    let nobody = authority.nobody();
+    assert!(nobody != Authority::new([4; 32], at(60)).nobody());
+    let challenge = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let guess = response(&challenge, &Secret::new(""), 1);
+    assert_eq!(authority.verify(at(1), &Method::Register, &guess, &nobody), Err(DigestError::WrongPassword));
+    assert!(format!("{authority:?}").contains("used: 0"), "nothing is remembered for strangers");
+}

@@ -31,4 +31,6 @@ mod stateless;
 #[cfg(test)]
 mod streams;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod uri;

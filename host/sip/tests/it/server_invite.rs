@@ -1,4 +1,4 @@
-//! The INVITE server machine: RFC 3261 figure 7 with RFC 6026 figure 5.
+//! The INVITE server machine: RFC 3261 figure 7 with Accepted of RFC 6026 §7.1.
 
 use crate::bench::{Bench, PATIENCE, ack_to, by_branch, ms, phone, phone_stream, reply, request};
 use callwright_sip::{Event, Message, Method, Name};
@@ -223,4 +223,27 @@ fn a_branch_of_rfc_2543_is_matched_by_all_fields() {
     invite.headers.set(Name::CallId, "another");
     bench.receive_message(phone(), &invite);
     assert!(matches!(&bench.events()[..], [Event::Request { .. }]), "the same branch in another call is new");
+}
+
+#[test]
+fn a_phone_that_acks_a_2xx_by_the_invites_branch_is_understood() {
+    // spec: RFC 3261 §17.2.3
+    let mut bench = Bench::new();
+    let (tx, message) = bench.accepted(phone(), &request(Method::Invite));
+    let answer = reply(&message, 200);
+    bench.respond(tx, answer.clone());
+    bench.receive_message(phone(), &ack_to(&answer, "z9hG4bKphone1"));
+    assert!(matches!(&bench.events()[..], [Event::Acknowledged { .. }]));
+}
+
+#[test]
+fn a_branch_that_is_the_cookie_alone_identifies_nothing() {
+    // spec: RFC 4475 §3
+    let mut bench = Bench::new();
+    let invite = by_branch(request(Method::Invite), "z9hG4bK");
+    bench.accepted(phone(), &invite);
+    let mut another = invite;
+    another.headers.set(Name::CallId, "another");
+    bench.receive_message(phone(), &another);
+    assert!(matches!(&bench.events()[..], [Event::Request { .. }]));
 }

@@ -28,7 +28,7 @@ impl Key {
                 uri: request.uri().cloned().unwrap_or_default(),
                 call_id: request.call_id().unwrap_or_default(),
                 seq: request.cseq().map_or(0, |cseq| cseq.seq),
-                from_tag: from_tag(request),
+                from_tag: request.tag_of_from(),
                 via: via.map_or_else(|_| Text::default(), as_sent),
                 method,
             },
@@ -61,12 +61,12 @@ pub(super) struct MergeKey {
 
 impl MergeKey {
     pub(super) fn of(request: &Message) -> Option<Self> {
-        if request.to().ok()?.tag().is_some() {
+        if request.tag_of_to().is_some() {
             return None;
         }
         let cseq = request.cseq().ok()?;
         let call_id = request.headers.get(&Name::CallId)?.clone();
-        Some(Self { call_id, from_tag: from_tag(request)?, seq: cseq.seq, method: cseq.method })
+        Some(Self { call_id, from_tag: request.tag_of_from()?, seq: cseq.seq, method: cseq.method })
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) struct AckKey {
 impl AckKey {
     pub(super) fn of_request(ack: &Message) -> Option<Self> {
         let seq = ack.cseq().ok()?.seq;
-        let (from_tag, to_tag) = (from_tag(ack), to_tag(ack));
+        let (from_tag, to_tag) = (ack.tag_of_from(), ack.tag_of_to());
         Some(Self { call_id: ack.call_id().ok()?, from_tag, to_tag, seq })
     }
 
@@ -90,17 +90,9 @@ impl AckKey {
     pub(super) fn of_response(response: &Message) -> Self {
         Self {
             call_id: response.call_id().unwrap_or_default(),
-            from_tag: from_tag(response),
-            to_tag: to_tag(response),
+            from_tag: response.tag_of_from(),
+            to_tag: response.tag_of_to(),
             seq: response.cseq().map_or(0, |cseq| cseq.seq),
         }
     }
-}
-
-fn from_tag(message: &Message) -> Option<Text> {
-    message.from().ok()?.tag()
-}
-
-fn to_tag(message: &Message) -> Option<Text> {
-    message.to().ok()?.tag()
 }
