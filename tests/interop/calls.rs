@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::lab::{Lab, within};
 use crate::script::Script;
 use crate::sipp::{Sipp, Transport};
-use crate::switch::{ANA, BOB, RING_TIME_S, Switch};
+use crate::switch::{ANA, BOB, Switch};
 
 /// Ana's extension.
 const TO_ANA: &str = "100";
@@ -122,7 +122,6 @@ fn nobody_answers(transport: Transport) {
     let course = Course::play("no-answer", transport, &bob, &ana);
     // spec: TELEPHONY T12
     assert!(!course.ana.receives("CANCEL").contains("\nReason:"), "a missed call is shown as missed");
-    assert!(RING_TIME_S < 10, "the caller's script waits for the whole ring");
     course.must_have_ended_by("no-answer");
 }
 
@@ -158,16 +157,18 @@ fn a_call_is_held_and_resumed(transport: Transport) {
     let course = Course::play("re-invite", transport, &bob, &ana);
     let sent = course.requests_to_ana();
     let directions: Vec<&str> =
-        sent.iter().filter(|message| message.starts_with("INVITE ")).map(direction).collect();
+        sent.iter().filter(|message| message.starts_with("INVITE ")).map(|it| direction(it)).collect();
     assert_eq!(directions, ["sendrecv", "sendonly", "sendrecv"]);
-    let answers = course.caller.received();
-    let answers =
-        answers.iter().filter(|message| message.contains("CSeq: 3 INVITE") && message.contains("m=audio"));
-    assert!(answers.map(|message| direction(message)).all(|it| it == "recvonly"));
+    let received = course.caller.received();
+    let to_hold =
+        received.iter().filter(|message| message.contains("CSeq: 3 INVITE") && message.contains("m=audio"));
+    let mut answers: Vec<&str> = to_hold.map(|message| direction(message)).collect();
+    answers.dedup();
+    assert_eq!(answers, ["recvonly"]);
     course.must_have_ended_by("caller-hung-up");
 }
 
 /// The direction of a message's session description.
-fn direction(message: &String) -> &str {
+fn direction(message: &str) -> &str {
     message.lines().filter_map(|line| line.trim().strip_prefix("a=")).next_back().unwrap_or("none")
 }

@@ -53,6 +53,7 @@ impl Lab {
 }
 
 impl Drop for Lab {
+    #[expect(clippy::print_stderr, reason = "a failing test says where to look")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("what every program printed and sent: {}", self.folder.display());

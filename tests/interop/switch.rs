@@ -11,8 +11,8 @@ use crate::lab::{Lab, Running, SWITCH, given, output_of, within};
 
 /// Where the switch listens for phones.
 pub(crate) const SIP: u16 = 5060;
-/// How long a phone rings when nobody answers, s.
-pub(crate) const RING_TIME_S: u64 = 4;
+/// How long a phone rings when nobody answers, s: a caller's script waits for it.
+const RING_TIME_S: u64 = 4;
 /// Where it listens for people and programs.
 const HTTP: &str = "127.0.0.1:8080";
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::audio::Heard;
 use crate::baresip::{Baresip, Phone, account};
 use crate::lab::{Lab, SWITCH, within};
@@ -33,7 +35,11 @@ fn two_phones_hear_each_other(transport: Transport) {
     within(Duration::from_secs(5), "the calls' records", || switch.calls().len() == 2);
     for record in switch.calls() {
         assert_eq!(record["cause"], "caller-hung-up", "{record:#}");
-        assert!(record.to_string().contains("hello-ring"), "the rule decided: {record:#}");
+        let run = &record["runs"][0];
+        assert_eq!((&run["rule"], &run["outcome"]), (&json!("hello-ring"), &json!("ok")), "{record:#}");
+        let explained = switch.tell(&["call", "explain", record["id"].as_str().unwrap()]);
+        assert!(explained.contains("hello-ring"), "{explained}");
+        lab.write(&format!("explained-{}.txt", record["id"].as_str().unwrap()), &explained);
     }
     switch.must_be_well();
 }
