@@ -144,3 +144,104 @@ fn devices_of(tenant: &Tenant, users: &[UserId]) -> Vec<Extension> {
     let users = users.iter().filter_map(|user| tenant.users.get(user));
     users.flat_map(|user| &user.devices).filter(|device| seen.insert((*device).clone())).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use callwright_sip::Flow;
+
+    use super::*;
+    use crate::config::{Config, Place};
+    use crate::testing;
+
+    #[test]
+    fn a_user_without_a_registered_device_is_offline() {
+        let view = view(&[], &[]);
+        let status = UserStatus { state: State::Offline, doing: Doing::Nothing, calls: 0 };
+        assert_eq!(of_user(&view, &acme(), &"ana".into()), status);
+        assert!(!reachable(&view, &acme(), &"user:ana".parse().unwrap()));
+    }
+
+    #[test]
+    fn one_registered_device_makes_a_user_and_their_group_reachable() {
+        let view = view(&["1003"], &[]);
+        assert_eq!(of_user(&view, &acme(), &"ana".into()).state, State::Available);
+        for (to, expected) in [
+            ("user:ana", true),
+            ("group:sales", true),
+            ("device:1003", true),
+            ("place:night-desk", false),
+            ("user:bob", false),
+            ("device:1001", false),
+            ("user:eve", false),
+        ] {
+            assert_eq!(reachable(&view, &acme(), &to.parse().unwrap()), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn ringing_is_available_and_talking_is_busy_even_unregistered() {
+        let ringing = Activity { ringing: 1, ..Activity::default() };
+        let talking = Activity { talking: 1, dialling: 1, ..Activity::default() };
+        let status = |activity| of_user(&view(&["1001"], &[("1001", activity)]), &acme(), &"ana".into());
+        assert_eq!(status(ringing), UserStatus { state: State::Available, doing: Doing::Ringing, calls: 0 });
+        assert_eq!(status(talking), UserStatus { state: State::Busy, doing: Doing::OnCall, calls: 2 });
+        let view = view(&[], &[("1002", talking)]);
+        assert_eq!(of_user(&view, &acme(), &"ana".into()).state, State::Busy);
+    }
+
+    #[test]
+    fn a_device_is_registered_until_its_last_binding_ends() {
+        let view =
+            view(&["1001", "1001", "1011"], &[("1001", Activity { ringing: 1, ..Activity::default() })]);
+        let facts = of_device(&view, &acme(), &"1001".into());
+        assert_eq!(facts.registered_until, Some(Timestamp::from_second(1_001).unwrap()));
+        assert!(facts.ringing && !facts.on_call);
+        assert_eq!(of_device(&view, &"other".into(), &"1001".into()), DeviceFacts::default());
+    }
+
+    #[test]
+    fn devices_behind_a_group_come_once_in_the_order_of_the_configuration() {
+        let view = view(&[], &[]);
+        let devices = |to: &str| devices_behind(&view, &acme(), &to.parse().unwrap());
+        assert_eq!(devices("group:sales"), ["1001", "1002", "1003", "1011"].map(Extension::from));
+        assert_eq!(devices("place:night-desk"), ["1011"].map(Extension::from));
+        assert_eq!(devices("device:9"), []);
+    }
+
+    fn acme() -> TenantId {
+        "acme".into()
+    }
+
+    /// Bindings in order, each ending a second after the one before it; and what devices do.
+    fn view(registered: &[&str], active: &[(&str, Activity)]) -> View {
+        let mut tenant = testing::tenant();
+        let night = Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) };
+        tenant.places.insert(night.name.clone(), night);
+        let config = Config::new(BTreeSet::new(), None, vec![tenant]);
+        let mut view = View { config: Arc::new(config), ..View::default() };
+        for (second, device) in (1_000..).zip(registered) {
+            let key =
+                BindingKey { tenant: acme(), device: (*device).into(), phone: format!("phone-{second}") };
+            let binding = Binding {
+                key: key.clone(),
+                contact: format!("sip:{device}@192.0.2.1"),
+                flow: Flow::udp("192.0.2.1:5060".parse().unwrap()),
+                call_id: "id".into(),
+                cseq: 1,
+                registered: Timestamp::UNIX_EPOCH,
+                expires: Timestamp::from_second(second).unwrap(),
+                user_agent: String::new(),
+                behind_nat: false,
+                suspect_since: None,
+            };
+            view.bindings.insert(key, Arc::new(binding));
+        }
+        for (device, activity) in active {
+            view.activity.insert((acme(), (*device).into()), *activity);
+        }
+        view
+    }
+}

@@ -1,7 +1,7 @@
 //! From an upload to compiled code: the expensive and hostile part, made to run in a child process.
 //!
 //! The child limits itself before it reads a byte; the parent has the wall clock. What comes back is checked and sealed
-//! by the parent, see [`crate::artefact`].
+//! by the parent with [`crate::Engine::seal`].
 
 use std::borrow::Cow;
 use std::io::{Read, Write};

@@ -134,3 +134,31 @@ pub(crate) fn operator_cost() -> OperatorCost {
     cost.variable = VariableOperatorCost { memory_grow_per_page: 200, ..VariableOperatorCost::new() };
     cost
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_operator_table_is_what_its_name_promises() {
+        // An engine update that changes a cost changes this digest: then the schedule needs a new name.
+        let table = format!("{:?}", operator_cost());
+        let digest = crate::upload::hex(&Sha256::digest(table));
+        assert_eq!((FUEL_SCHEDULE, &digest[..16]), ("fuel-schedule/1", "ba1648ef2c1e92fe"));
+    }
+
+    #[test]
+    fn the_reads_of_a_run_cost_less_than_its_fuel() {
+        let limits = crate::RunLimits::default();
+        let getters =
+            PRICES.iter().filter(|price| price.kind == Kind::Read && price.function.starts_with("[method]"));
+        assert!(
+            getters
+                .map(|price| price.fuel)
+                .max()
+                .is_some_and(|most| most * u64::from(limits.reads) < limits.fuel)
+        );
+    }
+}

@@ -301,3 +301,40 @@ fn problems(component: &[u8], rule_toml: &str) -> Vec<String> {
     let problems = admit(&Upload { component, rule_toml }, &tenant()).unwrap_err();
     problems.iter().map(ToString::to_string).collect()
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_bytes_make_the_checks_panic(bytes: Vec<u8>, rule_toml: String) {
+        let _ = admit(&Upload { component: &bytes, rule_toml: &rule_toml }, &tenant());
+    }
+
+    #[test]
+    fn no_altered_component_makes_the_checks_panic(
+        changes in proptest::collection::vec((proptest::num::usize::ANY, proptest::num::u8::ANY), 1..8),
+        cut in proptest::num::usize::ANY,
+    ) {
+        let mut component = sample().to_vec();
+        for (at, byte) in changes {
+            let at = at % component.len();
+            component[at] = byte;
+        }
+        component.truncate(8 + cut % (component.len() - 7));
+        let _ = admit(&Upload { component: &component, rule_toml: TOML }, &tenant());
+    }
+
+    #[test]
+    fn no_rule_toml_makes_the_checks_panic(
+        key in "(name|bind|fallback|settings|settings\\.[a-z]{1,3}|fallback\\.(ring|for-s))",
+        value in "(\"[a-z:+0-9]{0,9}\"|-?[0-9]{1,19}|[0-9]\\.[0-9]|true|\\[(\"[a-z:]{0,9}\",?){0,3}\\]|\\{ ring = \"[a-z:]{0,9}\" \\}|1979-05-27)",
+    ) {
+        let _ = admit(&Upload { component: sample(), rule_toml: &format!("{key} = {value}\n") }, &tenant());
+    }
+}
+
+/// A component that is made once.
+fn sample() -> &'static [u8] {
+    static SAMPLE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    SAMPLE.get_or_init(|| guest(OK, ""))
+}
