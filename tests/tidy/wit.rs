@@ -274,6 +274,24 @@ fn broken_promises(frozen: &[PathBuf], present: &Path) -> Offences {
     broken.map(|(folder, error)| format!("{}: {error:#}", folder.display())).collect()
 }
 
+/// A released version stays as it was, word for word: what joins it is a new version.
+fn rewritten(frozen: &[PathBuf], present: &Path) -> Offences {
+    let text = |folder: &Path| {
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let wit = paths.filter(|path| path.extension().is_some_and(|ending| ending == "wit"));
+        wit.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read(path).unwrap()))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let name = |folder: &Path| {
+        Package::read(folder).map(|package| package.resolve.packages[package.id].name.to_string()).ok()
+    };
+    let same = frozen.iter().filter(|folder| name(folder) == name(present));
+    let changed = same.filter(|folder| text(folder) != text(present));
+    changed
+        .map(|folder| format!("{}: released, and wit/ has another text for it", folder.display()))
+        .collect()
+}
+
 fn present() -> Package {
     Package::read(&root().join("wit")).unwrap()
 }
@@ -301,6 +319,11 @@ fn the_wit_holds_no_64_bit_integers() {
 #[test]
 fn what_is_frozen_still_runs() {
     none(&broken_promises(&frozen(), &root().join("wit")));
+}
+
+#[test]
+fn a_released_version_keeps_its_text() {
+    none(&rewritten(&frozen(), &root().join("wit")));
 }
 
 #[test]
@@ -388,6 +411,14 @@ fn an_addition_to_a_frozen_package_passes() {
     let at = directory.rfind('}').unwrap();
     std::fs::write(added.path().join("directory.wit"), format!("{}{text}}}\n", &directory[..at])).unwrap();
     none(&broken_promises(&frozen, added.path()));
+}
+
+#[test]
+fn a_released_version_with_another_text_is_found() {
+    let frozen = [root().join("wit")];
+    assert_eq!(rewritten(&frozen, edited("caller-gone", "caller-left").path()).len(), 1);
+    none(&rewritten(&frozen, edited("rules@0.1.0", "rules@0.1.1").path()));
+    none(&rewritten(&frozen, edited("caller-gone", "caller-gone").path()));
 }
 
 #[test]
