@@ -1,2 +1,50 @@
-//! The telephone switch whose routing its tenants write.
-fn main() {}
+//! The telephone switch whose routing its tenants write: the server, and the tools that speak to it.
+//!
+//! One file a verb; `output.rs` is the one writer of what people read, `error.rs` the one form of what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod call;
+mod cli;
+mod client;
+mod compile;
+mod config;
+mod data;
+mod demo;
+mod error;
+mod output;
+mod rule;
+mod serve;
+mod simulate;
+mod token;
+
+use cli::{Cli, Command};
+use error::UserError;
+use output::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Output::new(cli.json);
+    match run(cli.command, &out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+fn run(command: Command, out: &Output) -> Result<(), UserError> {
+    match command {
+        Command::Serve(args) => serve::run(&args, out),
+        Command::Token(command) => token::run(&command, out),
+        Command::Rule { command, remote } => rule::run(&command, &remote, out),
+        Command::Call { command, remote } => call::run(&command, &remote, out),
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Scenario(args) => simulate::scenario(&args, out),
+        Command::Swarm(args) => simulate::swarm(&args, out),
+        Command::CompileChild => compile::child(),
+    }
+}

@@ -1,0 +1,103 @@
+//! `callwright call`: what is going on, what was, and why.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cli::{CallCommand, Remote};
+use crate::client::{Client, segment};
+use crate::error::UserError;
+use crate::output::{Output, table};
+
+/// Runs one of the verbs.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn run(command: &CallCommand, remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let tenant = client.tenant(remote.tenant.as_deref())?;
+    match command {
+        CallCommand::List { live: true, limit: _ } => {
+            let all: Value = client.get(&format!("/v1/tenants/{tenant}/calls"))?;
+            out.result(&all, || {
+                let rows: Vec<_> = list(&all, "calls").iter().map(live_row).collect();
+                table(&["call", "began", "from", "to", "phase", "rule"], &rows)
+            });
+        }
+        CallCommand::List { live: false, limit } => {
+            let all: Value = client.get(&format!("/v1/tenants/{tenant}/records?limit={limit}"))?;
+            out.result(&all, || {
+                let rows: Vec<_> = list(&all, "records").iter().map(record_row).collect();
+                table(&["call", "began", "from", "to", "ended", "talk"], &rows)
+            });
+        }
+        CallCommand::Show { id } => {
+            let record: Value = client.get(&format!("/v1/tenants/{tenant}/records/{}", segment(id)))?;
+            out.result(&record, || format!("{record:#}"));
+        }
+        CallCommand::Explain { id } => {
+            let explained: Value =
+                client.get(&format!("/v1/tenants/{tenant}/records/{}/explain", segment(id)))?;
+            out.result(&explained, || text(&explained, "text").trim_end().to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// A call's explanation in plain text.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn explain(client: &Client, tenant: &str, id: &str) -> Result<String, UserError> {
+    #[derive(Deserialize)]
+    struct Explained {
+        text: String,
+    }
+    let explained: Explained =
+        client.get(&format!("/v1/tenants/{tenant}/records/{}/explain", segment(id)))?;
+    Ok(explained.text)
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Seconds are enough in a list.
+fn began(call: &Value) -> String {
+    text(call, "began").chars().take("2026-11-20T18:02:11".len()).collect::<String>().replace('T', " ")
+}
+
+fn live_row(call: &Value) -> Vec<String> {
+    let columns = ["from_device", "number", "phase", "rule"];
+    let mut row = vec![text(call, "id"), began(call)];
+    row.extend(columns.map(|key| text(call, key)));
+    row
+}
+
+fn record_row(record: &Value) -> Vec<String> {
+    let disposition = match record.get("disposition") {
+        Some(Value::String(word)) => format!("{word} {}", text(record, "status")),
+        Some(answered) => {
+            let by = answered.get("answered").map(|answered| text(answered, "device")).unwrap_or_default();
+            format!("answered by {by}")
+        }
+        None => String::new(),
+    };
+    let talk_ms = record.get("talk_ms").and_then(Value::as_u64).unwrap_or_default();
+    let seconds = std::time::Duration::from_millis(talk_ms).as_secs_f64();
+    vec![
+        text(record, "id"),
+        began(record),
+        text(record, "from_device"),
+        text(record, "number"),
+        disposition,
+        if talk_ms == 0 { String::new() } else { format!("{seconds:.1} s") },
+    ]
+}

@@ -1,0 +1,192 @@
+//! The words of the command line. First lines of help are what a list shows; nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The telephone switch whose routing its tenants write.
+#[derive(Parser)]
+#[command(name = "callwright", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Prints one JSON value instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The verbs.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Runs the switch until SIGTERM; SIGHUP reads the configuration again.
+    Serve(ServeArgs),
+    /// Makes, lists and revokes tokens of the API, in the data folder of a configuration.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Uploads and switches rules.
+    Rule {
+        #[command(subcommand)]
+        command: RuleCommand,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Shows calls and explains where they went.
+    Call {
+        #[command(subcommand)]
+        command: CallCommand,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Serves a demo tenant and makes two calls through two rules.
+    Demo(DemoArgs),
+    /// Runs scenario files through the real switch in virtual time.
+    Scenario(ScenarioArgs),
+    /// Runs random worlds and checks the invariants after every step.
+    Swarm(SwarmArgs),
+    /// Compiles one component from standard input; the switch starts this itself.
+    #[command(hide = true)]
+    CompileChild,
+}
+
+/// How to run the switch.
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration; docs/configuration.md lists every key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// What can be done with tokens.
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it once; only its hash is kept.
+    New {
+        /// The configuration whose data folder keeps it; the switch may be running.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The tenant that it opens, and nothing else.
+        #[arg(long, value_name = "NAME", required_unless_present = "operator")]
+        tenant: Option<String>,
+        /// Opens everything.
+        #[arg(long, conflicts_with = "tenant")]
+        operator: bool,
+        /// What to call it in lists and in a rule's history.
+        #[arg(long, default_value = "")]
+        label: String,
+    },
+    /// Lists tokens by the beginning of their hash.
+    List {
+        /// The configuration whose data folder keeps them.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Makes a token useless at once.
+    Revoke {
+        /// The configuration whose data folder keeps it.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// As `token list` shows it.
+        id: String,
+    },
+}
+
+/// Which switch is spoken to, as whom.
+#[derive(Args)]
+pub(crate) struct Remote {
+    /// Where the switch's API is.
+    #[arg(long, env = "CALLWRIGHT_SERVER", default_value = "http://127.0.0.1:8080", global = true)]
+    pub(crate) server: String,
+    /// A file with the token and mode 0600; CALLWRIGHT_TOKEN goes before it.
+    #[arg(long, env = "CALLWRIGHT_TOKEN_FILE", value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The tenant, where the token opens several.
+    #[arg(long, env = "CALLWRIGHT_TENANT", value_name = "NAME", global = true)]
+    pub(crate) tenant: Option<String>,
+}
+
+/// What can be done with rules.
+#[derive(Subcommand)]
+pub(crate) enum RuleCommand {
+    /// Uploads a component with its rule.toml as a version.
+    Push {
+        /// A component, or a folder with one component and its rule.toml.
+        path: PathBuf,
+        /// Where rule.toml is when it is not beside the component.
+        #[arg(long, value_name = "FILE")]
+        rule_toml: Option<PathBuf>,
+        /// Makes the version decide calls at once.
+        #[arg(long)]
+        activate: bool,
+    },
+    /// Lists a rule's versions, last uploaded first.
+    Versions {
+        /// The rule.
+        name: String,
+    },
+    /// Makes a version decide every call that begins from now on.
+    Activate {
+        /// The rule.
+        name: String,
+        /// The version, or a beginning of it.
+        version: String,
+    },
+    /// Goes back to what was active before.
+    Rollback {
+        /// The rule.
+        name: String,
+    },
+}
+
+/// What can be asked about calls.
+#[derive(Subcommand)]
+pub(crate) enum CallCommand {
+    /// Lists calls, newest first.
+    List {
+        /// Those that are going on instead of those that are over.
+        #[arg(long)]
+        live: bool,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Prints a call's record.
+    Show {
+        /// The call, or a beginning of its id.
+        id: String,
+    },
+    /// Says in plain words why a call ended where it did.
+    Explain {
+        /// The call, or a beginning of its id.
+        id: String,
+    },
+}
+
+/// What the demo uploads.
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// A component with its rule.toml beside it; given once for each rule.
+    #[arg(long = "rule", value_name = "FILE", required = true)]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Ends after the two calls; succeeds only if both went as the rules say.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// Which scenarios run.
+#[derive(Args)]
+pub(crate) struct ScenarioArgs {
+    /// Scenario files.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Which worlds run.
+#[derive(Args)]
+pub(crate) struct SwarmArgs {
+    /// How many seeds, from 0 upwards.
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) seeds: u64,
+    /// One seed alone, with its ladder.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}

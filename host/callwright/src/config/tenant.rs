@@ -1,0 +1,370 @@
+//! One tenant of the file: people, devices, groups, places. Every extension means one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use callwright_core::config::{
+    Device, EarlyDialogs, Expiry, Fallback, Group, NumberPlan, Place, Tenant, User,
+};
+use callwright_core::names::{Extension, GroupName, PlaceName, UserId};
+use callwright_core::rule::{DestinationRef, Refusal};
+use callwright_sip::digest::{Algorithm, Secret};
+use jiff::tz::TimeZone;
+
+use super::document::{Table, Value};
+use super::{hours, is_host};
+
+/// Bounds of a registration where the file has none.
+const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
+/// Emergency numbers where the file has none; 933 is the test number of North America.
+const EMERGENCY: [&str; 4] = ["112", "911", "999", "933"];
+/// How long devices ring where the file does not say.
+const RING_TIME_S: u32 = 25;
+/// A leg without any response for so long is unreachable (TELEPHONY T5).
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
+/// The session interval that we ask for; RFC 4028 §4.2 recommends it.
+const SESSION_EXPIRES_S: u32 = 1_800;
+/// How many rules of a tenant run at once, and what they may spend, where the file does not say.
+const RUNS_MAX: u32 = 200;
+const FUEL_PER_S: u64 = 500_000_000;
+/// A day, the longest time in the file.
+const DAY_S: u32 = 86_400;
+
+/// Reads one entry of `[tenants]`.
+pub(super) fn read(
+    name: &str,
+    value: &Value<'_>,
+    own_hosts: &BTreeSet<String>,
+    taken: &mut BTreeMap<String, String>,
+) -> Option<Tenant> {
+    let table = value.table()?;
+    is_name(name, value);
+    let mut numbers = Numbers::default();
+    let emergency = emergency(&table, &mut numbers);
+    let (users, devices) = people(&table, &mut numbers);
+    let groups = groups(&table, &users, &mut numbers);
+    let plan = NumberPlan::of(devices.values(), users.values(), groups.values());
+    let mut tenant = Tenant {
+        id: name.into(),
+        domains: domains(name, &table, own_hosts, taken),
+        zone: table.require("zone").and_then(|value| zone(&value)).unwrap_or(TimeZone::UTC),
+        digest: table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5),
+        expiry: table.get("expiry").and_then(|value| expiry(&value)).unwrap_or(EXPIRY),
+        users,
+        devices,
+        groups,
+        places: BTreeMap::new(),
+        hours: hours::read_all(table.names("hours")),
+        emergency,
+        fallback: Fallback::default(),
+        ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
+        response_timeout: RESPONSE_TIMEOUT,
+        session_expires_s: SESSION_EXPIRES_S,
+        runs_max: RUNS_MAX,
+        fuel_per_s: FUEL_PER_S,
+        plan,
+    };
+    if let Some(limits) = table.get("rules").and_then(|value| value.table()) {
+        let runs = limits.get("runs-max").and_then(|value| value.small(1..=10_000));
+        let fuel = limits.get("fuel-per-s").and_then(|value| value.number(1..=u64::from(u32::MAX) * 1_000));
+        tenant.runs_max = runs.unwrap_or(RUNS_MAX);
+        tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
+        limits.done();
+    }
+    tenant.places = places(&table, &tenant);
+    tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
+    table.done();
+    Some(tenant)
+}
+
+/// Checks a name that rules, logs and URIs of the API use.
+pub(super) fn is_name(name: &str, value: &Value<'_>) -> bool {
+    let fine = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let fine = fine && (1..=64).contains(&name.len());
+    if !fine {
+        value.wrong(format!("`{name}` is no name: use up to 64 letters, digits, `-`, `_` and `.`"));
+    }
+    fine
+}
+
+/// A zone of the IANA database.
+pub(super) fn zone(value: &Value<'_>) -> Option<TimeZone> {
+    let name = value.text()?;
+    let zone = TimeZone::get(name).ok();
+    if zone.is_none() {
+        value.wrong(format!("no zone `{name}`: write one of the IANA database, as Europe/Berlin"));
+    }
+    zone
+}
+
+/// What each dialled number means, so that none means two things.
+#[derive(Default)]
+struct Numbers {
+    taken: BTreeMap<String, String>,
+}
+
+impl Numbers {
+    /// Notes that `value`'s text is dialled for `owner`.
+    fn take(&mut self, number: &str, owner: String, value: &Value<'_>) {
+        match self.taken.get(number) {
+            Some(other) => value.wrong(format!("`{number}` is already {other}")),
+            None => {
+                self.taken.insert(number.to_owned(), owner);
+            }
+        }
+    }
+
+    /// Takes the `extension` of a user or group.
+    fn extension(&mut self, table: &Table<'_>, owner: &str) -> Option<Extension> {
+        let value = table.get("extension")?;
+        let number = value.text()?;
+        if is_extension(number, &value) {
+            self.take(number, owner.to_owned(), &value);
+        }
+        Some(number.into())
+    }
+}
+
+fn is_extension(number: &str, value: &Value<'_>) -> bool {
+    let fine = number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*#".contains(&byte));
+    let fine = fine && (1..=32).contains(&number.len());
+    if !fine {
+        value.wrong(format!("`{number}` is no extension: use up to 32 digits or letters"));
+    }
+    fine
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn domains(
+    tenant: &str,
+    table: &Table<'_>,
+    own_hosts: &BTreeSet<String>,
+    taken: &mut BTreeMap<String, String>,
+) -> Vec<String> {
+    let Some(list) = table.require("domains") else { return Vec::new() };
+    let mut domains = Vec::new();
+    for value in list.list() {
+        let Some(text) = value.text() else { continue };
+        let domain = text.to_ascii_lowercase();
+        if !is_host(&domain) {
+            value.wrong(format!("`{text}` is no domain"));
+        } else if own_hosts.contains(&domain) {
+            value.wrong(format!(
+                "`{text}` means the switch itself: name the tenant in `default-tenant` instead"
+            ));
+        } else if let Some(other) = taken.insert(domain.clone(), tenant.to_owned()) {
+            value.wrong(format!("`{text}` already belongs to tenant `{other}`"));
+        }
+        domains.push(domain);
+    }
+    if domains.is_empty() {
+        list.wrong("must name at least one domain");
+    }
+    domains
+}
+
+fn algorithm(value: &Value<'_>) -> Option<Algorithm> {
+    match value.text()? {
+        "md5" => Some(Algorithm::Md5),
+        "sha-256" => Some(Algorithm::Sha256),
+        other => {
+            value.wrong(format!("`{other}` is neither \"md5\" nor \"sha-256\""));
+            None
+        }
+    }
+}
+
+fn expiry(value: &Value<'_>) -> Option<Expiry> {
+    let table = value.table()?;
+    let read = |key, default| table.get(key).and_then(|value| value.small(1..=DAY_S)).unwrap_or(default);
+    let expiry = Expiry {
+        min_s: read("min-s", EXPIRY.min_s),
+        max_s: read("max-s", EXPIRY.max_s),
+        default_s: read("default-s", EXPIRY.default_s),
+    };
+    table.done();
+    if expiry.min_s > expiry.default_s || expiry.default_s > expiry.max_s {
+        let Expiry { min_s, max_s, default_s } = expiry;
+        value.wrong(format!("min-s {min_s}, default-s {default_s} and max-s {max_s} are out of order"));
+    }
+    Some(expiry)
+}
+
+fn seconds(table: &Table<'_>, key: &'static str, default_s: u32) -> Duration {
+    let read = table.get(key).and_then(|value| value.small(1..=DAY_S));
+    Duration::from_secs(u64::from(read.unwrap_or(default_s)))
+}
+
+fn emergency(table: &Table<'_>, numbers: &mut Numbers) -> BTreeSet<String> {
+    let what = "an emergency number".to_owned();
+    let Some(list) = table.get("emergency") else {
+        numbers.taken.extend(EMERGENCY.map(|number| (number.to_owned(), what.clone())));
+        return EMERGENCY.map(str::to_owned).into();
+    };
+    let mut all = BTreeSet::new();
+    for value in list.list() {
+        let Some(number) = value.text() else { continue };
+        if is_extension(number, &value) {
+            numbers.take(number, what.clone(), &value);
+            all.insert(number.to_owned());
+        }
+    }
+    all
+}
+
+type People = (BTreeMap<UserId, User>, BTreeMap<Extension, Device>);
+
+fn people(table: &Table<'_>, numbers: &mut Numbers) -> People {
+    let (mut users, mut devices) = People::default();
+    for (name, value) in table.names("users") {
+        let Some(table) = value.table() else { continue };
+        is_name(name, &value);
+        let id = UserId::from(name);
+        let owner = format!("user `{name}`");
+        let mut user = User {
+            id: id.clone(),
+            name: table.get("name").and_then(|value| value.text()).unwrap_or(name).to_owned(),
+            extension: numbers.extension(&table, &owner),
+            numbers: Vec::new(),
+            zone: table.get("zone").and_then(|value| zone(&value)),
+            devices: Vec::new(),
+            call_waiting: table.get("call-waiting").and_then(|value| value.flag()),
+        };
+        for value in table.get("numbers").map(|value| value.list()).unwrap_or_default() {
+            let Some(number) = value.text() else { continue };
+            if is_number(number) {
+                numbers.take(number, owner.clone(), &value);
+            } else {
+                value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));
+            }
+            user.numbers.push(number.to_owned());
+        }
+        for (extension, value) in table.names("devices") {
+            if is_extension(extension, &value) {
+                numbers.take(extension, format!("a device of user `{name}`"), &value);
+            }
+            let Some(device) = device(extension, &id, &value) else { continue };
+            user.devices.push(device.extension.clone());
+            devices.insert(device.extension.clone(), device);
+        }
+        table.done();
+        users.insert(id, user);
+    }
+    (users, devices)
+}
+
+fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
+    let table = value.table()?;
+    let label = table.require("label").and_then(|value| value.text()).unwrap_or_default();
+    let password = table.require("password");
+    if let Some(password) = password.as_ref().filter(|password| password.text().is_some_and(str::is_empty)) {
+        password.wrong("must not be empty");
+    }
+    let secret = Secret::new(password.and_then(|value| value.text()).unwrap_or_default());
+    let early_dialogs = match table.get("early-dialogs").and_then(|value| Some((value.text()?, value))) {
+        None | Some(("per-leg", _)) => EarlyDialogs::PerLeg,
+        Some(("one", _)) => EarlyDialogs::One,
+        Some((other, value)) => {
+            value.wrong(format!("`{other}` is neither \"per-leg\" nor \"one\""));
+            EarlyDialogs::PerLeg
+        }
+    };
+    table.done();
+    let (extension, label, user) = (extension.into(), label.to_owned(), user.clone());
+    Some(Device { extension, label, user, secret, early_dialogs })
+}
+
+fn groups(
+    table: &Table<'_>,
+    users: &BTreeMap<UserId, User>,
+    numbers: &mut Numbers,
+) -> BTreeMap<GroupName, Group> {
+    let mut groups = BTreeMap::new();
+    for (name, value) in table.names("groups") {
+        let Some(table) = value.table() else { continue };
+        is_name(name, &value);
+        let extension = numbers.extension(&table, &format!("group `{name}`"));
+        let mut members: Vec<UserId> = Vec::new();
+        for value in table.require("members").map(|value| value.list()).unwrap_or_default() {
+            let Some(member) = value.text().map(UserId::from) else { continue };
+            if !users.contains_key(&member) {
+                value.wrong(format!("no user `{member}`"));
+            } else if members.contains(&member) {
+                value.wrong(format!("`{member}` is named twice"));
+            }
+            members.push(member);
+        }
+        table.done();
+        let name = GroupName::from(name);
+        groups.insert(name.clone(), Group { name, extension, members });
+    }
+    groups
+}
+
+fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
+    let mut places = BTreeMap::new();
+    for (name, value) in table.names("places") {
+        is_name(name, &value);
+        let Some(target) = value.parsed::<DestinationRef>() else { continue };
+        if let DestinationRef::Place(other) = &target {
+            value.wrong(format!("place `{other}` is a place itself: name a user, group or device"));
+        } else {
+            exists(&target, tenant, &value);
+        }
+        let name = PlaceName::from(name);
+        places.insert(name.clone(), Place { name, target });
+    }
+    places
+}
+
+/// Reports a destination that the tenant does not have.
+fn exists(target: &DestinationRef, tenant: &Tenant, value: &Value<'_>) {
+    let missing = match target {
+        DestinationRef::Device(device) if !tenant.devices.contains_key(device) => {
+            format!("no device {device}")
+        }
+        DestinationRef::User(user) if !tenant.users.contains_key(user) => format!("no user `{user}`"),
+        DestinationRef::Group(group) if !tenant.groups.contains_key(group) => format!("no group `{group}`"),
+        DestinationRef::Place(place) if !tenant.places.contains_key(place) => format!("no place `{place}`"),
+        DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Place(_) => {
+            return;
+        }
+    };
+    value.wrong(missing);
+}
+
+/// `"ring-dialled"`, `"refuse-busy"` and its like, or `{ ring = "user:ana", for-s = 20 }`.
+fn fallback(value: &Value<'_>, tenant: &Tenant) -> Option<Fallback> {
+    if value.is_table() {
+        let table = value.table()?;
+        let ring = table.require("ring");
+        let to = ring.as_ref().and_then(|ring| ring.parsed::<DestinationRef>());
+        if let (Some(ring), Some(to)) = (&ring, &to) {
+            exists(to, tenant, ring);
+        }
+        let for_s = table.get("for-s").and_then(|value| value.small(1..=DAY_S)).unwrap_or(RING_TIME_S);
+        table.done();
+        return Some(Fallback::Ring { to: to?, for_ms: for_s * 1_000 });
+    }
+    match value.text()? {
+        "ring-dialled" => Some(Fallback::RingDialled),
+        "refuse-busy" => Some(Fallback::Refuse(Refusal::Busy)),
+        "refuse-declined" => Some(Fallback::Refuse(Refusal::Declined)),
+        "refuse-not-found" => Some(Fallback::Refuse(Refusal::NotFound)),
+        "refuse-temporarily-unavailable" => Some(Fallback::Refuse(Refusal::TemporarilyUnavailable)),
+        other => {
+            value.wrong(format!(
+                "`{other}` is no fallback: write \"ring-dialled\", \"refuse-busy\", \"refuse-declined\", \
+                 \"refuse-not-found\", \"refuse-temporarily-unavailable\" or {{ ring = \"user:ana\", for-s = 20 }}"
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,199 @@
+use std::time::Duration;
+
+use callwright_core::config::Fallback;
+use callwright_core::rule::DestinationRef;
+use callwright_sip::digest::Algorithm;
+
+use super::*;
+
+const WHOLE: &str = r#"
+listen = "127.0.0.1:5060"
+http = "127.0.0.1:8081"
+data = "data"
+default-tenant = "acme"
+
+[tenants.acme]
+domains = ["Acme.example", "acme.test"]
+zone = "Europe/Berlin"
+digest = "sha-256"
+expiry = { min-s = 30, max-s = 3600, default-s = 600 }
+emergency = ["112", "110"]
+fallback = { ring = "place:night-desk", for-s = 20 }
+ring-time-s = 30
+
+[tenants.acme.users.ana]
+name = "Ana Alvarez"
+extension = "100"
+numbers = ["+4930123456"]
+devices = { 1002 = { label = "soft", password = "s" }, 1001 = { label = "desk", password = "d" } }
+call-waiting = true
+
+[tenants.acme.users.bob]
+zone = "America/New_York"
+devices.1011 = { label = "desk", password = "b" }
+
+[tenants.acme.groups.sales]
+extension = "200"
+members = ["ana", "bob"]
+
+[tenants.acme.places]
+night-desk = "user:bob"
+
+[tenants.acme.hours.office]
+weekly = ["mon-fri 08:00-18:00", "sat 09:00-24:00"]
+[tenants.acme.hours.office.exceptions]
+"2026-12-25" = { name = "Christmas", open = [] }
+"2026-12-24" = { name = "Christmas Eve", open = ["08:00-12:00"] }
+"#;
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = parse(text, Path::new("/etc/callwright")).unwrap_err();
+    problems.into_iter().map(|problem| format!("{}: {}", problem.path, problem.what)).collect()
+}
+
+/// The whole file with some text replaced.
+fn with(from: &str, to: &str) -> Vec<String> {
+    assert!(WHOLE.contains(from), "{from}");
+    problems(&WHOLE.replace(from, to))
+}
+
+#[test]
+fn every_key_of_the_file_arrives() {
+    let settings = parse(WHOLE, Path::new("/etc/callwright")).unwrap();
+    assert_eq!(settings.data, Path::new("/etc/callwright/data"));
+    assert_eq!(settings.advertise, "127.0.0.1");
+    let config = &settings.switch;
+    assert_eq!(config.default_tenant, Some("acme".into()));
+    let acme = config.tenant_of_domain("ACME.example").unwrap();
+    assert_eq!((acme.digest, acme.expiry.min_s), (Algorithm::Sha256, 30));
+    assert_eq!(acme.ring_time, Duration::from_secs(30));
+    assert!(acme.emergency.contains("110") && !acme.emergency.contains("911"));
+    let to = DestinationRef::Place("night-desk".into());
+    assert_eq!(acme.fallback, Fallback::Ring { to, for_ms: 20_000 });
+    let ana = acme.users.get(&"ana".into()).unwrap();
+    assert_eq!(ana.devices, ["1002".into(), "1001".into()], "in the order of the file");
+    assert_eq!(acme.devices.get(&"1011".into()).unwrap().label, "desk");
+    let office = acme.hours.get(&"office".into()).unwrap();
+    assert_eq!((office.weekly.len(), office.exceptions.len()), (6, 2));
+}
+
+#[test]
+fn a_tenant_needs_no_more_than_domains_and_a_zone() {
+    let text =
+        "listen = \"127.0.0.1:5060\"\ndata = \"d\"\n[tenants.t]\ndomains = [\"t.example\"]\nzone = \"UTC\"";
+    let settings = parse(text, Path::new(".")).unwrap();
+    let tenant = settings.switch.tenants.get(&"t".into()).unwrap();
+    assert_eq!((tenant.digest, &tenant.fallback), (Algorithm::Md5, &Fallback::RingDialled));
+    assert!(tenant.emergency.contains("112"));
+}
+
+#[test]
+fn all_problems_are_listed_at_once_in_the_order_of_the_file() {
+    let text = WHOLE
+        .replace("Europe/Berlin", "Europe/Atlantis")
+        .replace("\"ana\", \"bob\"]", "\"ana\", \"bobby\"]")
+        .replace("user:bob", "device:1009");
+    assert_eq!(
+        problems(&text),
+        [
+            "tenants.acme.zone: no zone `Europe/Atlantis`: write one of the IANA database, as Europe/Berlin",
+            "tenants.acme.groups.sales.members[1]: no user `bobby`",
+            "tenants.acme.places.night-desk: no device 1009",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_refused_with_those_that_are_known() {
+    let found = with("call-waiting = true", "call-wating = true");
+    assert_eq!(
+        found,
+        [
+            "tenants.acme.users.ana.call-wating: is no key here; known are name, extension, zone, call-waiting, numbers, devices"
+        ]
+    );
+}
+
+#[test]
+fn an_extension_means_one_thing() {
+    assert_eq!(
+        with("extension = \"200\"", "extension = \"1001\""),
+        ["tenants.acme.groups.sales.extension: `1001` is already a device of user `ana`"]
+    );
+    assert_eq!(
+        with("extension = \"100\"", "extension = \"112\""),
+        ["tenants.acme.users.ana.extension: `112` is already an emergency number"]
+    );
+}
+
+#[test]
+fn a_domain_belongs_to_one_tenant_and_never_to_the_switch() {
+    let second = format!("{WHOLE}\n[tenants.zeta]\nzone = \"UTC\"\ndomains = [\"acme.test\", \"127.0.0.1\"]");
+    assert_eq!(
+        problems(&second),
+        [
+            "tenants.zeta.domains[0]: `acme.test` already belongs to tenant `acme`",
+            "tenants.zeta.domains[1]: `127.0.0.1` means the switch itself: name the tenant in `default-tenant` instead",
+        ]
+    );
+}
+
+#[test]
+fn what_is_missing_or_of_the_wrong_kind_is_named() {
+    assert_eq!(with("data = \"data\"", ""), ["data: is missing"]);
+    assert_eq!(
+        with("ring-time-s = 30", "ring-time-s = \"30\""),
+        ["tenants.acme.ring-time-s: must be a whole number, is text"]
+    );
+    assert_eq!(
+        with("ring-time-s = 30", "ring-time-s = 0"),
+        ["tenants.acme.ring-time-s: must be between 1 and 86400, is 0"]
+    );
+    assert_eq!(with("label = \"soft\", ", ""), ["tenants.acme.users.ana.devices.1002.label: is missing"]);
+    assert_eq!(
+        with("password = \"s\"", "password = \"\""),
+        ["tenants.acme.users.ana.devices.1002.password: must not be empty"]
+    );
+    assert_eq!(
+        with("default-tenant = \"acme\"", "default-tenant = \"acne\""),
+        ["default-tenant: no tenant `acne`"]
+    );
+    assert_eq!(with("127.0.0.1:8081", "0.0.0.0:8081").len(), 1);
+    assert_eq!(
+        with("min-s = 30", "min-s = 700"),
+        ["tenants.acme.expiry: min-s 700, default-s 600 and max-s 3600 are out of order"]
+    );
+}
+
+#[test]
+fn all_interfaces_need_a_host_to_advertise() {
+    assert_eq!(with("127.0.0.1:5060", "0.0.0.0:5060"), ["advertise: is missing"]);
+    let text = WHOLE
+        .replace("listen = \"127.0.0.1:5060\"", "listen = \"0.0.0.0:5060\"\nadvertise = \"pbx.example\"");
+    let settings = parse(&text, Path::new(".")).unwrap();
+    assert!(settings.switch.own_hosts.contains("pbx.example"));
+    assert!(!settings.switch.own_hosts.contains("0.0.0.0"));
+}
+
+#[test]
+fn opening_hours_that_nobody_can_read_are_refused() {
+    let path = "tenants.acme.hours.office.weekly[0]";
+    for wrong in ["mon-fri", "mon-fry 08:00-18:00", "mon 8-18", "mon 08:00-25:00", "mon 08:00 18:00"] {
+        let found = with("mon-fri 08:00-18:00", wrong);
+        assert_eq!(
+            found,
+            [format!("{path}: `{wrong}` is no span: write `mon-fri 08:00-18:00` or `sat 09:00-12:00`")]
+        );
+    }
+    let path = "tenants.acme.hours.office.exceptions";
+    assert_eq!(
+        with("2026-12-25", "2026-02-30"),
+        [format!("{path}.2026-02-30: `2026-02-30` is no date: write \"2026-12-25\"")]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_refused_with_the_line() {
+    let found = parse("listen = \n", Path::new(".")).unwrap_err();
+    assert!(found.iter().any(|problem| problem.path.is_empty() && problem.line == 1), "{found:?}");
+}

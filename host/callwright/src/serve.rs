@@ -1,0 +1,217 @@
+//! `callwright serve`: everything around the node. Each part is a file below; this one puts them together and takes them
+//! apart again.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use callwright_api::Meters;
+use callwright_core::{Input, Node, Setup};
+use callwright_store::Scope;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tracing::{error, info};
+
+use crate::cli::ServeArgs;
+use crate::config::{self, Settings};
+use crate::data::{self, Data};
+use crate::error::UserError;
+use crate::output::{Output, Style};
+
+mod backstage;
+mod clock;
+mod http;
+pub(crate) mod log;
+mod network;
+mod node;
+mod pool;
+mod shelf;
+mod signals;
+mod ticker;
+mod uploads;
+mod writer;
+
+use backstage::Backstage;
+use clock::Clock;
+use network::{Network, Sockets};
+use node::{Inbox, Outside, Picture};
+use pool::Pool;
+use shelf::Shelf;
+
+/// The number of this node; one machine runs one for now.
+const NODE: u16 = 1;
+/// How long tasks may take to end with the program.
+const TASKS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// The configuration, the data folder or an address cannot be used, or a part of the switch failed for good.
+pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
+    let settings = config::load(&args.config)?;
+    log::start(&settings.log)?;
+    warn_of_readers(&args.config, out);
+    let server = Server::start(&settings)?;
+    if let Some(token) = &server.first_token {
+        out.line(format_args!(
+            "operator token, shown this once and kept as a hash: {}",
+            out.styled(Style::Strong, token)
+        ));
+    }
+    let (sip, http) = (server.address, server.http);
+    let tenants: Vec<_> = settings.switch.tenants.keys().collect();
+    let started =
+        json!({ "sip": sip, "http": http, "tenants": tenants, "operator_token": server.first_token });
+    out.result(&started, || {
+        let names = tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("serving {names} on {sip} (UDP and TCP), API on http://{http}")
+    });
+    let ended = server.until_told(&args.config, &settings);
+    server.stop();
+    ended
+}
+
+/// Passwords stand in the file.
+fn warn_of_readers(path: &Path, out: &Output) {
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o004 != 0 {
+        let path = path.display();
+        out.warning(format_args!(
+            "everybody on this machine can read the passwords in `{path}`: run `chmod 640 {path}`"
+        ));
+    }
+}
+
+/// A switch that serves.
+pub(crate) struct Server {
+    /// Where SIP is spoken.
+    pub(crate) address: SocketAddr,
+    /// Where the API is.
+    pub(crate) http: SocketAddr,
+    /// The operator's token, at the first start of a data folder.
+    pub(crate) first_token: Option<String>,
+    /// What survives.
+    pub(crate) data: Data,
+    inbox: Inbox,
+    runtime: Runtime,
+    tasks: tokio::sync::Mutex<JoinSet<std::io::Result<()>>>,
+    node: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the data folder and the sockets, and begins to serve.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub(crate) fn start(settings: &Settings) -> Result<Self, UserError> {
+        let sockets = Sockets::open(settings.listen)?;
+        let listener = http::listen(settings.http)?;
+        let http = listener.local_addr().map_err(|error| no_resource(&error))?;
+        let data = Data::open(&settings.data)?;
+        let first_token = first_token(&data)?;
+        let meters = Meters::default();
+        let clock = Clock::start();
+        let restored = data.store.restore(clock.now().wall).map_err(|error| data::failed(&error))?;
+        let shelf = Arc::new(Shelf::open(&data)?);
+        let rules = shelf.load_all(data.store.as_ref()).map_err(|error| data::failed(&error))?;
+        let (inbox, letters) = node::inbox();
+        let network = Arc::new(Network::new(
+            sockets.udp.try_clone().map_err(|error| no_resource(&error))?,
+            meters.clone(),
+        ));
+        let pool = Pool::start_threads(&inbox, &shelf, &meters).map_err(|error| no_resource(&error))?;
+        ticker::start(shelf.engine()).map_err(|error| no_resource(&error))?;
+        let (changes, writer) = writer::start(Arc::clone(&data.store), inbox.clone(), &meters)
+            .map_err(|error| no_resource(&error))?;
+        let switch = Node::new(Setup {
+            node: NODE,
+            host: settings.advertise.clone(),
+            port: sockets.address.port(),
+            seed: data::random()?,
+            config: Arc::clone(&settings.switch),
+            rules,
+            bindings: restored.bindings,
+            gone: restored.gone,
+            now: clock.now(),
+        });
+        let picture = Arc::new(Picture::default());
+        let outside = Outside {
+            clock,
+            network: Arc::clone(&network),
+            pool,
+            changes,
+            picture: Arc::clone(&picture),
+            meters: meters.clone(),
+        };
+        let node = node::start(switch, letters, outside).map_err(|error| no_resource(&error))?;
+        let backstage = Backstage::start(&data, shelf, picture, inbox.clone(), meters.clone())
+            .map_err(|error| no_resource(&error))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("callwright-io")
+            .enable_all()
+            .build()
+            .map_err(|error| no_resource(&error))?;
+        let api = callwright_api::router(Arc::new(backstage));
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(network::receive(sockets.udp, inbox.clone(), meters), runtime.handle());
+        tasks.spawn_on(network::accept(sockets.tcp, network, inbox.clone()), runtime.handle());
+        tasks.spawn_on(http::serve(listener, api), runtime.handle());
+        info!(sip = %sockets.address, %http, "serving");
+        let tasks = tokio::sync::Mutex::new(tasks);
+        Ok(Self { address: sockets.address, http, first_token, data, inbox, runtime, tasks, node, writer })
+    }
+
+    /// Waits for a signal to end, and follows those to reload.
+    ///
+    /// # Errors
+    /// A part of the switch ended by itself.
+    pub(crate) fn until_told(&self, path: &Path, settings: &Settings) -> Result<(), UserError> {
+        self.runtime.block_on(async {
+            let mut tasks = self.tasks.lock().await;
+            tokio::select! {
+                told = signals::follow(path, settings, &self.inbox) => {
+                    told.map_err(|error| no_resource(&error))
+                }
+                ended = tasks.join_next() => {
+                    error!(?ended, "a part of the network ended");
+                    Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))
+                }
+                () = self.inbox.ended() => {
+                    error!("the node ended by itself");
+                    Err(UserError::outside("the switch met a fault of its own").help("the log says more; start it again"))
+                }
+            }
+        })
+    }
+
+    /// Ends every call, stores what there is to store, and closes.
+    pub(crate) fn stop(self) {
+        info!("ending");
+        self.runtime.block_on(self.inbox.deliver(Input::ShutDown));
+        // The node goes first: the writer ends when nothing can come any more.
+        for (thread, name) in [(self.node, "node"), (self.writer, "store")] {
+            if thread.join().is_err() {
+                error!(name, "a thread did not end well");
+            }
+        }
+        self.runtime.shutdown_timeout(TASKS_END_WITHIN);
+        info!("ended");
+    }
+}
+
+/// Makes the operator's token where there is no token yet.
+fn first_token(data: &Data) -> Result<Option<String>, UserError> {
+    if !data.store.tokens().map_err(|error| data::failed(&error))?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(data.new_token(&Scope::Operator, "first start")?.0))
+}
+
+fn no_resource(error: &std::io::Error) -> UserError {
+    UserError::outside("the system gives the switch no thread, socket or signal").because(error)
+}

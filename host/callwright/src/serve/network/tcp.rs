@@ -1,0 +1,91 @@
+//! Connections: each is a task that reads, writes, and ends alone.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use callwright_core::Input;
+use callwright_sip::Flow;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use super::{Admitted, Network};
+use crate::serve::node::Inbox;
+
+/// What one read takes at most.
+const CHUNK: usize = 16 * 1024;
+/// Whoever connects says something within this time (RFC 3261 timer F's length).
+const FIRST_BYTES: Duration = Duration::from_secs(32);
+/// Keep-alives come every two minutes at the latest; this is more than ten of them.
+const SILENCE_MAX: Duration = Duration::from_secs(1_800);
+/// A peer takes what is written within this time.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+/// Pause after a failed accept, as at the bound of open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections until the program ends.
+pub(in crate::serve) async fn accept(
+    listener: std::net::TcpListener,
+    network: Arc<Network>,
+    inbox: Inbox,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => match network.admit(peer) {
+                Some(admitted) => {
+                    tokio::spawn(serve(stream, admitted, Arc::clone(&network), inbox.clone()));
+                }
+                None => debug!(%peer, "too many connections: refused"),
+            },
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inbox: Inbox) {
+    let Admitted { flow, queue, cut } = admitted;
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(peer = %flow.peer, %error, "cannot set TCP_NODELAY");
+    }
+    let (reading, writing) = stream.into_split();
+    let ended = tokio::select! {
+        ended = read(reading, flow, &inbox) => ended,
+        ended = write(writing, queue) => ended,
+        () = cut.notified() => Ok(()),
+    };
+    if let Err(error) = ended {
+        debug!(peer = %flow.peer, %error, "connection lost");
+    }
+    network.forget(flow);
+    inbox.deliver(Input::Closed { flow }).await;
+}
+
+/// Passes on what the peer sends; returns when it stops.
+async fn read(mut stream: OwnedReadHalf, flow: Flow, inbox: &Inbox) -> io::Result<()> {
+    let mut patience = FIRST_BYTES;
+    loop {
+        let mut buffer = BytesMut::with_capacity(CHUNK);
+        if timeout(patience, stream.read_buf(&mut buffer)).await?? == 0 {
+            return Ok(());
+        }
+        patience = SILENCE_MAX;
+        inbox.deliver(Input::Received { flow, bytes: buffer.freeze() }).await;
+    }
+}
+
+/// Writes what is queued; returns when the queue is closed and empty.
+async fn write(mut stream: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) -> io::Result<()> {
+    while let Some(bytes) = queue.recv().await {
+        timeout(WRITE_MAX, stream.write_all(&bytes)).await??;
+    }
+    stream.shutdown().await
+}

@@ -1,0 +1,107 @@
+//! Datagrams in, and the ICMP errors that datagrams of ours met.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use bytes::Bytes;
+use callwright_api::Meters;
+use callwright_core::Input;
+use callwright_sip::Flow;
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tracing::{debug, warn};
+
+use crate::serve::node::Inbox;
+
+/// The longest datagram there is.
+const DATAGRAM_MAX: usize = 65_535;
+/// Errors that are read in one go, so that a storm of them cannot keep datagrams out.
+const ERRORS_MAX: usize = 64;
+
+/// Passes datagrams on to the node until the program ends.
+pub(in crate::serve) async fn receive(
+    socket: std::net::UdpSocket,
+    inbox: Inbox,
+    meters: Meters,
+) -> io::Result<()> {
+    let socket = UdpSocket::from_std(socket)?;
+    let mut buffer = vec![0; DATAGRAM_MAX];
+    loop {
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        if ready.is_error() {
+            for peer in unreachable_peers(&socket) {
+                debug!(%peer, "ICMP error");
+                if inbox.offer(Input::Closed { flow: Flow::udp(peer) }).is_err() {
+                    meters.dropped();
+                }
+            }
+        }
+        loop {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((length, peer)) => {
+                    let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+                    if inbox.offer(Input::Received { flow: Flow::udp(peer), bytes }).is_err() {
+                        meters.dropped();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // The same ICMP error, told without its address.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => {
+                    warn!(%error, "the UDP socket failed");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Drains the socket's queue of errors: to whom our datagrams could not be delivered.
+fn unreachable_peers(socket: &UdpSocket) -> Vec<SocketAddr> {
+    let mut peers = Vec::new();
+    let drained = socket.try_io(Interest::ERROR, || {
+        for _ in 0..ERRORS_MAX {
+            match read_error(socket)? {
+                Some(peer) if !peers.contains(&peer) => peers.push(peer),
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    });
+    match drained {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => debug!(%error, "the queue of ICMP errors cannot be read"),
+    }
+    peers
+}
+
+/// Reads one error: the peer it is about, where it means that nobody is there.
+fn read_error(socket: &UdpSocket) -> io::Result<Option<SocketAddr>> {
+    // The head of the datagram that failed comes back; its address is enough.
+    let mut datagram = [0; 64];
+    let mut slices = [IoSliceMut::new(&mut datagram)];
+    let mut control = [0; 512];
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let gone = message.cmsgs()?.any(|control| {
+        let errno = if let ControlMessageOwned::Ipv4RecvErr(error, _) = control {
+            error.ee_errno
+        } else if let ControlMessageOwned::Ipv6RecvErr(error, _) = control {
+            error.ee_errno
+        } else {
+            return false;
+        };
+        let errno = i32::try_from(errno).map_or(Errno::UnknownErrno, Errno::from_raw);
+        [Errno::ECONNREFUSED, Errno::EHOSTUNREACH, Errno::ENETUNREACH].contains(&errno)
+    });
+    Ok(message.address.filter(|_| gone).and_then(|address| address_of(&address)))
+}
+
+fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::from(*address));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
+}

@@ -1,0 +1,225 @@
+//! The thread that owns the node: inputs in, effects out, a picture published after every batch.
+//!
+//! It never waits for anybody: what it sends either fits into a queue or is answered as refused.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use callwright_api::Meters;
+use callwright_core::seam::StoreRefused;
+use callwright_core::{Effect, Input, Node, View};
+use callwright_rules::Answered;
+use callwright_store::Request;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::oneshot;
+use tracing::info;
+
+use super::clock::Clock;
+use super::network::Network;
+use super::pool::Pool;
+use super::writer::Changes;
+
+/// How many inputs may wait for the node.
+pub(super) const INPUTS_MAX: usize = 16_384;
+/// How many inputs are handled between two pictures.
+const BATCH_MAX: usize = 256;
+/// How long calls may take to end when the switch ends.
+const FAREWELL_MAX: Duration = Duration::from_secs(3);
+
+/// The node's queue, for all that have something to tell it.
+#[derive(Clone, Debug)]
+pub(super) struct Inbox {
+    queue: Sender<Letter>,
+}
+
+/// One thing to handle.
+#[derive(Debug)]
+struct Letter {
+    input: Input,
+    /// Told when the input is handled and the picture shows it.
+    handled: Option<oneshot::Sender<()>>,
+}
+
+/// The queue is full, or the node has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused;
+
+impl Inbox {
+    /// Queues what may be lost.
+    ///
+    /// # Errors
+    /// [`Refused`]: it was dropped.
+    pub(super) fn offer(&self, input: Input) -> Result<(), Refused> {
+        self.queue.try_send(Letter { input, handled: None }).map_err(|_| Refused)
+    }
+
+    /// Waits for a place in the queue. Once the node has ended nobody is left to tell.
+    pub(super) async fn deliver(&self, input: Input) {
+        let _ended = self.queue.send(Letter { input, handled: None }).await;
+    }
+
+    /// As [`Inbox::deliver`], on a thread of its own.
+    pub(super) fn deliver_blocking(&self, input: Input) {
+        let _ended = self.queue.blocking_send(Letter { input, handled: None });
+    }
+
+    /// Waits until the node has handled the input and its picture shows it.
+    ///
+    /// # Errors
+    /// [`Refused`]: the node has ended.
+    pub(super) async fn settle(&self, input: Input) -> Result<(), Refused> {
+        let (handled, settled) = oneshot::channel();
+        self.queue.send(Letter { input, handled: Some(handled) }).await.map_err(|_| Refused)?;
+        settled.await.map_err(|_| Refused)
+    }
+
+    /// Returns when the node has ended.
+    pub(super) async fn ended(&self) {
+        self.queue.closed().await;
+    }
+}
+
+/// A queue for a node that is about to start.
+pub(super) fn inbox() -> (Inbox, Letters) {
+    let (queue, letters) = mpsc::channel(INPUTS_MAX);
+    (Inbox { queue }, Letters(letters))
+}
+
+/// The node's end of its queue.
+#[derive(Debug)]
+pub(super) struct Letters(Receiver<Letter>);
+
+/// The node's latest picture, for everybody else.
+#[derive(Debug, Default)]
+pub(super) struct Picture(RwLock<Arc<View>>);
+
+impl Picture {
+    /// The latest.
+    pub(super) fn latest(&self) -> Arc<View> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn publish(&self, view: Arc<View>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+}
+
+/// Where the node's effects go.
+pub(super) struct Outside {
+    pub(super) clock: Clock,
+    pub(super) network: Arc<Network>,
+    pub(super) pool: Pool,
+    pub(super) changes: Changes,
+    pub(super) picture: Arc<Picture>,
+    pub(super) meters: Meters,
+}
+
+/// Starts the node's thread. It ends after [`Input::ShutDown`], when its calls have ended and its changes are stored.
+pub(super) fn start(node: Node, letters: Letters, outside: Outside) -> std::io::Result<JoinHandle<()>> {
+    outside.picture.publish(node.view());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let owner = Owner { node, outside, letters, answers: VecDeque::new(), unstored: 0, leaving: None };
+    std::thread::Builder::new()
+        .name("callwright-node".to_owned())
+        .spawn(move || runtime.block_on(owner.run()))
+}
+
+struct Owner {
+    node: Node,
+    outside: Outside,
+    letters: Letters,
+    /// Answers that are known at once, handled before anything else.
+    answers: VecDeque<Input>,
+    /// Store effects without an answer yet.
+    unstored: usize,
+    /// When the switch ends at the latest.
+    leaving: Option<Instant>,
+}
+
+impl Owner {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut settled = Vec::new();
+        while !self.has_left() {
+            self.wait(&mut batch).await;
+            for Letter { input, handled } in batch.drain(..) {
+                self.handle(input);
+                settled.extend(handled);
+            }
+            if self.node.deadline().is_some_and(|deadline| deadline.at <= self.outside.clock.now().mono) {
+                self.handle(Input::Tick);
+            }
+            self.outside.picture.publish(self.node.view());
+            self.outside.meters.inputs_waiting(self.letters.0.len());
+            for handled in settled.drain(..) {
+                // Whoever asked may have gone.
+                let _gone = handled.send(());
+            }
+        }
+        info!("node ended");
+    }
+
+    /// Until there is something to handle, or the node's deadline, or the end.
+    async fn wait(&mut self, batch: &mut Vec<Letter>) {
+        let deadline = self.node.deadline().map(|deadline| self.outside.clock.instant(deadline.at));
+        let until = deadline.into_iter().chain(self.leaving).min();
+        let waiting = self.letters.0.recv_many(batch, BATCH_MAX);
+        match until {
+            // Time-out or not, there may be something to do.
+            Some(until) => drop(tokio::time::timeout_at(until.into(), waiting).await),
+            None => drop(waiting.await),
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.turn(input);
+        while let Some(answer) = self.answers.pop_front() {
+            self.turn(answer);
+        }
+    }
+
+    fn turn(&mut self, input: Input) {
+        match &input {
+            Input::Stored { .. } => self.unstored = self.unstored.saturating_sub(1),
+            Input::ShutDown => self.leaving = Some(Instant::now() + FAREWELL_MAX),
+            Input::Received { .. }
+            | Input::Closed { .. }
+            | Input::Tick
+            | Input::Run { .. }
+            | Input::Configured(_)
+            | Input::Rules { .. } => {}
+        }
+        self.node.handle(self.outside.clock.now(), input);
+        while let Some(effect) = self.node.poll() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Transmit { flow, bytes } => self.outside.network.send(flow, bytes),
+            Effect::Close { flow } => self.outside.network.close(flow),
+            Effect::Start(start) => self.answers.extend(self.outside.pool.start(*start)),
+            Effect::Answer { run, ask, answer, view, now } => {
+                self.outside.pool.answer(run, Answered { ask, answer, view, now });
+            }
+            Effect::Stop { run } => self.outside.pool.stop(run),
+            Effect::Store { ticket, changes } => {
+                self.unstored += 1;
+                if let Err(request) = self.outside.changes.offer(Request { ticket, changes }) {
+                    let refused = StoreRefused::Unavailable("its queue is full".to_owned());
+                    self.answers.push_back(Input::Stored { ticket: request.ticket, result: Err(refused) });
+                }
+            }
+        }
+    }
+
+    /// Whether the switch was told to end and nothing of it is left to do.
+    fn has_left(&self) -> bool {
+        let Some(latest) = self.leaving else { return false };
+        let settled = self.node.view().calls.is_empty() && self.unstored == 0;
+        settled || Instant::now() >= latest
+    }
+}

@@ -1,0 +1,284 @@
+//! The threads on which rules run. A run is a value: it waits here for a thread, and parks here while phones ring.
+//!
+//! Every start gets exactly one end, whatever happens to the run in between.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use callwright_api::Meters;
+use callwright_core::Input;
+use callwright_core::names::RunId;
+use callwright_core::rule::{RunEvent, RunOutcome, RunStart, Spent};
+use callwright_rules::{Answered, Run, Step};
+use tracing::{debug, error};
+
+use super::node::Inbox;
+use super::shelf::Shelf;
+
+/// How many threads run rules.
+const WORKERS: usize = 2;
+/// How many runs may wait for a thread or an answer at once.
+const RUNS_MAX: usize = 10_000;
+/// How many runs may wait for a thread; beyond it a start is refused at once.
+const QUEUE_MAX: usize = 1_000;
+/// How long a start may wait for a thread (RULES §2).
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The pool, as the node's thread uses it. Dropping it ends the threads once they are idle.
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    inbox: Inbox,
+    shelf: Arc<Shelf>,
+    meters: Meters,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<RunId>,
+    runs: BTreeMap<RunId, Slot>,
+    closed: bool,
+}
+
+/// Where a run is. `Fresh`, `Due` and `Doomed` are in the queue.
+enum Slot {
+    Fresh {
+        start: Box<RunStart>,
+        since: Instant,
+    },
+    Due {
+        live: Live,
+        resume: Option<Answered>,
+    },
+    Parked(Live),
+    Busy,
+    /// Busy telling its question, which is answered already.
+    Answered(Answered),
+    /// Busy, and told to stop meanwhile.
+    Stopping,
+    Doomed(Option<Live>),
+}
+
+/// A run and how long it has been on a thread.
+struct Live {
+    run: Run,
+    ran: Duration,
+}
+
+impl Pool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub(super) fn start_threads(inbox: &Inbox, shelf: &Arc<Shelf>, meters: &Meters) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            inbox: inbox.clone(),
+            shelf: Arc::clone(shelf),
+            meters: meters.clone(),
+        });
+        for number in 1..=WORKERS {
+            let shared = Arc::clone(&shared);
+            let name = format!("callwright-rule-{number}");
+            std::thread::Builder::new().name(name).spawn(move || shared.work())?;
+        }
+        Ok(Self { shared })
+    }
+
+    /// Begins a run; its end is the answer where there is no place for it.
+    pub(super) fn start(&self, start: RunStart) -> Option<Input> {
+        let run = start.run;
+        let mut state = self.shared.state();
+        if state.runs.len() >= RUNS_MAX || state.queue.len() >= QUEUE_MAX {
+            return Some(ended(run, RunOutcome::HostBusy, Spent::default()));
+        }
+        let slot = Slot::Fresh { start: Box::new(start), since: Instant::now() };
+        self.shared.enqueue(&mut state, run, slot);
+        None
+    }
+
+    /// Lets a run go on with its answer. One that has ended meanwhile needs none.
+    pub(super) fn answer(&self, run: RunId, resume: Answered) {
+        let mut state = self.shared.state();
+        match state.runs.remove(&run) {
+            Some(Slot::Parked(live)) => {
+                self.shared.enqueue(&mut state, run, Slot::Due { live, resume: Some(resume) });
+            }
+            Some(Slot::Busy) => {
+                state.runs.insert(run, Slot::Answered(resume));
+            }
+            Some(other) => {
+                error!(%run, "an answer for a run that does not wait");
+                state.runs.insert(run, other);
+            }
+            None => debug!(%run, "an answer for a run that has ended"),
+        }
+    }
+
+    /// Drops a run, and makes its end if it has none yet.
+    pub(super) fn stop(&self, run: RunId) {
+        let mut state = self.shared.state();
+        match state.runs.remove(&run) {
+            Some(Slot::Fresh { .. }) => {
+                state.runs.insert(run, Slot::Doomed(None));
+            }
+            Some(Slot::Due { live, .. }) => {
+                state.runs.insert(run, Slot::Doomed(Some(live)));
+            }
+            Some(Slot::Parked(live)) => self.shared.enqueue(&mut state, run, Slot::Doomed(Some(live))),
+            Some(Slot::Busy | Slot::Answered(_) | Slot::Stopping) => {
+                state.runs.insert(run, Slot::Stopping);
+            }
+            Some(Slot::Doomed(live)) => {
+                state.runs.insert(run, Slot::Doomed(live));
+            }
+            None => debug!(%run, "a stop for a run that has ended"),
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.state().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+/// What a thread has taken from the queue.
+enum Job {
+    Begin(Box<RunStart>),
+    GoOn(Live, Option<Answered>),
+    Bury(Option<Live>),
+    TooLate,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(&self, state: &mut State, run: RunId, slot: Slot) {
+        state.runs.insert(run, slot);
+        state.queue.push_back(run);
+        self.meters.runs_waiting(state.queue.len());
+        self.work.notify_one();
+    }
+
+    /// One thread's life.
+    fn work(&self) {
+        while let Some((run, job)) = self.next() {
+            match job {
+                Job::Begin(start) => match self.shelf.rule(&start.rule.version) {
+                    Ok(rule) => {
+                        let live = Live { run: Run::start(&rule, *start), ran: Duration::ZERO };
+                        self.step(run, live, None);
+                    }
+                    Err(why) => self.end(run, RunOutcome::InstantiateFailed(why), Spent::default()),
+                },
+                Job::GoOn(live, resume) => self.step(run, live, resume),
+                Job::Bury(live) => self.bury(run, live),
+                Job::TooLate => self.end(run, RunOutcome::HostBusy, Spent::default()),
+            }
+        }
+    }
+
+    /// Waits for the next run that has something to do; none when the pool is closed.
+    fn next(&self) -> Option<(RunId, Job)> {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return None;
+            }
+            let Some(run) = state.queue.pop_front() else {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            self.meters.runs_waiting(state.queue.len());
+            let job = match state.runs.insert(run, Slot::Busy) {
+                Some(Slot::Fresh { since, .. }) if since.elapsed() > PATIENCE => Job::TooLate,
+                Some(Slot::Fresh { start, .. }) => Job::Begin(start),
+                Some(Slot::Due { live, resume }) => Job::GoOn(live, resume),
+                Some(Slot::Doomed(live)) => Job::Bury(live),
+                Some(Slot::Parked(_) | Slot::Busy | Slot::Answered(_) | Slot::Stopping) | None => {
+                    error!(%run, "the queue names a run that has nothing to do");
+                    Job::Bury(None)
+                }
+            };
+            return Some((run, job));
+        }
+    }
+
+    /// Lets a run run until it asks, has used its slice, or ends.
+    fn step(&self, id: RunId, mut live: Live, resume: Option<Answered>) {
+        let began = Instant::now();
+        let step = live.run.resume(resume);
+        live.ran += began.elapsed();
+        let ran = live.ran;
+        let ran_us = micros(ran);
+        match step {
+            Step::Slice => self.park(id, live, true),
+            Step::Event { event: event @ RunEvent::Asked { .. }, mut spent } => {
+                spent.ran_us = ran_us;
+                // Told before it is parked: whatever the node says to it comes after its question.
+                self.inbox.deliver_blocking(Input::Run { run: id, event, spent: *spent });
+                self.park(id, live, false);
+            }
+            Step::Event { event: RunEvent::Ended(outcome), mut spent } => {
+                spent.ran_us = ran_us;
+                self.meters.ran(ran);
+                self.end(id, outcome, *spent);
+            }
+        }
+    }
+
+    /// Puts a run back: to wait for its answer, or into the queue where it has something to do.
+    fn park(&self, id: RunId, live: Live, due: bool) {
+        let mut state = self.state();
+        match state.runs.remove(&id) {
+            Some(Slot::Answered(resume)) => {
+                self.enqueue(&mut state, id, Slot::Due { live, resume: Some(resume) });
+            }
+            Some(Slot::Stopping) => self.enqueue(&mut state, id, Slot::Doomed(Some(live))),
+            Some(Slot::Busy) if due => self.enqueue(&mut state, id, Slot::Due { live, resume: None }),
+            Some(Slot::Busy) => {
+                state.runs.insert(id, Slot::Parked(live));
+            }
+            Some(Slot::Fresh { .. } | Slot::Due { .. } | Slot::Parked(_) | Slot::Doomed(_)) | None => {
+                error!(run = %id, "a run was on a thread and elsewhere");
+            }
+        }
+    }
+
+    /// Ends a run at the node's wish.
+    fn bury(&self, id: RunId, live: Option<Live>) {
+        let stopped = live.map(|live| (live.run.stop(RunOutcome::CallerGone), live.ran));
+        match stopped {
+            Some((Step::Event { event: RunEvent::Ended(outcome), mut spent }, ran)) => {
+                spent.ran_us = micros(ran);
+                self.end(id, outcome, *spent);
+            }
+            Some((Step::Event { event: RunEvent::Asked { .. }, .. } | Step::Slice, _)) | None => {
+                self.end(id, RunOutcome::CallerGone, Spent::default());
+            }
+        }
+    }
+
+    fn end(&self, run: RunId, outcome: RunOutcome, spent: Spent) {
+        self.state().runs.remove(&run);
+        self.inbox.deliver_blocking(ended(run, outcome, spent));
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn ended(run: RunId, outcome: RunOutcome, spent: Spent) -> Input {
+    Input::Run { run, event: RunEvent::Ended(outcome), spent }
+}

@@ -1,0 +1,178 @@
+//! Versions that are ready to run. The node's thread never compiles: a start finds its rule here or gets none.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use callwright_api::UploadError;
+use callwright_core::names::Version;
+use callwright_core::rule::ActiveRule;
+use callwright_rules::compile::{CompileLimits, reply};
+use callwright_rules::upload::Problem;
+use callwright_rules::{ArtefactKey, Engine, EngineLimits, Rule};
+use callwright_store::{Blobs, Digest, FileBlobs, Store, StoreError};
+use tracing::{debug, info, warn};
+
+use crate::compile;
+use crate::data::Data;
+use crate::error::UserError;
+
+/// How many runs may be alive at once, where the system has mappings for so many.
+const RUNS_MAX: u32 = 1_000;
+/// How many versions are kept ready; the one loaded first gives way. A run keeps its own whatever happens here.
+const READY_MAX: usize = 4_000;
+/// What Linux allows where it does not say.
+const MAP_COUNT_USUAL: u64 = 65_530;
+
+/// The engine and what is ready in it.
+pub(super) struct Shelf {
+    engine: Engine,
+    key: ArtefactKey,
+    blobs: Arc<FileBlobs>,
+    compiled: PathBuf,
+    ready: Mutex<Ready>,
+}
+
+#[derive(Default)]
+struct Ready {
+    rules: BTreeMap<Version, Rule>,
+    order: VecDeque<Version>,
+}
+
+impl Shelf {
+    /// Makes the engine, as large as the system allows.
+    ///
+    /// # Errors
+    /// The address space has no room for it, or the store has no key.
+    pub(super) fn open(data: &Data) -> Result<Self, UserError> {
+        let limits = EngineLimits::capped(RUNS_MAX, max_map_count());
+        info!(runs = limits.runs, "room for runs");
+        if limits.runs < RUNS_MAX {
+            warn!(runs = limits.runs, wanted = RUNS_MAX, "vm.max_map_count allows fewer runs at once");
+        }
+        let engine = Engine::new(limits)
+            .map_err(|error| UserError::outside("the rule engine cannot start").because(error))?;
+        Ok(Self {
+            engine,
+            key: ArtefactKey::new(data.artefact_key()?),
+            blobs: Arc::clone(&data.blobs),
+            compiled: data.compiled.clone(),
+            ready: Mutex::default(),
+        })
+    }
+
+    /// The engine that everything here is ready in.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A version that is ready; why not, in words for the tenant.
+    pub(super) fn rule(&self, version: &Version) -> Result<Rule, String> {
+        let rule = self.ready().rules.get(version).cloned();
+        rule.ok_or_else(|| format!("version {version} is not loaded"))
+    }
+
+    /// Loads every active rule, at the start. One that does not load is said so and left to its fallback.
+    pub(super) fn load_all(&self, store: &dyn Store) -> Result<Vec<Arc<ActiveRule>>, StoreError> {
+        let active = store.all_active_rules()?;
+        for rule in &active {
+            if let Err(error) = self.load(&rule.version) {
+                warn!(tenant = %rule.tenant, rule = %rule.name, %error, "an active rule does not load: its fallback decides");
+            }
+        }
+        info!(rules = active.len(), "rules loaded");
+        Ok(active)
+    }
+
+    /// Makes a version that is kept ready: from what was compiled before, else compiled again.
+    ///
+    /// # Errors
+    /// [`UploadError::Unusable`], or the outside failed.
+    pub(super) fn load(&self, version: &Version) -> Result<(), UploadError> {
+        if self.rule(version).is_ok() {
+            return Ok(());
+        }
+        if let Some(rule) = self.load_compiled(version) {
+            self.put(rule);
+            return Ok(());
+        }
+        let unusable = |why: String| UploadError::Unusable { version: version.clone(), why };
+        let digest: Digest = version.as_str().parse().map_err(|_| unusable("it is no digest".to_owned()))?;
+        let component = self.blobs.get(&digest).map_err(|error| unusable(error.to_string()))?;
+        let component = component.ok_or_else(|| unusable("its component is lost".to_owned()))?;
+        self.make(version, &component)?.map_err(|problem| unusable(problem.to_string()))
+    }
+
+    /// Compiles a component, proves that it starts, and makes it ready.
+    ///
+    /// # Errors
+    /// Outside: no child, no disk. Inside: what is wrong with the component.
+    pub(super) fn make(
+        &self,
+        version: &Version,
+        component: &[u8],
+    ) -> Result<Result<(), Problem>, UploadError> {
+        let outside = |error: &dyn std::fmt::Display| UploadError::Outside(error.to_string());
+        let limits = CompileLimits::default();
+        let ended = compile::in_child(component, &limits).map_err(|error| outside(&error))?;
+        let compiled = match reply(&ended.output, ended.end, &limits) {
+            Ok(compiled) => compiled,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let sealed = self.engine.seal(&self.key, version, compiled);
+        let rule = match self.engine.load_artefact(&self.key, version.clone(), &sealed) {
+            Ok(rule) => rule,
+            Err(error) => return Ok(Err(Problem::new("component", error.to_string()))),
+        };
+        if let Err(problem) = self.engine.prove(&rule) {
+            return Ok(Err(problem));
+        }
+        write_whole(&self.path(version), &sealed).map_err(|error| outside(&error))?;
+        self.put(rule);
+        Ok(Ok(()))
+    }
+
+    /// From the folder of compiled code; whatever is not ours for this version and engine is compiled again.
+    fn load_compiled(&self, version: &Version) -> Option<Rule> {
+        let sealed = fs::read(self.path(version)).ok()?;
+        let rule = self.engine.load_artefact(&self.key, version.clone(), &sealed);
+        rule.inspect_err(|error| debug!(%error, "compiled code is made anew")).ok()
+    }
+
+    fn path(&self, version: &Version) -> PathBuf {
+        self.compiled.join(version.as_str().trim_start_matches("sha256:"))
+    }
+
+    fn put(&self, rule: Rule) {
+        let mut ready = self.ready();
+        let version = rule.version().clone();
+        if ready.rules.insert(version.clone(), rule).is_none() {
+            ready.order.push_back(version);
+        }
+        if ready.order.len() > READY_MAX {
+            let oldest = ready.order.pop_front();
+            oldest.and_then(|oldest| ready.rules.remove(&oldest));
+        }
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nobody ever reads half a file.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    fs::rename(&beside, path)
+}
+
+fn max_map_count() -> u64 {
+    let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
+    text.trim().parse().unwrap_or(MAP_COUNT_USUAL)
+}

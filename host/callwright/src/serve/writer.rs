@@ -1,0 +1,98 @@
+//! The store's thread: whatever has queued up while the last batch was flushed is the next batch.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use callwright_api::Meters;
+use callwright_store::{BATCH_MAX, CALLS_KEPT_MAX, Request, Store, Writer};
+use jiff::{Timestamp, ToSpan};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tracing::{error, info, warn};
+
+use super::node::Inbox;
+
+/// How many requests may wait for the disk; more are refused at once.
+pub(super) const CHANGES_MAX: usize = 16_384;
+/// How often old records are looked for, counted in batches.
+const PRUNE_EVERY: u64 = 4_096;
+/// How long records are kept: two years, in hours.
+const KEEP_HOURS: i64 = 2 * 365 * 24;
+
+/// The writer's queue.
+#[derive(Clone, Debug)]
+pub(super) struct Changes {
+    queue: Sender<Request>,
+    meters: Meters,
+}
+
+impl Changes {
+    /// Queues a request.
+    ///
+    /// # Errors
+    /// The queue is full or the writer has ended; the request comes back.
+    pub(super) fn offer(&self, request: Request) -> Result<(), Request> {
+        let offered = self.queue.try_send(request).map_err(|error| match error {
+            TrySendError::Full(request) | TrySendError::Closed(request) => request,
+        });
+        self.meters.changes_waiting(self.queue.max_capacity() - self.queue.capacity());
+        offered
+    }
+}
+
+/// Starts the thread. It ends when the last [`Changes`] is dropped and everything is flushed.
+pub(super) fn start(
+    store: Arc<dyn Store>,
+    inbox: Inbox,
+    meters: &Meters,
+) -> std::io::Result<(Changes, JoinHandle<()>)> {
+    let (queue, waiting) = mpsc::channel(CHANGES_MAX);
+    let changes = Changes { queue, meters: meters.clone() };
+    let thread = Thread { store, waiting, inbox, meters: meters.clone() };
+    let handle =
+        std::thread::Builder::new().name("callwright-store".to_owned()).spawn(move || thread.run())?;
+    Ok((changes, handle))
+}
+
+struct Thread {
+    store: Arc<dyn Store>,
+    waiting: Receiver<Request>,
+    inbox: Inbox,
+    meters: Meters,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let writer = Writer::new(Arc::clone(&self.store));
+        let mut batches: u64 = 0;
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while self.waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+            let began = Instant::now();
+            let answers = writer.work(&batch);
+            self.meters.committed(began.elapsed());
+            self.meters.changes_waiting(self.waiting.len());
+            batch.clear();
+            for answer in answers {
+                self.inbox.deliver_blocking(answer);
+            }
+            if batches.is_multiple_of(PRUNE_EVERY) {
+                self.prune();
+            }
+            batches += 1;
+        }
+    }
+
+    /// One bounded step, so that nobody waits for it for long.
+    fn prune(&self) {
+        let Ok(before) = Timestamp::now().checked_sub(KEEP_HOURS.hours()) else {
+            error!("the wall clock is before the first records");
+            return;
+        };
+        match self.store.prune(before, CALLS_KEPT_MAX) {
+            Ok(pruned) if pruned.calls > 0 => info!(records = pruned.calls, "old call records removed"),
+            Ok(_) => {}
+            Err(error) => warn!(%error, "old call records cannot be removed"),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `callwright scenario` and `callwright swarm`: the simulator for people and for continuous integration.
+
+use std::path::{Path, PathBuf};
+
+use callwright_rules::{Engine, EngineLimits};
+use callwright_sim::scenario::shelf::Shelf;
+use callwright_sim::scenario::{self, Report};
+use callwright_sim::swarm::{self, Swarm};
+use serde_json::json;
+
+use crate::cli::{ScenarioArgs, SwarmArgs};
+use crate::error::{Exit, UserError};
+use crate::output::{Output, Style};
+
+/// Runs that a virtual world has at once.
+const RUNS: u32 = 64;
+/// What Linux allows where it does not say.
+const MAP_COUNT_USUAL: u64 = 65_530;
+
+/// Plays scenario files.
+///
+/// # Errors
+/// One cannot be read, or does not go as it says.
+pub(crate) fn scenario(args: &ScenarioArgs, out: &Output) -> Result<(), UserError> {
+    let engine = engine()?;
+    let mut failed = 0;
+    let mut results = Vec::new();
+    for path in &args.files {
+        let report = play(&engine, path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let (mark, style) = if report.is_ok() { ("ok  ", Style::Good) } else { ("FAIL", Style::Bad) };
+        let calls = report.records.len();
+        let took = report.took.as_secs_f64();
+        out.line(format_args!(
+            "{}  {name:<48} {calls:>3} calls  virtual {took:.1} s",
+            out.styled(style, mark)
+        ));
+        if !report.is_ok() {
+            failed += 1;
+            out.line(report.complaint().trim_end());
+        }
+        results.push(json!({
+            "file": report.file,
+            "ok": report.is_ok(),
+            "calls": calls,
+            "digest": report.digest,
+            "complaint": report.complaint(),
+        }));
+    }
+    if out.is_json() {
+        out.result(&results, String::new);
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(UserError::new("CW-0501", Exit::Failed, format!("{failed} of {} scenarios failed", args.files.len()))
+        .help("docs/scenarios.md has the grammar"))
+}
+
+fn play(engine: &Engine, path: &Path) -> Result<Report, UserError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        UserError::wrong_use(format!("cannot read the scenario `{}`", path.display())).because(error)
+    })?;
+    let read = |error: scenario::ScenarioError| {
+        UserError::new("CW-0502", Exit::WrongUse, "the scenario cannot be played")
+            .because(error)
+            .help("docs/scenarios.md has the grammar")
+    };
+    let scenario = scenario::parse(&path.display().to_string(), &text).map_err(read)?;
+    let shelf = Shelf::new(engine.clone(), &root(path));
+    let beside = path.parent().unwrap_or(Path::new("."));
+    scenario::run(&scenario, &shelf, beside).map_err(read)
+}
+
+/// The repository around a scenario: where the example rules are.
+fn root(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let root = whole.ancestors().find(|folder| folder.join("rules-examples").is_dir());
+    root.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+fn engine() -> Result<Engine, UserError> {
+    Engine::new(EngineLimits::capped(RUNS, MAP_COUNT_USUAL))
+        .map_err(|error| UserError::outside("the rule engine cannot start").because(error))
+}
+
+/// Plays random worlds, or one of them for a person to read.
+///
+/// # Errors
+/// An invariant was broken, or something rare never happened.
+pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
+    let swarm = Swarm::default();
+    if let Some(seed) = args.seed {
+        let replay = swarm::replay(&swarm, seed);
+        out.line(&replay);
+        return match replay.violations.len() {
+            0 => Ok(()),
+            many => {
+                Err(UserError::new("CW-0503", Exit::Failed, format!("seed {seed} breaks {many} invariants")))
+            }
+        };
+    }
+    let outcome = swarm::run(&swarm, 0..args.seeds);
+    out.result(&json!({ "worlds": outcome.worlds, "calls": outcome.calls }), || outcome.to_string());
+    match &outcome.failure {
+        None => Ok(()),
+        Some(failure) => {
+            Err(UserError::new("CW-0503", Exit::Failed, format!("seed {} breaks an invariant", failure.seed))
+                .help(format!("`cargo xtask swarm --seed {}` plays it again with its ladder", failure.seed)))
+        }
+    }
+}
