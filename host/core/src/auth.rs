@@ -1,6 +1,6 @@
 //! Who sent a request: digest authentication of the tenant's devices (RFC 3261 §22, RFC 7616, RFC 8760).
 
-use callwright_sip::digest::{Credentials, DigestError, Secret};
+use callwright_sip::digest::{Credentials, DigestError};
 use callwright_sip::{Message, Name};
 
 use crate::config::Tenant;
@@ -24,7 +24,7 @@ pub(crate) fn authenticate(
         return Err(challenge(board, tenant, request, false));
     };
     let extension = Extension::from(credentials.username.as_str());
-    let nobody = Secret::new("");
+    let nobody = board.authority.nobody();
     let known = tenant.devices.get(&extension);
     let secret = known.map_or(&nobody, |device| &device.secret);
     let Some(method) = request.method() else { return Err(challenge(board, tenant, request, false)) };

@@ -1,7 +1,8 @@
 //! Keeps bindings behind NAT alive and notices when they are dead (TELEPHONY T5).
 //!
-//! CRLF on streams (RFC 5626 §4.4.1), OPTIONS on UDP, every 30 s in random phase; two missed probes make a binding
-//! suspect, one answered probe clears it.
+//! CRLF on streams (RFC 5626 §4.4.1), OPTIONS on UDP, every 30 s in random phase. On UDP two missed probes make a binding
+//! suspect and one answered probe clears it. On a stream few phones answer the CRLF, so nothing follows from their
+//! silence; but bytes that nobody acknowledges make the transport close the connection, and with it the binding.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,9 +34,10 @@ struct Watched {
 }
 
 impl Prober {
-    /// Begins to probe a binding that is behind NAT, or goes on in the same phase.
+    /// Begins to probe a binding that is behind NAT or on a stream, or goes on in the same phase.
     pub(super) fn watch(&mut self, board: &Switchboard, binding: &Binding) {
-        if !binding.behind_nat {
+        // A connection needs it even without NAT: only bytes on their way tell that the other end is gone.
+        if !binding.behind_nat && binding.flow.transport == Transport::Udp {
             return;
         }
         let next = board.now.mono + phase(&binding.key);

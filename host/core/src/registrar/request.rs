@@ -159,7 +159,7 @@ impl Asked<'_> {
         let granted_s = self.granted(asked_s, behind_nat);
         let binding = Binding {
             key,
-            contact: contact.uri.to_string(),
+            contact: self.written(at).unwrap_or_else(|| contact.uri.to_string()),
             flow: self.flow,
             call_id: self.call_id()?,
             cseq: self.cseq()?,
@@ -178,6 +178,12 @@ impl Asked<'_> {
             .bound
             .push((Arc::new(binding), self.board.now.mono + Duration::from_secs(u64::from(granted_s))));
         Ok(())
+    }
+
+    /// The URI by the letter: some phones only know themselves as they wrote it.
+    fn written(&self, at: usize) -> Option<String> {
+        let contact = self.request.headers.items(&Name::Contact).nth(at)?;
+        NameAddr::written_uri(contact).ok()?.as_str().map(str::to_owned)
     }
 
     fn granted(&self, asked_s: u32, behind_nat: bool) -> u32 {
