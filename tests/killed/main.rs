@@ -92,10 +92,10 @@ impl Promised {
         for (device, state) in &self.registered {
             match state {
                 Registered::Yes => {
-                    assert!(bound.contains(device), "round {round}: the binding of {device} is lost")
+                    assert!(bound.contains(device), "round {round}: the binding of {device} is lost");
                 }
                 Registered::No => {
-                    assert!(!bound.contains(device), "round {round}: {device} had taken its binding back")
+                    assert!(!bound.contains(device), "round {round}: {device} had taken its binding back");
                 }
                 Registered::Asked => {}
             }

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the checks in their order, each with its seconds, and the count of the tests as the last line.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ enum Step {
     Doc,
     /// The demo's two calls go as its rules say.
     Demo,
+    /// What was acknowledged survives `kill -9`.
+    Killed,
     /// Real phones call each other through the binary.
     Interop,
     /// The README's blocks run as they stand.
@@ -58,6 +61,7 @@ impl Step {
             Self::Test => "test",
             Self::Doc => "doc",
             Self::Demo => "demo",
+            Self::Killed => "killed",
             Self::Interop => "interop",
             Self::Readme => "readme",
             Self::Deny => "deny",
@@ -77,6 +81,7 @@ impl Step {
             }
             Self::Doc => doc(budget),
             Self::Demo => demo::run_once(budget),
+            Self::Killed => killed(budget, tally),
             Self::Interop => interop(budget, tally),
             Self::Readme => test(budget, &["--test", "readme"], tally),
             Self::Deny => deny(budget),
@@ -161,6 +166,20 @@ fn test(budget: Budget, select: &[&str], tally: &mut Tally) -> anyhow::Result<()
     counted(budget, shell::cargo().args(["test", "--workspace"]).args(select), tally)
 }
 
+/// Kills the switch again and again in the middle of its work.
+fn killed(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
+    let (binary, rules) = (shell::build_callwright(budget)?, guests::build_all()?);
+    let mut command = shell::cargo();
+    command.args(["test", "--workspace", "--test", "killed"]);
+    counted(budget, hand_over(&mut command, &binary, &rules), tally)
+}
+
+/// Tells tests that run the switch where it is, and where the example rules are.
+fn hand_over<'a>(command: &'a mut Command, binary: &Path, rules: &[PathBuf]) -> &'a mut Command {
+    let rules: Vec<_> = rules.iter().map(|rule| rule.display().to_string()).collect();
+    command.env("CALLWRIGHT", binary).env("CALLWRIGHT_RULES", rules.join(":"))
+}
+
 /// Runs the real phones in network, process and mount namespaces of their own: whatever they leave behind ends with them.
 fn interop(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
     tools::ensure_phones()?;
@@ -180,12 +199,7 @@ fn interop(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
     }
     inside.arg(shell::cargo().get_program());
     inside.args(["test", "--offline", "--workspace", "--test", "interop", "--", "--test-threads=1"]);
-    inside.env("CALLWRIGHT", binary);
-    inside.env(
-        "CALLWRIGHT_RULES",
-        rules.iter().map(|rule| rule.display().to_string()).collect::<Vec<_>>().join(":"),
-    );
-    counted(budget, &mut inside, tally)
+    counted(budget, hand_over(&mut inside, &binary, &rules), tally)
 }
 
 fn deny(budget: Budget) -> anyhow::Result<()> {
