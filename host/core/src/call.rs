@@ -36,6 +36,7 @@ mod session;
 mod story;
 mod talk;
 
+use answer::Echo;
 pub(crate) use caller::Caller;
 use decide::Run;
 use leg::Leg;
@@ -56,6 +57,7 @@ pub(crate) struct Call {
     caller: Caller,
     stage: Stage,
     legs: BTreeMap<LegId, Leg>,
+    echoes: BTreeMap<LegId, Echo>,
     legs_made: u32,
     run: Option<Run>,
     /// Devices that were rung to an end (TELEPHONY T32).
@@ -129,6 +131,7 @@ impl Call {
             caller,
             stage: Stage::Deciding,
             legs: BTreeMap::new(),
+            echoes: BTreeMap::new(),
             legs_made: 0,
             run: None,
             rung: BTreeSet::new(),
@@ -155,6 +158,7 @@ impl Call {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Over { recorded: true, .. })
             && self.legs.is_empty()
+            && self.echoes.is_empty()
             && self.run.as_ref().is_none_or(Run::is_over)
             && !self.clients.values().any(|purpose| *purpose == Purpose::Farewell)
     }
@@ -258,6 +262,7 @@ impl Call {
         self.run_tick(board);
         self.ring_tick(board);
         self.session_tick(board);
+        self.echo_tick(board);
         if matches!(self.stage, Stage::Deciding | Stage::Ringing(_)) {
             self.caller.repeat_provisional(board);
         }
@@ -279,7 +284,8 @@ impl Call {
             Stage::Over { record_by, recorded: false } => Some(Deadline { at: *record_by, why: Timer::Run }),
         };
         let run = self.run.as_ref().and_then(Run::deadline);
-        [stage, run].into_iter().flatten().min()
+        let echo = self.echoes.values().map(Echo::deadline).min();
+        [stage, run, echo].into_iter().flatten().min()
     }
 
     /// Ends an unanswered call: final response to the caller, every leg taken back.

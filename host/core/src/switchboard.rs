@@ -154,6 +154,17 @@ impl Switchboard {
         self.sip.answer_statelessly(flow, request, response);
     }
 
+    /// Answers a request within a dialog and remembers the answer: what is asked again while things change here must
+    /// hear the same again (RFC 3261 §17.2.1).
+    pub(crate) fn refuse_for_good(&mut self, flow: Flow, request: &Message, response: Message) {
+        match self.sip.accept(self.now.mono, flow, request) {
+            Ok(tx) => {
+                self.sip.respond(self.now.mono, tx, response.with(Name::Server, Text::from_static(SERVER)))
+            }
+            Err(_) => self.refuse(flow, request, response),
+        }
+    }
+
     pub(crate) fn change_activity(&mut self, device: &DeviceKey, change: impl FnOnce(&mut Activity)) {
         let mut activity = self.picture.activity.get(device).copied().unwrap_or_default();
         change(&mut activity);

@@ -1,22 +1,40 @@
 //! A phone answers: it wins, the others lose, and the two dialogs become one conversation.
 
-use callwright_sip::{ClientTx, Dialog, Message, Method, Name, Text};
+use std::time::Duration;
+
+use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, Text};
 
 use super::leg::Leg;
 use super::ring::Origin;
 use super::session::Session;
 use super::talk::{Peer, Side, Talk, allows_update};
 use super::{Call, Purpose, Stage};
+use crate::cause::COMPLETED_ELSEWHERE;
 use crate::names::LegId;
 use crate::record::LegRecordEnd;
 use crate::rule::{Answer, AnsweredBy, Outcome};
 use crate::sdp;
 use crate::switchboard::Switchboard;
+use crate::time::{Deadline, Timer};
 
 /// The winner's 2xx whose ACK waits for the caller's answer (TELEPHONY T3).
 pub(super) struct LateOffer {
     pub(super) tx: ClientTx,
     pub(super) response: Message,
+}
+
+/// An INVITE that was answered: another phone behind it may answer too.
+pub(super) struct Echo {
+    invite: Message,
+    flow: Flow,
+    reason: Option<&'static str>,
+    until: Duration,
+}
+
+impl Echo {
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline { at: self.until, why: Timer::Transaction }
+    }
 }
 
 impl Call {
@@ -80,19 +98,11 @@ impl Call {
             callee.acknowledge(board, leg.tx, response, None);
             None
         };
+        self.may_answer_again(board, &leg, Some(COMPLETED_ELSEWHERE));
         self.index_dialogs(board, [caller.dialog.key(), callee.dialog.key()]);
         self.change_talking(board, &caller, &callee);
         self.story.answered(now, &by);
-        let talk = Talk {
-            since: now,
-            caller,
-            callee,
-            answered: by,
-            invite: leg.invite,
-            late,
-            exchange: None,
-            relays: 0,
-        };
+        let talk = Talk { since: now, caller, callee, answered: by, late, exchange: None, relays: 0 };
         self.stage = Stage::Talking(Box::new(talk));
         tracing::info!(leg = %leg.id, "call answered");
         self.publish(board);
@@ -127,11 +137,16 @@ impl Call {
     }
 
     /// A 2xx of another phone behind a leg that has already answered (RFC 3261 §13.2.2.4): it is ended politely.
-    pub(super) fn second_answer(&mut self, board: &mut Switchboard, tx: ClientTx, response: &Message) {
-        let Some((invite, flow)) = self.talk().map(|talk| (talk.invite.clone(), talk.callee.flow)) else {
-            return;
-        };
-        self.end_answered(board, &invite, flow, tx, response, Some(crate::cause::COMPLETED_ELSEWHERE));
+    pub(super) fn second_answer(
+        &mut self,
+        board: &mut Switchboard,
+        id: LegId,
+        tx: ClientTx,
+        response: &Message,
+    ) {
+        let Some(echo) = self.echoes.get(&id) else { return };
+        let (invite, flow, reason) = (echo.invite.clone(), echo.flow, echo.reason);
+        self.end_answered(board, &invite, flow, tx, response, reason);
     }
 
     /// A 2xx of a leg that was taken back (TELEPHONY T7): ACK, then BYE with the same reason.
@@ -143,14 +158,27 @@ impl Call {
         response: &Message,
         reason: Option<&'static str>,
     ) {
+        self.may_answer_again(board, leg, reason);
         self.end_answered(board, &leg.invite, leg.flow, tx, response, reason);
+    }
+
+    /// Remembers an answered INVITE for as long as another 2xx to it can come.
+    fn may_answer_again(&mut self, board: &Switchboard, leg: &Leg, reason: Option<&'static str>) {
+        let until = board.now.mono + board.sip.settings().t1 * 64;
+        let echo = Echo { invite: leg.invite.clone(), flow: leg.flow, reason, until };
+        self.echoes.insert(leg.id, echo);
+    }
+
+    /// Forgets the INVITEs that nobody can answer any more.
+    pub(super) fn echo_tick(&mut self, board: &Switchboard) {
+        self.echoes.retain(|_, echo| echo.until > board.now.mono);
     }
 
     fn end_answered(
         &mut self,
         board: &mut Switchboard,
         invite: &Message,
-        flow: callwright_sip::Flow,
+        flow: Flow,
         tx: ClientTx,
         response: &Message,
         reason: Option<&'static str>,

@@ -26,13 +26,13 @@ impl Call {
         if interval_too_small(&request) {
             let response =
                 Message::reply(&request, 422).with(Name::MinSe, super::session::MIN_SE_S.to_string());
-            board.refuse(flow, &request, response);
+            board.refuse_for_good(flow, &request, response);
             return;
         }
         let Some(talk) = self.talk() else { return };
         if talk.is_busy(side) || talk.is_busy(side.other()) {
             // Our own offer may be on its way to them: the request pending rule of RFC 3261 §14.2.
-            board.refuse(flow, &request, Message::reply(&request, 491));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 491));
             return;
         }
         let Ok(server) = board.sip.accept(board.now.mono, flow, &request) else {

@@ -181,7 +181,7 @@ impl Call {
         let status = response.status().unwrap_or(0);
         let Some(leg) = self.legs.get_mut(&id) else {
             if (200..300).contains(&status) {
-                self.second_answer(board, tx, response);
+                self.second_answer(board, id, tx, response);
             }
             return;
         };

@@ -41,8 +41,6 @@ pub(super) struct Talk {
     pub(super) caller: Peer,
     pub(super) callee: Peer,
     pub(super) answered: AnsweredBy,
-    /// The INVITE that won, for a second 2xx to it.
-    pub(super) invite: Message,
     pub(super) late: Option<LateOffer>,
     pub(super) exchange: Option<Exchange>,
     pub(super) relays: u32,
@@ -116,7 +114,7 @@ impl Call {
     pub(crate) fn in_dialog(&mut self, board: &mut Switchboard, flow: Flow, request: Message) {
         if matches!(self.stage, Stage::Over { .. }) && request.method() == Some(&Method::Bye) {
             // Their BYE crossed ours: the dialog ends for both (RFC 3261 §15.1.2).
-            board.refuse(flow, &request, Message::reply(&request, 200));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 200));
             return;
         }
         let Some((side, order)) = self.talk_mut().and_then(|talk| {
@@ -126,13 +124,13 @@ impl Call {
             peer.flow = flow;
             Some((side, peer.dialog.received(&request).is_ok()))
         }) else {
-            board.refuse(flow, &request, Message::reply(&request, 481));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 481));
             return;
         };
         let method = request.method().cloned().unwrap_or(Method::Options);
         if !order {
             let status = if method == Method::Invite { 500 } else { 400 };
-            board.refuse(flow, &request, Message::reply(&request, status));
+            board.refuse_for_good(flow, &request, Message::reply(&request, status));
             return;
         }
         match method {
@@ -142,7 +140,7 @@ impl Call {
             Method::Update | Method::Info | Method::Message => self.relay(board, side, flow, request),
             Method::Options => {
                 let response = Message::reply(&request, 200).with(Name::Allow, Text::from_static(ALLOW));
-                board.refuse(flow, &request, response);
+                board.refuse_for_good(flow, &request, response);
             }
             Method::Ack
             | Method::Cancel
@@ -154,7 +152,7 @@ impl Call {
             | Method::Refer
             | Method::Other(_) => {
                 let response = Message::reply(&request, 405).with(Name::Allow, Text::from_static(ALLOW));
-                board.refuse(flow, &request, response);
+                board.refuse_for_good(flow, &request, response);
             }
         }
     }
@@ -193,11 +191,11 @@ impl Call {
         let other = side.other();
         let offers = request.method() == Some(&Method::Update);
         if offers && self.talk().is_some_and(|talk| talk.is_busy(side) || talk.is_busy(other)) {
-            board.refuse(flow, &request, Message::reply(&request, 491));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 491));
             return;
         }
         let Some(talk) = self.talk_mut().filter(|talk| talk.relays < RELAYS_MAX) else {
-            board.refuse(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "1"));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "1"));
             return;
         };
         let peer = talk.peer_mut(other);
@@ -206,7 +204,7 @@ impl Call {
             .with(Name::Contact, board.contact(&peer.flow));
         let onward_flow = peer.flow;
         let Ok(server) = board.sip.accept(board.now.mono, flow, &request) else {
-            board.refuse(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "1"));
+            board.refuse_for_good(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "1"));
             return;
         };
         if self.ask(board, onward_flow, onward, Purpose::Relay(server, side)).is_none() {
