@@ -159,7 +159,7 @@ impl Switchboard {
     pub(crate) fn refuse_for_good(&mut self, flow: Flow, request: &Message, response: Message) {
         match self.sip.accept(self.now.mono, flow, request) {
             Ok(tx) => {
-                self.sip.respond(self.now.mono, tx, response.with(Name::Server, Text::from_static(SERVER)))
+                self.sip.respond(self.now.mono, tx, response.with(Name::Server, Text::from_static(SERVER)));
             }
             Err(_) => self.refuse(flow, request, response),
         }

@@ -59,14 +59,21 @@ impl Call {
             return;
         }
         let Some(leg) = self.legs.remove(&id) else { return };
-        self.win(board, leg, response, caller, callee);
+        self.win(board, &leg, response, caller, callee);
     }
 
-    fn win(&mut self, board: &mut Switchboard, leg: Leg, response: &Message, caller: Dialog, callee: Dialog) {
+    fn win(
+        &mut self,
+        board: &mut Switchboard,
+        leg: &Leg,
+        response: &Message,
+        caller: Dialog,
+        callee: Dialog,
+    ) {
         let by = AnsweredBy { device: leg.device.clone(), user: leg.user.clone(), leg: leg.id };
-        self.settle(board, &leg, LegRecordEnd::Outcome(Outcome::Answered(by.clone())));
+        self.settle(board, leg, LegRecordEnd::Outcome(Outcome::Answered(by.clone())));
         let Stage::Ringing(mut ring) = std::mem::replace(&mut self.stage, Stage::Deciding) else { return };
-        let report = self.ring_won(board, &mut ring, &leg, Outcome::Answered(by.clone()));
+        let report = self.ring_won(board, &mut ring, leg, Outcome::Answered(by.clone()));
         let now = board.now;
         let ours_s = self.tenant.session_expires_s;
         let caller_session = Session::of_caller(&self.caller.invite, ours_s, now.mono);
@@ -98,7 +105,7 @@ impl Call {
             callee.acknowledge(board, leg.tx, response, None);
             None
         };
-        self.may_answer_again(board, &leg, Some(COMPLETED_ELSEWHERE));
+        self.may_answer_again(board, leg, Some(COMPLETED_ELSEWHERE));
         self.index_dialogs(board, [caller.dialog.key(), callee.dialog.key()]);
         self.change_talking(board, &caller, &callee);
         self.story.answered(now, &by);
