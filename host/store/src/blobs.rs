@@ -66,26 +66,23 @@ pub struct FileBlobs {
     putting: Mutex<()>,
 }
 
+/// What a crash leaves of it is overwritten by the next blob.
 const TEMPORARY: &str = "incoming.tmp";
 
 impl FileBlobs {
-    /// Opens the folder, makes it where it is missing (readable by the owner alone), and clears what a crash left.
+    /// Opens the folder, and makes it where it is missing (readable by the owner alone). Another process may have it open
+    /// to read; one alone may [`put`](Blobs::put).
     ///
     /// # Errors
     /// The folder cannot be made or written.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let folder = folder.into();
-        let failed = |source| wrong(&folder, source);
         if !folder.is_dir() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|source| wrong(&folder, source))?;
             if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 flush_folder(parent)?;
             }
-        }
-        match fs::remove_file(folder.join(TEMPORARY)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
         }
         Ok(Self { folder, putting: Mutex::new(()) })
     }
@@ -209,11 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_file_is_gone_after_the_next_start() {
+    fn a_half_written_file_makes_room_for_the_next_blob() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(TEMPORARY), b"half").unwrap();
+        fs::write(folder.path().join(TEMPORARY), b"half of something longer").unwrap();
         let blobs = FileBlobs::open(folder.path()).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let digest = blobs.put(b"module").unwrap();
         let names: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
