@@ -1,4 +1,4 @@
-//! Which tenant may start how many runs: a semaphore and a token bucket each (RULES §3).
+//! How much of the switch each tenant may have: runs at once, fuel, log (RULES §3).
 //!
 //! Core admits a run before it is started, so the pool only queues what may run.
 
@@ -7,14 +7,27 @@ use std::time::Duration;
 
 use crate::config::Tenant;
 use crate::names::TenantId;
+use crate::rule::LogLine;
 
 /// Seconds of a tenant's fuel that can be saved up.
 const BURST_S: u64 = 10;
+/// Bytes that a tenant's rules may log in a minute (RULES §3).
+const LOG_A_MINUTE: usize = 100 * 1024;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Shares in use, by tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     shares: BTreeMap<TenantId, Share>,
+    logs: BTreeMap<TenantId, Logged>,
+}
+
+/// What a tenant's rules logged in the minute that is running.
+#[derive(Debug)]
+struct Logged {
+    since: Duration,
+    bytes: usize,
+    dropped: u32,
 }
 
 #[derive(Debug)]
@@ -40,6 +53,34 @@ impl Admission {
         }
         share.running += 1;
         true
+    }
+
+    /// Takes the lines out that are over the tenant's minute; the first line after it counts them.
+    pub(crate) fn log(&mut self, tenant: &TenantId, now: Duration, lines: &mut Vec<LogLine>) {
+        if lines.is_empty() {
+            return;
+        }
+        let fresh = || Logged { since: now, bytes: 0, dropped: 0 };
+        let logged = self.logs.entry(tenant.clone()).or_insert_with(fresh);
+        let mut told = None;
+        if now.saturating_sub(logged.since) >= MINUTE {
+            told = (logged.dropped > 0).then_some(logged.dropped);
+            *logged = fresh();
+        }
+        lines.retain(|line| {
+            let room = logged.bytes + line.message.len() <= LOG_A_MINUTE;
+            if room {
+                logged.bytes += line.message.len();
+            } else {
+                logged.dropped = logged.dropped.saturating_add(1);
+            }
+            room
+        });
+        if let Some(dropped) = told {
+            let message =
+                format!("{dropped} lines of this tenant were dropped: over {LOG_A_MINUTE} bytes a minute");
+            lines.insert(0, LogLine { level: "warn".to_owned(), message });
+        }
     }
 
     /// A run is over and has used so much.
@@ -77,6 +118,19 @@ mod tests {
         assert!(!admission.admit(&tenant, Duration::ZERO));
         admission.release(&tenant.id, 0);
         assert!(admission.admit(&tenant, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_tenant_logs_no_more_than_its_minute_and_hears_what_was_dropped() {
+        let mut admission = Admission::default();
+        let line = || LogLine { level: "info".to_owned(), message: "x".repeat(60 * 1024) };
+        let mut lines = vec![line(), line(), line()];
+        admission.log(&"acme".into(), Duration::ZERO, &mut lines);
+        assert_eq!(lines.len(), 1);
+        let mut later = vec![line()];
+        admission.log(&"acme".into(), Duration::from_secs(61), &mut later);
+        assert_eq!(later[0].message, "2 lines of this tenant were dropped: over 102400 bytes a minute");
+        assert_eq!(later.len(), 2);
     }
 
     #[test]

@@ -189,6 +189,8 @@ impl Call {
         run.ran_us = spent.ran_us;
         run.decide_us = run.decide_us.or(Some(spent.ran_us));
         let source = run.source();
+        let mut spent = spent;
+        board.admission.log(&self.facts.tenant, board.now.mono, &mut spent.log);
         self.story.spent(board.now, &source, spent);
         match event {
             RunEvent::Asked { ask, what } => self.asked(board, ask, what),
@@ -278,11 +280,12 @@ impl Call {
                 self.fall_back(board, own);
             }
             Stage::Ringing(_) | Stage::Talking(_) => {
-                if outcome != RunOutcome::Ok {
-                    self.story.fact(board.now, source, FactKind::RunEnded(outcome));
-                }
+                self.story.fact(board.now, source, FactKind::RunEnded(outcome));
             }
-            Stage::Over { .. } => self.write_record(board),
+            Stage::Over { .. } => {
+                self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+                self.write_record(board);
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use crate::rule::{DestinationRef, Outcome, RunOutcome};
 /// What comes first of things at one moment: a leg's end brings on what is decided then, which starts other legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// The answer that ends every other leg.
+    Answer,
     LegEvent,
     Fact,
     LegStart,
@@ -74,8 +76,8 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
             format!("{} dialled {number}: {to}", caller(record))
         }
         FactKind::RuleChosen { version, bound_to } => {
-            let bound = bound_to.replacen(':', " ", 1);
-            format!("decides in version {}, being bound to {bound}", words::version(version))
+            let (version, bound) = (words::version(version), words::bound_to(bound_to));
+            format!("decides in version {version}, being bound to {bound}")
         }
         FactKind::NoRule => "no rule is bound to this call".to_owned(),
         FactKind::Emergency => "it is an emergency number, for which no rule is asked".to_owned(),
@@ -188,7 +190,11 @@ fn of_leg(leg: &LegRecord) -> Vec<Told> {
     }));
     let (by_phone, text) = leg_end(leg);
     let source = if by_phone { format!("phone {}", leg.device) } else { "switch".to_owned() };
-    told.push(Told { at: leg.ended, rank: at_once(leg.ended), source, text });
+    let rank = match (&leg.end, at_once(leg.ended)) {
+        (LegRecordEnd::Outcome(Outcome::Answered(_)), Rank::LegEvent) => Rank::Answer,
+        (_, rank) => rank,
+    };
+    told.push(Told { at: leg.ended, rank, source, text });
     told
 }
 

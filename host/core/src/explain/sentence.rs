@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reasons;
-use super::words::{self, Clock, between, caller, destination, dialled, list, phone, quoted, span};
+use super::words::{self, Clock, after, between, caller, destination, dialled, list, phone, quoted, span};
 use crate::names::{Extension, RuleName, UserId};
 use crate::record::{CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd};
 use crate::rule::{DestinationRef, Outcome, RunOutcome};
@@ -91,14 +91,14 @@ impl<'a> Teller<'a> {
     }
 
     fn answered(&self, device: &Extension, user: Option<&UserId>) -> Clause {
-        let after = span(Duration::from_millis(self.record.setup_ms));
+        let after = after(Duration::from_millis(self.record.setup_ms));
         let winner = self.winner();
         let phone = winner.map_or_else(|| device.to_string(), phone);
         let earlier = winner.map(|winner| self.earlier(winner)).unwrap_or_default();
         let mut what = if earlier.is_empty() {
             match user {
-                Some(user) => format!("{user} answered on {phone} after {after}"),
-                None => format!("{phone} answered after {after}"),
+                Some(user) => format!("{user} answered on {phone} {after}"),
+                None => format!("{phone} answered {after}"),
             }
         } else {
             let still = earlier.iter().any(|leg| leg.end == LegRecordEnd::Elsewhere);
@@ -106,9 +106,9 @@ impl<'a> Teller<'a> {
             let before = winner.map(|winner| before(&earlier, winner)).unwrap_or_default();
             match user {
                 Some(user) => {
-                    format!("{before}; then {phone} rang{too} and {user} answered on it after {after}")
+                    format!("{before}; then {phone} rang{too} and {user} answered on it {after}")
                 }
-                None => format!("{before}; then {phone} rang{too} and was answered after {after}"),
+                None => format!("{before}; then {phone} rang{too} and was answered {after}"),
             }
         };
         if self.sent_on().is_none() {
@@ -212,10 +212,10 @@ impl<'a> Teller<'a> {
         let Some(leg) = leg else {
             return Clause::plain("the call was declined", reasons::of(self.record, self.clock));
         };
-        let after = span(between(self.record.began, leg.ended));
+        let after = after(between(self.record.began, leg.ended));
         Clause::named(match &leg.user {
-            Some(user) => format!("{user} declined on {} after {after}", phone(leg)),
-            None => format!("{} declined after {after}", phone(leg)),
+            Some(user) => format!("{user} declined on {} {after}", phone(leg)),
+            None => format!("{} declined {after}", phone(leg)),
         })
     }
 
@@ -235,12 +235,12 @@ impl<'a> Teller<'a> {
 
     fn caller_gone(&self) -> Clause {
         let caller = caller(self.record);
-        let after = span(Duration::from_millis(self.record.setup_ms));
+        let after = after(Duration::from_millis(self.record.setup_ms));
         let meanwhile = self.meanwhile(&self.record.cause);
         let what = if self.record.cause == Cause::CallerLost {
-            format!("{caller} lost the connection after {after}, {meanwhile}")
+            format!("{caller} lost the connection {after}, {meanwhile}")
         } else {
-            format!("{caller} hung up after {after}, {meanwhile}")
+            format!("{caller} hung up {after}, {meanwhile}")
         };
         Clause { what, detail: None, named: !self.record.caller.withheld }
     }

@@ -269,9 +269,9 @@ Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
   18:02:00.016  phone 1002      rings
   18:02:10.000  switch          calls 1003 (mobile) of ana
   18:02:10.050  phone 1003      rings
+  18:02:14.000  phone 1003      answers
   18:02:14.000  switch          stops calling 1001 (desk): another phone answered
   18:02:14.000  switch          stops calling 1002 (soft): another phone answered
-  18:02:14.000  phone 1003      answers
   18:02:16.000  rule follow-me  has ended; 41,207 fuel in 0.3 ms
   18:02:16.000  phone 1003      hangs up after talking for 2 s
 "

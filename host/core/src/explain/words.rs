@@ -65,6 +65,22 @@ pub(super) fn span(time: Duration) -> String {
     }
 }
 
+/// `after 4 s`, or `at once`.
+pub(super) fn after(time: Duration) -> String {
+    match span(time).as_str() {
+        "0 s" => "at once".to_owned(),
+        time => format!("after {time}"),
+    }
+}
+
+/// What a rule is bound to: `user ana`, `the tenant`.
+pub(super) fn bound_to(target: &str) -> String {
+    match target.split_once(':') {
+        Some((kind, name)) => format!("{kind} {name}"),
+        None => format!("the {target}"),
+    }
+}
+
 /// `10,000,000`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -266,6 +282,20 @@ mod tests {
         for (ms, words) in rows {
             assert_eq!(span(Duration::from_millis(ms)), words);
         }
+    }
+
+    #[test]
+    fn no_time_at_all_is_at_once() {
+        assert_eq!(after(Duration::from_millis(49)), "at once");
+        assert_eq!(after(Duration::from_millis(50)), "after 0.1 s");
+    }
+
+    #[test]
+    fn what_a_rule_is_bound_to_reads_as_a_name() {
+        assert_eq!(
+            ["user:ana", "number:+4930123", "tenant"].map(bound_to),
+            ["user ana", "number +4930123", "the tenant"]
+        );
     }
 
     #[test]
