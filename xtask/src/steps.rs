@@ -146,7 +146,7 @@ fn clippy(budget: Budget) -> anyhow::Result<()> {
     let words = ["clippy", "--workspace", "--all-targets"];
     budget.run(shell::cargo().args(words).args(["--", "-D", "warnings"]))?;
     // "All targets" leaves out those that `cargo test` does not run by itself.
-    let rest = ["clippy", "--workspace", "--test", "interop", "--test", "readme"];
+    let rest = ["clippy", "--workspace", "--test", "killed", "--test", "interop", "--test", "readme"];
     budget.run(shell::cargo().args(rest).args(["--", "-D", "warnings"]))?;
     // For this machine instead of wasm: the lints are the same, and clippy needs no wasm target then.
     budget.run(shell::cargo().args(words).args(["--manifest-path", GUESTS, "--", "-D", "warnings"]))
