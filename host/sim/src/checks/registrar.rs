@@ -1,0 +1,182 @@
+//! The reference model of the registrar: a list, and RFC 3261 §10.3 read aloud.
+//!
+//! It believes the switch's own 200 about who may register, and about nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use callwright_core::config::Expiry;
+use callwright_core::names::{Extension, TenantId};
+use callwright_core::{Config, Now, View};
+use callwright_sip::Flow;
+use jiff::{SignedDuration, Timestamp};
+
+use super::reassembly::Heard;
+use super::{Found, Invariant, Owner};
+use crate::glance::{Glance, param};
+
+/// A binding may be listed this long after its end, and its end differ by as much: both are whole seconds on the wire.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What ought to be registered.
+pub(super) struct Registrar {
+    expiry: BTreeMap<TenantId, Expiry>,
+    /// REGISTERs without an answer yet, by Call-ID and CSeq.
+    asked: BTreeMap<(String, u32), Asked>,
+    /// REGISTERs that were answered: the same again changes nothing.
+    answered: BTreeSet<(String, u32)>,
+    bindings: Vec<Model>,
+}
+
+struct Asked {
+    flow: Flow,
+    contact: String,
+    expires_s: Option<u32>,
+    instance: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Model {
+    tenant: TenantId,
+    device: Extension,
+    phone: String,
+    flow: Flow,
+    expires: Timestamp,
+}
+
+impl Registrar {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut registrar = Self {
+            expiry: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            answered: BTreeSet::new(),
+            bindings: Vec::new(),
+        };
+        registrar.configured(config);
+        registrar
+    }
+
+    pub(super) fn configured(&mut self, config: &Config) {
+        self.expiry = config.tenants.iter().map(|(id, tenant)| (id.clone(), tenant.expiry)).collect();
+        self.bindings.retain(|binding| {
+            config
+                .tenants
+                .get(&binding.tenant)
+                .is_some_and(|tenant| tenant.devices.contains_key(&binding.device))
+        });
+    }
+
+    pub(super) fn received(&mut self, _now: Now, _owner: &Owner, flow: Flow, heard: &Heard) {
+        let message = &heard.glance;
+        if !message.is_request("REGISTER") {
+            return;
+        }
+        let contact = message.header("Contact").unwrap_or_default().to_owned();
+        let expires_s = param(&contact, "expires")
+            .or_else(|| message.header("Expires"))
+            .and_then(|text| text.parse().ok());
+        let instance = param(&contact, "+sip.instance").map(str::to_owned);
+        self.asked
+            .insert((message.call_id.clone(), message.cseq), Asked { flow, contact, expires_s, instance });
+    }
+
+    pub(super) fn sent(&mut self, now: Now, owner: &Owner, message: &Glance) {
+        if !message.is_response_to("REGISTER") || message.status < 200 {
+            return;
+        }
+        let key = (message.call_id.clone(), message.cseq);
+        let Some(asked) = self.asked.remove(&key) else { return };
+        if !self.answered.insert(key) || message.status >= 300 {
+            return;
+        }
+        self.accept(now, owner, &message.call_id, asked);
+    }
+
+    /// A connection is over, and what came over it.
+    pub(super) fn closed(&mut self, flow: Flow) {
+        self.bindings.retain(|binding| binding.flow != flow || flow.connection == 0);
+    }
+
+    fn accept(&mut self, now: Now, owner: &Owner, call_id: &str, asked: Asked) {
+        let Some(limits) = self.expiry.get(&owner.tenant).copied() else { return };
+        if asked.contact.is_empty() {
+            return;
+        }
+        let is_same = |model: &Model, phone: &str| {
+            model.tenant == owner.tenant && model.device == owner.device && model.phone == phone
+        };
+        if asked.contact == "*" {
+            self.bindings.retain(|model| !(model.tenant == owner.tenant && model.device == owner.device));
+            return;
+        }
+        let phone = asked.instance.unwrap_or_else(|| call_id.to_owned());
+        let phone = phone.trim_matches('"').trim_start_matches('<').trim_end_matches('>').to_owned();
+        self.bindings.retain(|model| !is_same(model, &phone));
+        let expires_s = asked.expires_s.unwrap_or(limits.default_s).min(limits.max_s);
+        if expires_s == 0 {
+            return;
+        }
+        let expires = now
+            .wall
+            .saturating_add(SignedDuration::from_secs(i64::from(expires_s)))
+            .unwrap_or(Timestamp::MAX);
+        self.bindings.push(Model {
+            tenant: owner.tenant.clone(),
+            device: owner.device.clone(),
+            phone,
+            flow: asked.flow,
+            expires,
+        });
+    }
+
+    /// Compares with what the switch shows.
+    pub(super) fn compare(&mut self, now: Now, view: &View, found: &mut Found) {
+        self.bindings.retain(|model| model.expires > now.wall);
+        let shown = view.bindings.iter().filter(|(_, binding)| binding.expires > now.wall);
+        let is: Vec<_> = shown
+            .map(|(key, binding)| (&key.tenant, &key.device, bare(&key.phone), binding.flow, binding.expires))
+            .collect();
+        for model in &self.bindings {
+            let twin = is.iter().find(|(tenant, device, phone, ..)| {
+                **tenant == model.tenant && **device == model.device && *phone == bare(&model.phone)
+            });
+            match twin {
+                // What ends this very moment may be gone already.
+                None if apart(model.expires, now.wall) <= SLACK => {}
+                None => found.add(
+                    now,
+                    Invariant::RegistrarIsAsModelled,
+                    format!("{} of {} is not registered until {}", model.device, model.tenant, model.expires),
+                ),
+                Some((.., flow, expires))
+                    if *flow != model.flow || apart(*expires, model.expires) > SLACK =>
+                {
+                    found.add(
+                        now,
+                        Invariant::RegistrarIsAsModelled,
+                        format!(
+                            "{} is registered at {flow} until {expires}, not at {} until {}",
+                            model.device, model.flow, model.expires
+                        ),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        if is.len() > self.bindings.len() {
+            found.add(
+                now,
+                Invariant::RegistrarIsAsModelled,
+                format!("{} bindings, not {}", is.len(), self.bindings.len()),
+            );
+        }
+    }
+}
+
+fn bare(phone: &str) -> &str {
+    phone.trim_matches('"').trim_start_matches('<').trim_end_matches('>')
+}
+
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.duration_since(other).unsigned_abs()
+}

@@ -1,0 +1,186 @@
+//! What people, wires and stores do to a random town while it is not left in peace.
+
+use std::time::Duration;
+
+use callwright_core::seam::StoreRefused;
+use callwright_sip::Transport;
+
+use super::city::{Resident, wire};
+use crate::dice::Dice;
+use crate::phone::manner::{Dial, Manner, Offer, OnCancel, Order, Sign, Then, Which};
+use crate::world::{Happening, Unplugged, World};
+
+/// When phones have registered and may be called.
+const FIRST_CALL: Duration = Duration::from_secs(2);
+/// How late the last call may begin before the mayhem ends.
+const LAST_CALL: Duration = Duration::from_secs(20);
+
+/// Plans everything that happens until `end`.
+pub(super) fn plan(
+    seed: u64,
+    world: &mut World,
+    phones: &[Resident],
+    end: Duration,
+    notes: &mut Vec<String>,
+) {
+    let mut dice = Dice::new(seed, "mayhem");
+    for phone in phones {
+        let manner = manner(&mut dice, phone);
+        world.schedule(Duration::ZERO, Happening::Order(phone.name.clone(), Order::Manner(manner)));
+    }
+    for number in 0..=dice.below(5) {
+        let Some(from) = dice.pick(phones).cloned() else { return };
+        let at = dice.between(FIRST_CALL, end - LAST_CALL);
+        call(&mut dice, world, phones, &from, number, at, notes);
+    }
+    for _ in 0..dice.below(6) {
+        let Some(phone) = dice.pick(phones).cloned() else { return };
+        trouble(&mut dice, world, &phone, end, notes);
+    }
+    if dice.chance(200) {
+        let at = dice.between(Duration::ZERO, end);
+        world.schedule(
+            at,
+            Happening::StoreDelay(dice.between(Duration::from_millis(1), Duration::from_millis(400))),
+        );
+    }
+    if dice.chance(100) {
+        let at = dice.between(Duration::ZERO, end);
+        world.schedule(at, Happening::StoreRefuses(Some(StoreRefused::Full)));
+        world.schedule(at + Duration::from_secs(10), Happening::StoreRefuses(None));
+    }
+    if dice.chance(150) {
+        world.schedule(
+            Duration::ZERO,
+            Happening::RulesTake(dice.between(Duration::from_millis(1), Duration::from_millis(300))),
+        );
+    }
+}
+
+fn call(
+    dice: &mut Dice,
+    world: &mut World,
+    phones: &[Resident],
+    from: &Resident,
+    number: u64,
+    at: Duration,
+    notes: &mut Vec<String>,
+) {
+    let name = format!("c{number}");
+    let to = dice.pick(&from.numbers).cloned().unwrap_or_default();
+    let mut dial = Dial::new(&name, &to);
+    if dice.chance(150) {
+        dial.offer = Offer::Late;
+    }
+    if dice.chance(20) {
+        dial.headers.push(("Require".to_owned(), "100rel".to_owned()));
+    }
+    notes.push(format!("{at:?}: {name} from {} to {to} {:?}", from.name, dial.offer));
+    let caller = |order| Happening::Order(from.name.clone(), order);
+    world.schedule(at, caller(Order::Call(dial)));
+    let named = || Which::Named(name.clone());
+    if dice.chance(600) {
+        let hangs_up = at + dice.between(Duration::ZERO, Duration::from_secs(40));
+        world.schedule(hangs_up, caller(Order::HangUp(named())));
+    }
+    if dice.chance(150) {
+        everybody_holds(dice, world, phones, at);
+    }
+    if let Some(called) = phones
+        .iter()
+        .find(|phone| phone.house == from.house && phone.number == to)
+        .filter(|_| dice.chance(300))
+    {
+        ring_in_vain(world, called, at);
+    }
+    for _ in 0..dice.below(3) {
+        let when = at + dice.between(Duration::from_secs(1), Duration::from_secs(30));
+        let order = match dice.below(3) {
+            0 => Order::Hold(named()),
+            1 => Order::Resume(named()),
+            _ => Order::Refresh(named()),
+        };
+        world.schedule(when, caller(order));
+    }
+}
+
+/// Both sides of a call at the same moment: a glare, where they talk to each other.
+fn everybody_holds(dice: &mut Dice, world: &mut World, phones: &[Resident], after: Duration) {
+    let when = after + dice.between(Duration::from_secs(5), Duration::from_secs(15));
+    for phone in phones {
+        world.schedule(when, Happening::Order(phone.name.clone(), Order::Hold(Which::Latest)));
+    }
+}
+
+/// A phone rings and is cut off: its binding runs out while the caller waits.
+fn ring_in_vain(world: &mut World, called: &Resident, at: Duration) {
+    world.schedule(at, Happening::Order(called.name.clone(), Order::Manner(Manner::default())));
+    world.schedule(
+        at + Duration::from_millis(400),
+        Happening::Unplug(called.name.clone(), Some(Unplugged::Silently)),
+    );
+    world.schedule(at + Duration::from_secs(40), Happening::Unplug(called.name.clone(), None));
+}
+
+fn trouble(dice: &mut Dice, world: &mut World, phone: &Resident, end: Duration, notes: &mut Vec<String>) {
+    let at = dice.between(FIRST_CALL, end - Duration::from_secs(1));
+    let later = at + dice.between(Duration::from_secs(1), Duration::from_secs(30));
+    let name = || phone.name.clone();
+    let kind = dice.below(8);
+    notes.push(format!("{at:?}: trouble {kind} at {}", phone.name));
+    match kind {
+        0 => world.schedule(at, Happening::Order(name(), Order::HangUp(Which::Latest))),
+        1 | 2 => world.schedule(at, Happening::Order(name(), Order::Hold(Which::Latest))),
+        3 => {
+            let how = if dice.chance(500) { Unplugged::Silently } else { Unplugged::WithIcmp };
+            world.schedule(at, Happening::Unplug(name(), Some(how)));
+            world.schedule(later, Happening::Unplug(name(), None));
+        }
+        4 if phone.transport == Transport::Tcp => {
+            world.schedule(at, Happening::CloseConnection(name()));
+            world.schedule(later, Happening::Order(name(), Order::Register));
+        }
+        5 => {
+            world.schedule(at, Happening::Order(name(), Order::Unregister));
+            world.schedule(later, Happening::Order(name(), Order::Register));
+        }
+        6 => {
+            let manner = manner(dice, phone);
+            world.schedule(at, Happening::Order(name(), Order::Manner(manner)));
+        }
+        _ => {
+            let link = wire(dice);
+            world.schedule(at, Happening::Rewire(name(), link));
+        }
+    }
+}
+
+fn manner(dice: &mut Dice, phone: &Resident) -> Manner {
+    let rings = Manner::default();
+    let soon = dice.between(Duration::ZERO, Duration::from_secs(10));
+    let talks_for = dice.chance(600).then(|| dice.between(Duration::ZERO, Duration::from_secs(20)));
+    let answers = Manner { then: Then::Answer, then_after: soon, talks_for, ..rings.clone() };
+    match dice.below(100) {
+        0..=19 => rings,
+        20..=49 => answers,
+        50..=54 => Manner { then_after: Duration::ZERO, sign: Sign::Trying, ..answers },
+        55..=58 => Manner { then: Then::AnswerTwice, ..answers },
+        59..=64 => Manner { sign: Sign::Progress, ..answers },
+        65..=74 => Manner { then: Then::Nothing, on_cancel: OnCancel::Answers, ..answers },
+        75..=79 => Manner { sign: Sign::Trying, then: Then::Refuse(486), ..rings },
+        80..=84 => Manner { then: Then::Refuse(603), then_after: soon, ..rings },
+        85..=87 => Manner { sign: Sign::Trying, then: Then::Refuse(480), ..rings },
+        88..=91 => Manner { sign: Sign::Silent, ..rings },
+        92..=94 => Manner { sign: Sign::Trying, ..rings },
+        95..=96 => Manner { sign_after: soon, ..rings },
+        97 => Manner {
+            sign: Sign::Trying,
+            then: Then::Deflect(phone.numbers.first().cloned().unwrap_or_default()),
+            ..rings
+        },
+        _ => {
+            let status = [404, 500, 503, 606][usize::try_from(dice.below(4)).unwrap_or(0)];
+            Manner { sign: Sign::Trying, then: Then::Refuse(status), then_after: soon, ..rings }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How often the rare things happened that a swarm exists for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A rare thing that a swarm must meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rare {
+    /// A leg answered after another had won, or twice.
+    SecondAnswer,
+    /// A leg's 200 met our CANCEL on the way.
+    CancelCrossesAnswer,
+    /// An INVITE reached the switch again.
+    RetransmittedInvite,
+    /// A leg answered after its time was over.
+    AnswerAfterTimeout,
+    /// A rule trapped while its phones rang.
+    TrapInRing,
+    /// A rule spent all its fuel.
+    FuelExhausted,
+    /// The caller hung up while phones rang.
+    CallerGoneInRing,
+    /// A binding ran out while its phone rang.
+    BindingExpiredInRing,
+    /// Two re-INVITEs met.
+    Glare,
+    /// A phone closed its connection.
+    ConnectionClosed,
+}
+
+impl Rare {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::SecondAnswer,
+        Self::CancelCrossesAnswer,
+        Self::RetransmittedInvite,
+        Self::AnswerAfterTimeout,
+        Self::TrapInRing,
+        Self::FuelExhausted,
+        Self::CallerGoneInRing,
+        Self::BindingExpiredInRing,
+        Self::Glare,
+        Self::ConnectionClosed,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::SecondAnswer => "second 2xx",
+            Self::CancelCrossesAnswer => "CANCEL crossing 200",
+            Self::RetransmittedInvite => "retransmitted INVITE",
+            Self::AnswerAfterTimeout => "answer after time-out",
+            Self::TrapInRing => "trap in a ring",
+            Self::FuelExhausted => "fuel exhausted",
+            Self::CallerGoneInRing => "caller gone in a ring",
+            Self::BindingExpiredInRing => "binding expired in a ring",
+            Self::Glare => "re-INVITE glare",
+            Self::ConnectionClosed => "TCP peer closed",
+        }
+    }
+}
+
+impl fmt::Display for Rare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+/// Counts of rare things.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally(BTreeMap<Rare, u64>);
+
+impl Tally {
+    /// Counts one.
+    pub(crate) fn count(&mut self, rare: Rare) {
+        *self.0.entry(rare).or_default() += 1;
+    }
+
+    /// Adds another world's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (rare, count) in &other.0 {
+            *self.0.entry(*rare).or_default() += count;
+        }
+    }
+
+    /// How often that happened.
+    #[must_use]
+    pub fn of(&self, rare: Rare) -> u64 {
+        self.0.get(&rare).copied().unwrap_or(0)
+    }
+
+    /// What never happened.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Rare> {
+        Rare::ALL.into_iter().filter(|rare| self.of(*rare) == 0).collect()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Rare::ALL.iter().try_for_each(|rare| writeln!(f, "  {rare:<26} {:>7}", self.of(*rare)))
+    }
+}

@@ -1,0 +1,129 @@
+//! The tenants of a virtual world, built up statement by statement and turned into the switch's configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use callwright_core::Config;
+use callwright_core::config::{
+    Device, EarlyDialogs, Expiry, Fallback, Group, Hours, NumberPlan, Place, Tenant, User,
+};
+use callwright_core::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId};
+use callwright_sip::digest::{Algorithm, Secret};
+use jiff::tz::TimeZone;
+
+/// The numbers that are emergency calls in every virtual tenant.
+const EMERGENCY: [&str; 3] = ["112", "911", "999"];
+
+/// One tenant in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Household {
+    pub(crate) id: TenantId,
+    pub(crate) domain: String,
+    pub(crate) zone: TimeZone,
+    pub(crate) digest: Algorithm,
+    pub(crate) expiry: Expiry,
+    pub(crate) ring_time: Duration,
+    pub(crate) response_timeout: Duration,
+    pub(crate) session_expires_s: u32,
+    pub(crate) runs_max: u32,
+    pub(crate) fallback: Fallback,
+    pub(crate) users: Vec<User>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) hours: BTreeMap<HoursName, Hours>,
+}
+
+impl Household {
+    /// A tenant without anybody in it.
+    pub(crate) fn new(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            domain: format!("{id}.example"),
+            zone: TimeZone::UTC,
+            digest: Algorithm::Md5,
+            expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
+            ring_time: Duration::from_secs(25),
+            response_timeout: Duration::from_secs(4),
+            session_expires_s: 1800,
+            runs_max: 100,
+            fallback: Fallback::RingDialled,
+            users: Vec::new(),
+            devices: Vec::new(),
+            groups: Vec::new(),
+            places: Vec::new(),
+            hours: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a person with devices, each with a label; the password of a device follows from its extension.
+    pub(crate) fn user(&mut self, id: &str, name: &str, extension: &str, devices: &[(String, String)]) {
+        for (label, device) in devices {
+            self.devices.push(Device {
+                extension: device.as_str().into(),
+                label: label.clone(),
+                user: id.into(),
+                secret: Secret::new(password_of(device)),
+                early_dialogs: EarlyDialogs::PerLeg,
+            });
+        }
+        self.users.push(User {
+            id: id.into(),
+            name: name.to_owned(),
+            extension: Some(extension.into()),
+            numbers: Vec::new(),
+            zone: None,
+            devices: devices.iter().map(|(_, device)| Extension::from(device.as_str())).collect(),
+            call_waiting: None,
+        });
+    }
+
+    /// Adds a group.
+    pub(crate) fn group(&mut self, name: &str, extension: &str, members: &[String]) {
+        self.groups.push(Group {
+            name: GroupName::from(name),
+            extension: Some(extension.into()),
+            members: members.iter().map(|member| UserId::from(member.as_str())).collect(),
+        });
+    }
+
+    /// The tenant as the switch knows it.
+    pub(crate) fn tenant(&self) -> Tenant {
+        Tenant {
+            id: self.id.clone(),
+            domains: vec![self.domain.clone()],
+            zone: self.zone.clone(),
+            digest: self.digest,
+            expiry: self.expiry,
+            plan: NumberPlan::of(&self.devices, &self.users, &self.groups),
+            users: self.users.iter().map(|user| (user.id.clone(), user.clone())).collect(),
+            devices: self.devices.iter().map(|device| (device.extension.clone(), device.clone())).collect(),
+            groups: self.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
+            places: self.places.iter().map(|place| (PlaceName::clone(&place.name), place.clone())).collect(),
+            hours: self.hours.clone(),
+            emergency: EMERGENCY.iter().map(|number| (*number).to_owned()).collect(),
+            fallback: self.fallback.clone(),
+            ring_time: self.ring_time,
+            response_timeout: self.response_timeout,
+            session_expires_s: self.session_expires_s,
+            runs_max: self.runs_max,
+            fuel_per_s: 1_000_000_000,
+        }
+    }
+}
+
+/// The password that a device of a virtual tenant has.
+pub(crate) fn password_of(device: &str) -> String {
+    format!("secret of {device}")
+}
+
+/// The configuration of a switch for these tenants; the first is the default one.
+pub(crate) fn config_of(households: &[Household], own_host: &str) -> Arc<Config> {
+    let default = households.first().map(|household| household.id.clone());
+    Arc::new(Config::new(
+        BTreeSet::from([own_host.to_owned()]),
+        default,
+        households.iter().map(Household::tenant).collect(),
+    ))
+}

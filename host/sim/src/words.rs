@@ -1,0 +1,37 @@
+//! What runs say and hear, in a few words beside the switch's lane.
+
+use callwright_core::rule::{Answer, Ask, RingPlan, RunEvent};
+
+/// What a run says.
+pub(crate) fn of_run(event: &RunEvent) -> String {
+    match event {
+        RunEvent::Asked { what: Ask::Ring(plan), .. } => of_plan(plan),
+        RunEvent::Asked { what: Ask::Standard, .. } => "rule: the standard rule".to_owned(),
+        RunEvent::Asked { what: Ask::Refuse(refusal), .. } => format!("rule refuses: {refusal:?}"),
+        RunEvent::Ended(outcome) => format!("rule ends: {}", outcome.word()),
+    }
+}
+
+/// What a run hears.
+pub(crate) fn of_answer(answer: &Answer) -> String {
+    match answer {
+        Answer::Rang(Ok(report)) => format!("to the rule: {}", report.outcome),
+        Answer::Done(Ok(())) => "to the rule: done".to_owned(),
+        Answer::Rang(Err(error)) | Answer::Done(Err(error)) => format!("to the rule: {error}"),
+    }
+}
+
+fn of_plan(plan: &RingPlan) -> String {
+    let legs = plan.legs.iter().map(|leg| match leg.start_after.as_millis() {
+        0 => leg.to.to_string(),
+        millis => format!("{} after {} s", leg.to, seconds(millis)),
+    });
+    format!("rule rings {} for {} s", legs.collect::<Vec<_>>().join(", "), seconds(plan.time.as_millis()))
+}
+
+fn seconds(millis: u128) -> String {
+    match millis % 1000 {
+        0 => (millis / 1000).to_string(),
+        rest => format!("{}.{rest:03}", millis / 1000),
+    }
+}

@@ -1,0 +1,497 @@
+//! One virtual world: a switch, phones, wires, a clock that jumps over idle time, and what keeps watch over it all.
+//!
+//! It owns the order of events and nothing of their meaning: phones know how to be phones, the switch is the
+//! production core, [`Checks`] know what must never happen.
+
+mod seat;
+pub(crate) mod switch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use callwright_core::names::{RunId, TenantId, Ticket};
+use callwright_core::rule::{ActiveRule, RunEvent};
+use callwright_core::seam::StoreRefused;
+use callwright_core::{Change, Config, Effect, Input, Now, View};
+use callwright_sip::{Flow, Transport};
+use jiff::Timestamp;
+
+use crate::agenda::Agenda;
+use crate::alarm::Alarm;
+use crate::checks::{Checks, Violation};
+use crate::fault::Fault;
+use crate::ledger::{Kept, Ledger};
+use crate::link::Link;
+use crate::phone::Phone;
+use crate::phone::manner::{Order, PhoneEffect, PhoneInput};
+use crate::runs::{Runs, Said};
+use crate::tally::Tally;
+use crate::trace::{SWITCH, Trace};
+use seat::Seat;
+pub use seat::{PhoneSetup, Unplugged};
+use switch::Switch;
+
+/// Steps at one moment after which the world is said to stand still.
+const STEPS_AT_ONE_MOMENT_MAX: u32 = 100_000;
+
+/// What a world begins with.
+pub struct WorldSetup {
+    /// Everything random follows from this.
+    pub seed: u64,
+    /// The calendar's time at the beginning.
+    pub wall: Timestamp,
+    /// Tenants and what is theirs.
+    pub config: Arc<Config>,
+    /// Active rules.
+    pub rules: Vec<Arc<ActiveRule>>,
+    /// Who drives them.
+    pub runs: Box<dyn Runs>,
+    /// What the switch does wrong on purpose.
+    pub fault: Option<Fault>,
+}
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub enum Happening {
+    /// Somebody presses a key of a phone.
+    Order(String, Order),
+    /// A phone's wire changes.
+    Rewire(String, Link),
+    /// All wires lose their faults, and the store works.
+    Repair,
+    /// A phone is cut off, or comes back.
+    Unplug(String, Option<Unplugged>),
+    /// A phone's connection is closed.
+    CloseConnection(String),
+    /// The store takes so long from now on.
+    StoreDelay(Duration),
+    /// The store refuses, or works again.
+    StoreRefuses(Option<StoreRefused>),
+    /// Rules take so much longer for each word from now on.
+    RulesTake(Duration),
+    /// The operator changes the configuration.
+    Configured(Arc<Config>),
+    /// A tenant activates other rules.
+    Rules(TenantId, Vec<Arc<ActiveRule>>),
+    /// The switch is asked to end.
+    ShutDown,
+}
+
+/// What lies on the agenda: what somebody planned, and what follows from the wires.
+#[derive(Debug)]
+enum Due {
+    Planned(Happening),
+    ToSwitch(Flow, Bytes),
+    /// Arrives where the connection is still the one it was sent on.
+    ToPhone(String, u64, Bytes),
+    SwitchLoses(Flow),
+    PhoneLoses(String, u64),
+    Commit(Ticket, Vec<Change>),
+    Said(Said),
+}
+
+/// The virtual world.
+pub struct World {
+    mono: Duration,
+    wall: Timestamp,
+    switch: Box<dyn Switch>,
+    address: SocketAddr,
+    seats: BTreeMap<String, Seat>,
+    lanes: BTreeMap<SocketAddr, String>,
+    connections: u64,
+    agenda: Agenda<Due>,
+    runs: Box<dyn Runs>,
+    runs_take: Duration,
+    runs_over: BTreeSet<RunId>,
+    ledger: Ledger,
+    checks: Checks,
+    trace: Trace,
+    alarm: Alarm,
+    steps_here: u32,
+    seed: u64,
+}
+
+impl World {
+    /// A world with a switch and no phones yet.
+    #[must_use]
+    pub fn new(setup: WorldSetup) -> Self {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
+        let alarm = Alarm::default();
+        let checks = Checks::new(&setup.config);
+        let now = Now { mono: Duration::ZERO, wall: setup.wall };
+        let node = callwright_core::Setup {
+            node: 1,
+            host: address.ip().to_string(),
+            port: address.port(),
+            seed: crate::dice::seed_bytes(setup.seed, "switch"),
+            config: setup.config,
+            rules: setup.rules,
+            bindings: Vec::new(),
+            gone: Vec::new(),
+            now,
+        };
+        let switch = alarm.listen(|| switch::built(node, setup.fault));
+        Self {
+            mono: Duration::ZERO,
+            wall: setup.wall,
+            switch,
+            address,
+            seats: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            connections: 0,
+            agenda: Agenda::default(),
+            runs: setup.runs,
+            runs_take: Duration::ZERO,
+            runs_over: BTreeSet::new(),
+            ledger: Ledger::default(),
+            checks,
+            trace: Trace::default(),
+            alarm,
+            steps_here: 0,
+            seed: setup.seed,
+        }
+    }
+
+    /// Puts a phone on the network. It does nothing until it is told to.
+    pub fn add_phone(&mut self, setup: PhoneSetup) {
+        let number = u8::try_from(self.seats.len() % 250).unwrap_or(0) + 2;
+        let subnet = u8::try_from(self.seats.len() / 250 % 250).unwrap_or(0) + 1;
+        let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, subnet, number)), 5060);
+        let connection = match setup.transport {
+            Transport::Udp => 0,
+            Transport::Tcp => self.next_connection(),
+        };
+        let seat = Seat::new(
+            &setup,
+            at,
+            Flow { transport: setup.transport, peer: self.address, connection },
+            self.seed,
+        );
+        self.checks.phone(at, &setup.tenant, &setup.extension);
+        self.lanes.insert(at, setup.name.clone());
+        self.seats.insert(setup.name, seat);
+    }
+
+    /// Puts something on the agenda. What lies in the past happens next.
+    pub fn schedule(&mut self, at: Duration, happening: Happening) {
+        self.agenda.push(at.max(self.mono), Due::Planned(happening));
+    }
+
+    /// Lets everything happen that is due by `end`, and moves the clock there.
+    pub fn run_until(&mut self, end: Duration) {
+        while let Some(at) = self.next_moment().filter(|at| *at <= end) {
+            self.pass_to(at);
+            self.step();
+            if self.steps_here > STEPS_AT_ONE_MOMENT_MAX {
+                self.checks.stands_still(self.now());
+                break;
+            }
+        }
+        self.pass_to(end);
+    }
+
+    /// The end of a world: nothing may be left of any call.
+    pub fn finish(&mut self) {
+        let now = self.now();
+        let view = self.switch.view();
+        self.checks.at_rest(now, &view, self.ledger.records());
+    }
+
+    /// What must never happen, and did.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        self.checks.violations()
+    }
+
+    /// How often rare things have happened.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        self.checks.tally()
+    }
+
+    /// Everything that was sent.
+    #[must_use]
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Committed call records, oldest first.
+    #[must_use]
+    pub fn records(&self) -> &[Kept] {
+        self.ledger.records()
+    }
+
+    /// What the switch shows.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.switch.view()
+    }
+
+    /// A phone by its name.
+    #[must_use]
+    pub fn phone(&self, name: &str) -> Option<&Phone> {
+        self.seats.get(name).map(|seat| &seat.phone)
+    }
+
+    /// Whether the switch would ring that phone.
+    #[must_use]
+    pub fn is_bound(&self, name: &str) -> bool {
+        let Some(seat) = self.seats.get(name) else { return false };
+        let flow = seat.flow_as_seen_by_the_switch();
+        self.switch.view().bindings.values().any(|binding| binding.flow == flow)
+    }
+
+    /// The calendar's time at a moment of the world.
+    #[must_use]
+    pub fn wall_at(&self, mono: Duration) -> Timestamp {
+        let since = jiff::SignedDuration::try_from(mono).unwrap_or(jiff::SignedDuration::MAX);
+        self.wall.checked_add(since).unwrap_or(self.wall)
+    }
+
+    /// The time since the world began.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.mono
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.mono, wall: self.wall_at(self.mono) }
+    }
+
+    fn next_moment(&self) -> Option<Duration> {
+        let phones = self.seats.values().filter_map(|seat| seat.phone.deadline());
+        let switch = self.switch.deadline().map(|deadline| deadline.at);
+        phones.chain(switch).chain(self.agenda.next_at()).min()
+    }
+
+    fn pass_to(&mut self, at: Duration) {
+        if at > self.mono {
+            self.mono = at;
+            self.steps_here = 0;
+        }
+    }
+
+    /// Exactly one thing happens: an entry of the agenda, else a phone's timer, else the switch's.
+    fn step(&mut self) {
+        self.steps_here += 1;
+        if let Some(due) = self.agenda.pop_due(self.mono) {
+            self.fall_due(due);
+            return;
+        }
+        let mono = self.mono;
+        let due = |seat: &Seat| seat.phone.deadline().is_some_and(|at| at <= mono);
+        if let Some(name) = self.seats.iter().find(|(_, seat)| due(seat)).map(|(name, _)| name.clone()) {
+            self.drive_phone(&name, PhoneInput::Tick);
+            return;
+        }
+        self.drive_switch(Input::Tick);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Order(name, order) => {
+                if order == Order::Register {
+                    self.reconnect(&name);
+                }
+                self.drive_phone(&name, PhoneInput::Order(order));
+            }
+            Happening::Rewire(name, link) => {
+                if let Some(seat) = self.seats.get_mut(&name) {
+                    seat.link = link;
+                }
+            }
+            Happening::Repair => {
+                self.seats.values_mut().for_each(|seat| seat.link = seat.link.without_faults());
+                self.ledger.refuses = None;
+            }
+            Happening::Unplug(name, how) => {
+                if let Some(seat) = self.seats.get_mut(&name) {
+                    seat.unplugged = how;
+                }
+            }
+            Happening::CloseConnection(name) => self.close_connection(&name),
+            Happening::StoreDelay(delay) => self.ledger.delay = delay,
+            Happening::StoreRefuses(why) => {
+                self.trace.note(
+                    self.mono,
+                    SWITCH,
+                    why.as_ref().map_or("the store works".to_owned(), ToString::to_string),
+                );
+                self.ledger.refuses = why;
+            }
+            Happening::RulesTake(time) => self.runs_take = time,
+            Happening::Configured(config) => {
+                self.checks.configured(&config);
+                self.drive_switch(Input::Configured(config));
+            }
+            Happening::Rules(tenant, active) => self.drive_switch(Input::Rules { tenant, active }),
+            Happening::ShutDown => self.drive_switch(Input::ShutDown),
+        }
+    }
+
+    fn fall_due(&mut self, due: Due) {
+        match due {
+            Due::Planned(happening) => self.happen(happening),
+            Due::ToSwitch(flow, bytes) => self.drive_switch(Input::Received { flow, bytes }),
+            Due::ToPhone(name, connection, bytes) => {
+                let is_there = self
+                    .seats
+                    .get(&name)
+                    .is_some_and(|seat| seat.unplugged.is_none() && seat.flow.connection == connection);
+                if is_there {
+                    self.drive_phone(&name, PhoneInput::Received(bytes));
+                }
+            }
+            Due::SwitchLoses(flow) => self.drive_switch(Input::Closed { flow }),
+            Due::PhoneLoses(name, connection) => {
+                if self.seats.get_mut(&name).is_some_and(|seat| seat.disconnect(connection)) {
+                    self.drive_phone(&name, PhoneInput::Closed);
+                }
+            }
+            Due::Commit(ticket, changes) => {
+                let result = self.ledger.commit(changes.clone());
+                self.checks.committed(&changes, result.is_ok());
+                self.drive_switch(Input::Stored { ticket, result });
+            }
+            Due::Said(said) => self.hear(said),
+        }
+    }
+
+    /// Tells the core what a run says. Every start has exactly one end, whoever makes it first.
+    fn hear(&mut self, said: Said) {
+        if self.runs_over.contains(&said.run) {
+            return;
+        }
+        if matches!(said.event, RunEvent::Ended(_)) {
+            self.runs_over.insert(said.run);
+        }
+        self.trace.note(self.mono, SWITCH, crate::words::of_run(&said.event));
+        self.drive_switch(Input::Run { run: said.run, event: said.event, spent: said.spent });
+    }
+
+    /// One step of the switch, watched from both sides.
+    fn drive_switch(&mut self, input: Input) {
+        let now = self.now();
+        let before = self.switch.view();
+        self.checks.before(now, &input);
+        let Self { switch, alarm, .. } = self;
+        let effects = alarm.listen(|| {
+            switch.handle(now, input);
+            std::iter::from_fn(|| switch.poll()).collect::<Vec<_>>()
+        });
+        for effect in &effects {
+            self.checks.effect(now, effect);
+        }
+        let after = self.switch.view();
+        self.checks.after(now, &before, &after, self.alarm.take());
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Transmit { flow, bytes } => self.transmit_to_phone(flow, bytes),
+            Effect::Close { flow } => {
+                if let Some(name) = self.lanes.get(&flow.peer).cloned() {
+                    self.agenda.push(self.mono, Due::PhoneLoses(name, flow.connection));
+                }
+            }
+            Effect::Start(start) => {
+                let said = self.runs.start(*start);
+                self.plan(said);
+            }
+            Effect::Answer { run, ask, answer, view, now } => {
+                self.trace.note(self.mono, SWITCH, crate::words::of_answer(&answer));
+                let said = self.runs.answer(run, ask, answer, view, now);
+                self.plan(said);
+            }
+            Effect::Stop { run } => {
+                // The run is gone, and with it whatever it was about to say.
+                self.agenda.retain(|due| !matches!(due, Due::Said(said) if said.run == run));
+                let said = self.runs.stop(run);
+                self.plan(said);
+            }
+            Effect::Store { ticket, changes } => {
+                let at = self.mono + self.ledger.delay;
+                self.agenda.push(at, Due::Commit(ticket, changes));
+            }
+        }
+    }
+
+    fn plan(&mut self, said: Vec<Said>) {
+        for said in said {
+            let at = self.mono + said.after + self.runs_take;
+            self.agenda.push(at, Due::Said(said));
+        }
+    }
+
+    fn transmit_to_phone(&mut self, flow: Flow, bytes: Bytes) {
+        let Some(name) = self.lanes.get(&flow.peer).cloned() else { return };
+        let mono = self.mono;
+        let Some(seat) = self.seats.get_mut(&name) else { return };
+        let is_gone =
+            seat.unplugged.is_some() || seat.flow.connection != flow.connection || !seat.is_connected;
+        let arrivals = if is_gone { Vec::new() } else { seat.arrivals(mono, &bytes, seat::Way::Down) };
+        let refuses = seat.unplugged == Some(Unplugged::WithIcmp);
+        self.trace.sent(mono, SWITCH, &name, bytes, arrivals.is_empty());
+        if refuses {
+            self.agenda.push(mono, Due::SwitchLoses(flow));
+        }
+        for (at, chunk) in arrivals {
+            self.agenda.push(at, Due::ToPhone(name.clone(), flow.connection, chunk));
+        }
+    }
+
+    fn drive_phone(&mut self, name: &str, input: PhoneInput) {
+        let mono = self.mono;
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        seat.phone.handle(mono, input);
+        let effects = std::iter::from_fn(|| seat.phone.poll()).collect::<Vec<_>>();
+        for effect in effects {
+            match effect {
+                PhoneEffect::Transmit(bytes) => self.transmit_to_switch(name, bytes),
+                PhoneEffect::Close => self.close_connection(name),
+            }
+        }
+    }
+
+    fn transmit_to_switch(&mut self, name: &str, bytes: Bytes) {
+        let mono = self.mono;
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        let is_gone = seat.unplugged.is_some() || !seat.is_connected;
+        let arrivals = if is_gone { Vec::new() } else { seat.arrivals(mono, &bytes, seat::Way::Up) };
+        let flow = seat.flow_as_seen_by_the_switch();
+        self.trace.sent(mono, name, SWITCH, bytes, arrivals.is_empty());
+        for (at, chunk) in arrivals {
+            self.agenda.push(at, Due::ToSwitch(flow, chunk));
+        }
+    }
+
+    fn close_connection(&mut self, name: &str) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        let (flow, at) = (seat.flow_as_seen_by_the_switch(), seat.last_up.max(self.mono));
+        if seat.disconnect(flow.connection) {
+            self.checks.closed_by_peer();
+            self.agenda.push(at, Due::SwitchLoses(flow));
+            self.drive_phone(name, PhoneInput::Closed);
+        }
+    }
+
+    /// A phone that registers opens a connection where it has none.
+    fn reconnect(&mut self, name: &str) {
+        let connection = self.next_connection();
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        if let Some(flow) = seat.reconnect(connection) {
+            self.drive_phone(name, PhoneInput::Connected(flow));
+        }
+    }
+
+    fn next_connection(&mut self) -> u64 {
+        self.connections += 1;
+        self.connections
+    }
+}
