@@ -306,7 +306,8 @@ impl Endpoint {
     }
 
     /// Takes an INVITE back: at its first provisional response if there was none yet (RFC 3261 §9.1), not at all if it
-    /// has a final one. `reason` is the value of a Reason header.
+    /// has a final one. `reason` is the value of a Reason header; while the CANCEL is held
+    /// another one replaces it.
     pub fn cancel(&mut self, now: Duration, tx: ClientTx, reason: Option<Text>) {
         self.clients.cancel(&mut self.context, now, tx, reason);
     }

@@ -7,7 +7,7 @@ use callwright_sip::{ClientTx, Flow, Message, Method, Name, Text};
 
 use super::ring::RingsUntil;
 use super::{Call, Purpose, Stage};
-use crate::cause::{self, LegState};
+use crate::cause::{self, COMPLETED_ELSEWHERE, LegState};
 use crate::names::{Extension, LegId, UserId};
 use crate::record::{Cause, LegRecord, LegRecordEnd};
 use crate::rule::{DestinationRef, LegPlan, Outcome};
@@ -348,6 +348,16 @@ impl Call {
             self.legs.insert(id, leg);
         }
         self.take_back(board, id, None, LegRecordEnd::Outcome(outcome));
+    }
+
+    /// Legs that were given up before their phone said anything learn that another phone has answered since, so that a
+    /// phone that comes to itself late shows no missed call (TELEPHONY T12).
+    pub(super) fn tell_the_unheard(&mut self, board: &mut Switchboard) {
+        let unheard = self.legs.values_mut().filter(|leg| leg.status == 0);
+        for leg in unheard.filter(|leg| matches!(leg.phase, LegPhase::TakenBack { .. })) {
+            leg.phase = LegPhase::TakenBack { reason: Some(COMPLETED_ELSEWHERE) };
+            board.sip.cancel(board.now.mono, leg.tx, Some(Text::from_static(COMPLETED_ELSEWHERE)));
+        }
     }
 
     /// Takes back every leg that is wanted, for one cause.

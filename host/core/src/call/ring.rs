@@ -338,6 +338,7 @@ impl Call {
         winner: &Leg,
         outcome: Outcome,
     ) -> RingReport {
+        self.tell_the_unheard(board);
         for id in self.wanted_legs() {
             self.take_back(board, id, Some(COMPLETED_ELSEWHERE), LegRecordEnd::Elsewhere);
         }

@@ -161,6 +161,9 @@ impl Clients {
         let Some(client) = self.table.get_mut(&tx) else { return };
         match (&client.state, &client.cancel) {
             (State::Calling { .. }, Cancel::NotAsked) => client.cancel = Cancel::Held { reason },
+            (State::Calling { .. }, Cancel::Held { reason: before }) => {
+                client.cancel = Cancel::Held { reason: reason.or_else(|| before.clone()) };
+            }
             (State::InviteProceeding, Cancel::NotAsked) => client.send_cancel(context, now, tx, reason),
             (
                 State::Calling { .. }

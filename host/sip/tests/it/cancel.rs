@@ -63,6 +63,7 @@ fn our_cancel_is_held_until_the_first_provisional_response() {
     // spec: RFC 3261 §9.1
     let mut bench = Bench::new();
     let (tx, sent) = invite(&mut bench);
+    bench.endpoint.cancel(bench.now, tx, Some(Text::from("SIP;cause=480")));
     bench.endpoint.cancel(bench.now, tx, Some(Text::from(REASON)));
     bench.endpoint.cancel(bench.now, tx, None);
     assert_eq!(bench.sent(), []);
