@@ -1,12 +1,13 @@
 //! The data folder: one database, the uploaded components by their hash, and what was compiled from them.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callwright_store::{FileBlobs, Scope, Sqlite, Store, Token, TokenHash};
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::UserError;
 
@@ -35,6 +36,27 @@ impl Data {
         let store = Sqlite::open(&folder.join("callwright.db")).map_err(|error| unusable(folder, &error))?;
         let blobs = FileBlobs::open(folder.join("components")).map_err(|error| unusable(folder, &error))?;
         Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), compiled })
+    }
+
+    /// Keeps every other switch off this folder until the answer is dropped. Tokens may still be made beside it.
+    ///
+    /// # Errors
+    /// A switch serves from the folder already, or the lock cannot be made.
+    pub(crate) fn serve_alone(&self) -> Result<File, UserError> {
+        let folder = self.compiled.parent().unwrap_or(&self.compiled);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(folder.join("serving"));
+        let file = file.map_err(|error| unusable(folder, &error))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+            UserError::outside(format!("another switch serves from the data folder `{}`", folder.display()))
+                .because(error)
+                .help("stop it, or set another `data`")
+        })?;
+        Ok(file)
     }
 
     /// Makes a token: its secret, which is shown once, and what is kept of it.

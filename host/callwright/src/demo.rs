@@ -2,9 +2,9 @@
 //! phones on real sockets. Nothing in it is staged: what is printed comes from the phones, the records and the API.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::Path;
 use std::time::Duration;
 
+use callwright_rules::RunLimits;
 use callwright_sim::phone::manner::{Dial, Manner, Order, Then, Which};
 use callwright_store::Scope;
 use serde_json::Value;
@@ -77,12 +77,16 @@ pub(crate) fn run(args: &DemoArgs, out: &Output) -> Result<(), UserError> {
     let settings = config::load(&file)?;
     let server = Server::start(&settings)?;
     let played = play(args, &demo, &server, out);
-    if played.is_ok() && !args.once {
-        invite(&demo, &server, &file, out);
-        server.until_told(&file, &settings)?;
-    }
+    let ended = match played {
+        Ok(token) if !args.once => {
+            invite(&demo, &server, &token, out);
+            server.until_told(&file, &settings)
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
     server.stop();
-    played
+    ended
 }
 
 /// The usual address where it is free, else any port.
@@ -92,7 +96,8 @@ fn address(usual: u16) -> SocketAddr {
     at(if is_free { usual } else { 0 })
 }
 
-fn play(args: &DemoArgs, demo: &DemoTenant, server: &Server, out: &Output) -> Result<(), UserError> {
+/// Uploads, registers and calls; gives the tenant's token.
+fn play(args: &DemoArgs, demo: &DemoTenant, server: &Server, out: &Output) -> Result<String, UserError> {
     let (token, _) = server.data.new_token(&Scope::Tenant(tenant::NAME.into()), "demo")?;
     let client = Client::new(&format!("http://{}", server.http), &token);
     out.line(format_args!("serving on {} (UDP and TCP), API on http://{}", server.address, server.http));
@@ -119,7 +124,7 @@ fn play(args: &DemoArgs, demo: &DemoTenant, server: &Server, out: &Output) -> Re
     }
     // They go on taking calls for as long as the switch serves.
     phones.keep_running();
-    Ok(())
+    Ok(token)
 }
 
 fn answers_after(then_after: Duration) -> Manner {
@@ -143,7 +148,8 @@ fn tell(story: &Story, phones: &mut Phones, client: &Client, out: &Output) -> Re
     let number = |key: &str| run.get(key).and_then(Value::as_u64).unwrap_or_default();
     let (fuel, decide_us) = (number("fuel"), number("decide_us"));
     out.line(format_args!(
-        "\nfuel {fuel} of 10000000, time to decide {:.3} ms",
+        "\nfuel {fuel} of {}, time to decide {:.3} ms",
+        RunLimits::default().fuel,
         Duration::from_micros(decide_us).as_secs_f64() * 1e3
     ));
     check(story, &record)?;
@@ -190,23 +196,27 @@ fn check(story: &Story, record: &Value) -> Result<(), UserError> {
 }
 
 /// What somebody with a phone of their own can do now.
-fn invite(demo: &DemoTenant, server: &Server, file: &Path, out: &Output) {
+fn invite(demo: &DemoTenant, server: &Server, token: &str, out: &Output) {
     let (extension, password) = demo.yours();
-    let (address, file) = (server.address, file.display());
+    let (address, http) = (server.address, server.http);
+    let program =
+        std::env::current_exe().map_or_else(|_| "callwright".to_owned(), |path| path.display().to_string());
     out.line(format_args!(
-        "\n{}\n\
-         \x20 registrar {address} (UDP or TCP), domain {domain}, user {extension}, password {password}\n\
+        "\n{phone}\n\
+         \x20 registrar {address} (UDP or TCP), user {extension}, password {password}\n\
          \x20 as baresip has it: <sip:{extension}@{address}>;auth_user={extension};auth_pass={password}\n\
          \x20 dial 100: ana's phones ring, her mobile answers after 13 s (the built-in phones are silent)\n\
-         \x20 dial 101: the office is closed, the night desk answers\n\n\
-         {}\n\
-         \x20 callwright token new --config {file} --tenant {domain_tenant}     a token for what follows\n\
-         \x20 callwright call list, callwright call explain ID     with CALLWRIGHT_SERVER=http://{http}\n\n\
+         \x20 dial 101: the office is closed, the night desk answers after 2 s\n\n\
+         {look}\n\
+         \x20 export CALLWRIGHT_SERVER=http://{http} CALLWRIGHT_TOKEN={token}\n\
+         \x20 {program} call list\n\
+         \x20 {program} call explain ID\n\n\
+         {rule}\n\
+         \x20 cargo xtask rule build rules-examples/hello-ring\n\
+         \x20 {program} rule push --activate PATH-IT-PRINTED\n\n\
          Ctrl-C ends the demo and forgets everything.",
-        out.styled(Style::Strong, "The switch keeps serving. To register a phone of your own:"),
-        out.styled(Style::Strong, "To look around from another terminal:"),
-        domain = tenant::DOMAIN,
-        domain_tenant = tenant::NAME,
-        http = server.http,
+        phone = out.styled(Style::Strong, "The switch keeps serving. To register a phone of your own:"),
+        look = out.styled(Style::Strong, "To look around, in another terminal:"),
+        rule = out.styled(Style::Strong, "To have your own rule decide, after editing an example:"),
     ));
 }

@@ -1,11 +1,13 @@
 //! `callwright serve`: everything around the node. Each part is a file below; this one puts them together and takes them
 //! apart again.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use callwright_api::Meters;
 use callwright_core::{Input, Node, Setup};
@@ -44,7 +46,9 @@ use shelf::Shelf;
 /// The number of this node; one machine runs one for now.
 const NODE: u16 = 1;
 /// How long tasks may take to end with the program.
-const TASKS_END_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
+/// How often the threads are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -98,8 +102,33 @@ pub(crate) struct Server {
     inbox: Inbox,
     runtime: Runtime,
     tasks: tokio::sync::Mutex<JoinSet<std::io::Result<()>>>,
+    threads: Threads,
+}
+
+/// The threads that the switch cannot do without, and the data folder's lock that outlives them.
+struct Threads {
     node: JoinHandle<()>,
     writer: JoinHandle<()>,
+    lock: File,
+}
+
+impl Threads {
+    /// Returns when one of them has ended.
+    async fn one_has_ended(&self) {
+        while !self.node.is_finished() && !self.writer.is_finished() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits for both. The node goes first: the writer ends when nothing can come any more.
+    fn join(self) {
+        for (thread, name) in [(self.node, "node"), (self.writer, "store")] {
+            if thread.join().is_err() {
+                error!(name, "a thread did not end well");
+            }
+        }
+        drop(self.lock);
+    }
 }
 
 impl Server {
@@ -112,6 +141,7 @@ impl Server {
         let listener = http::listen(settings.http)?;
         let http = listener.local_addr().map_err(|error| no_resource(&error))?;
         let data = Data::open(&settings.data)?;
+        let lock = data.serve_alone()?;
         let first_token = first_token(&data)?;
         let meters = Meters::default();
         let clock = Clock::start();
@@ -163,7 +193,8 @@ impl Server {
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %sockets.address, %http, "serving");
         let tasks = tokio::sync::Mutex::new(tasks);
-        Ok(Self { address: sockets.address, http, first_token, data, inbox, runtime, tasks, node, writer })
+        let threads = Threads { node, writer, lock };
+        Ok(Self { address: sockets.address, http, first_token, data, inbox, runtime, tasks, threads })
     }
 
     /// Waits for a signal to end, and follows those to reload.
@@ -181,8 +212,8 @@ impl Server {
                     error!(?ended, "a part of the network ended");
                     Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))
                 }
-                () = self.inbox.ended() => {
-                    error!("the node ended by itself");
+                () = self.threads.one_has_ended() => {
+                    error!("a thread of the switch ended by itself");
                     Err(UserError::outside("the switch met a fault of its own").help("the log says more; start it again"))
                 }
             }
@@ -193,12 +224,7 @@ impl Server {
     pub(crate) fn stop(self) {
         info!("ending");
         self.runtime.block_on(self.inbox.deliver(Input::ShutDown));
-        // The node goes first: the writer ends when nothing can come any more.
-        for (thread, name) in [(self.node, "node"), (self.writer, "store")] {
-            if thread.join().is_err() {
-                error!(name, "a thread did not end well");
-            }
-        }
+        self.threads.join();
         self.runtime.shutdown_timeout(TASKS_END_WITHIN);
         info!("ended");
     }

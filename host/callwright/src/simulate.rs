@@ -14,6 +14,8 @@ use crate::output::{Output, Style};
 
 /// Runs that a virtual world has at once.
 const RUNS: u32 = 64;
+/// As many worlds as must meet every rare thing.
+const ENOUGH_SEEDS: u64 = 2_000;
 /// What Linux allows where it does not say.
 const MAP_COUNT_USUAL: u64 = 65_530;
 
@@ -101,12 +103,19 @@ pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
         };
     }
     let outcome = swarm::run(&swarm, 0..args.seeds);
-    out.result(&json!({ "worlds": outcome.worlds, "calls": outcome.calls }), || outcome.to_string());
-    match &outcome.failure {
-        None => Ok(()),
-        Some(failure) => {
-            Err(UserError::new("CW-0503", Exit::Failed, format!("seed {} breaks an invariant", failure.seed))
-                .help(format!("`cargo xtask swarm --seed {}` plays it again with its ladder", failure.seed)))
-        }
+    out.result(&json!({ "worlds": outcome.worlds, "calls": outcome.calls }), || {
+        outcome.to_string().trim_end().to_owned()
+    });
+    if let Some(failure) = &outcome.failure {
+        let seed = failure.seed;
+        return Err(UserError::new("CW-0503", Exit::Failed, format!("seed {seed} breaks an invariant"))
+            .help(format!("`cargo xtask swarm --seed {seed}` plays it again with its ladder")));
     }
+    let missing = outcome.tally.missing();
+    if args.seeds >= ENOUGH_SEEDS && !missing.is_empty() {
+        let mut error = UserError::new("CW-0504", Exit::Failed, "the swarm never met what it exists for");
+        error.cause = missing.iter().map(ToString::to_string).collect();
+        return Err(error);
+    }
+    Ok(())
 }

@@ -74,11 +74,6 @@ impl Inbox {
         self.queue.send(Letter { input, handled: Some(handled) }).await.map_err(|_| Refused)?;
         settled.await.map_err(|_| Refused)
     }
-
-    /// Returns when the node has ended.
-    pub(super) async fn ended(&self) {
-        self.queue.closed().await;
-    }
 }
 
 /// A queue for a node that is about to start.
@@ -90,6 +85,14 @@ pub(super) fn inbox() -> (Inbox, Letters) {
 /// The node's end of its queue.
 #[derive(Debug)]
 pub(super) struct Letters(Receiver<Letter>);
+
+#[cfg(test)]
+impl Letters {
+    /// The next input, for tests of those that tell the node something.
+    pub(super) async fn next(&mut self) -> Option<Input> {
+        self.0.recv().await.map(|letter| letter.input)
+    }
+}
 
 /// The node's latest picture, for everybody else.
 #[derive(Debug, Default)]

@@ -282,3 +282,137 @@ fn micros(time: Duration) -> u64 {
 fn ended(run: RunId, outcome: RunOutcome, spent: Spent) -> Input {
     Input::Run { run, event: RunEvent::Ended(outcome), spent }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use callwright_core::names::AskId;
+    use callwright_core::rule::{ActiveRule, Answer, CallFacts, Entry, Party};
+    use callwright_core::{Now, View};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::data::Data;
+    use crate::serve::node::{self, Letters};
+
+    const NOW: Now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+
+    /// A pool in which the rule of `start` is ready, with what it tells the node.
+    fn pool() -> (tempfile::TempDir, Pool, Letters) {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(&Data::open(folder.path()).unwrap()).unwrap();
+        shelf.put_text("ready", &rule_in_text());
+        let (inbox, letters) = node::inbox();
+        let pool = Pool::start_threads(&inbox, &Arc::new(shelf), &Meters::default()).unwrap();
+        (folder, pool, letters)
+    }
+
+    /// A rule that asks for the standard rule and returns.
+    fn rule_in_text() -> String {
+        "(module
+          (import \"callwright:rules/call@0.1.0\" \"[method]call.standard\" (func $standard (param i32 i32)))
+          (import \"callwright:rules/call@0.1.0\" \"[resource-drop]call\" (func $drop (param i32)))
+          (memory (export \"memory\") 1)
+          (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) i32.const 64)
+          (func (export \"handle-call\") (param $call i32) (result i32)
+            (call $standard (local.get $call) (i32.const 16))
+            (call $drop (local.get $call))
+            (i32.const 32)))"
+            .to_owned()
+    }
+
+    fn start(run: u64, version: &str) -> RunStart {
+        let rule = ActiveRule {
+            tenant: "acme".into(),
+            name: "rule".into(),
+            version: version.into(),
+            bind: Vec::new(),
+            fallback: None,
+            settings: Arc::new(BTreeMap::new()),
+        };
+        let call = CallFacts {
+            id: "c".into(),
+            tenant: "acme".into(),
+            caller: Party::default(),
+            dialled: Party::default(),
+            number: "100".into(),
+            group: None,
+            for_user: None,
+            entry: Entry::Device("1011".into()),
+        };
+        RunStart {
+            run: RunId(run),
+            rule: Arc::new(rule),
+            call: Arc::new(call),
+            seed: 1,
+            view: Arc::new(View::default()),
+            now: NOW,
+            call_began: Duration::ZERO,
+        }
+    }
+
+    async fn event(letters: &mut Letters, run: u64) -> RunEvent {
+        match letters.next().await {
+            Some(Input::Run { run: of, event, .. }) if of == RunId(run) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn done() -> Answered {
+        Answered { ask: AskId(1), answer: Answer::Done(Ok(())), view: Arc::new(View::default()), now: NOW }
+    }
+
+    #[tokio::test]
+    async fn a_run_asks_waits_goes_on_with_its_answer_and_ends_once() {
+        let (_folder, pool, mut letters) = pool();
+        assert!(pool.start(start(1, "ready")).is_none());
+        assert!(matches!(event(&mut letters, 1).await, RunEvent::Asked { ask: AskId(1), .. }));
+        pool.answer(RunId(1), done());
+        assert_eq!(event(&mut letters, 1).await, RunEvent::Ended(RunOutcome::Ok));
+        pool.answer(RunId(1), done());
+        pool.stop(RunId(1));
+        assert!(pool.shared.state().runs.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_stopped_while_it_waits_ends_as_caller_gone() {
+        let (_folder, pool, mut letters) = pool();
+        assert!(pool.start(start(1, "ready")).is_none());
+        assert!(matches!(event(&mut letters, 1).await, RunEvent::Asked { .. }));
+        pool.stop(RunId(1));
+        pool.stop(RunId(1));
+        assert_eq!(event(&mut letters, 1).await, RunEvent::Ended(RunOutcome::CallerGone));
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_not_loaded_ends_the_run_and_not_the_thread() {
+        let (_folder, pool, mut letters) = pool();
+        for run in 1..=5 {
+            assert!(pool.start(start(run, "lost")).is_none());
+            let ended = event(&mut letters, run).await;
+            assert!(matches!(ended, RunEvent::Ended(RunOutcome::InstantiateFailed(_))), "{ended:?}");
+        }
+        assert!(pool.start(start(6, "ready")).is_none());
+        assert!(matches!(event(&mut letters, 6).await, RunEvent::Asked { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_start_that_waited_too_long_or_finds_no_place_is_host_busy() {
+        let (_folder, pool, mut letters) = pool();
+        {
+            let mut state = pool.shared.state();
+            let since = Instant::now().checked_sub(PATIENCE * 2).unwrap();
+            let slot = Slot::Fresh { start: Box::new(start(1, "ready")), since };
+            pool.shared.enqueue(&mut state, RunId(1), slot);
+        }
+        assert_eq!(event(&mut letters, 1).await, RunEvent::Ended(RunOutcome::HostBusy));
+        {
+            let mut state = pool.shared.state();
+            state.runs.extend((100..).take(RUNS_MAX).map(|run| (RunId(run), Slot::Busy)));
+        }
+        let refused = pool.start(start(2, "ready"));
+        let Some(Input::Run { run: RunId(2), event, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(event, RunEvent::Ended(RunOutcome::HostBusy));
+    }
+}

@@ -24,6 +24,8 @@ use crate::error::UserError;
 const RUNS_MAX: u32 = 1_000;
 /// How many versions are kept ready; the one loaded first gives way. A run keeps its own whatever happens here.
 const READY_MAX: usize = 4_000;
+/// How many files of compiled code are kept, some hundred kilobytes each.
+const COMPILED_MAX: usize = 2_000;
 /// What Linux allows where it does not say.
 const MAP_COUNT_USUAL: u64 = 65_530;
 
@@ -131,6 +133,9 @@ impl Shelf {
             return Ok(Err(problem));
         }
         write_whole(&self.path(version), &sealed).map_err(|error| outside(&error))?;
+        if let Err(error) = thin_out(&self.compiled) {
+            warn!(%error, "old compiled code cannot be removed");
+        }
         self.put(rule);
         Ok(Ok(()))
     }
@@ -172,7 +177,34 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
+/// Removes the files written first where there are too many; whoever needs one compiles it again.
+fn thin_out(folder: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        files.push((entry.metadata()?.modified()?, entry.path()));
+    }
+    files.sort();
+    let too_many = files.len().saturating_sub(COMPILED_MAX);
+    files.iter().take(too_many).try_for_each(|(_, path)| fs::remove_file(path))
+}
+
 fn max_map_count() -> u64 {
     let text = fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
     text.trim().parse().unwrap_or(MAP_COUNT_USUAL)
+}
+
+#[cfg(test)]
+impl Shelf {
+    /// Makes a rule in text ready under any name, for tests of those that run rules.
+    pub(super) fn put_text(&self, version: &str, module: &str) {
+        let mut resolve = wit_parser::Resolve::default();
+        let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let (package, _) = resolve.push_dir(wit).unwrap();
+        let world = resolve.select_world(&[package], Some("call-policy")).unwrap();
+        let mut bytes = wat::parse_str(module).unwrap();
+        let encoding = wit_component::StringEncoding::UTF8;
+        wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding).unwrap();
+        self.put(self.engine.load(version.into(), &bytes).unwrap());
+    }
 }

@@ -49,7 +49,7 @@ async fn reload(path: &Path, running: &Settings, inbox: &Inbox) {
         }
     }
     match inbox.settle(Input::Configured(Arc::clone(&fresh.switch))).await {
-        Ok(()) => info!(tenants = fresh.switch.tenants.len(), "configuration taken over"),
+        Ok(()) => info!(tenants = fresh.switch.tenants.len(), "reloaded"),
         Err(_) => error!("the node has ended"),
     }
 }

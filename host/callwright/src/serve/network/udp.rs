@@ -105,3 +105,41 @@ fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|address| SocketAddr::from(*address));
     v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::network::{Network, Sockets};
+    use crate::serve::node;
+
+    /// A socket of the switch, and what the node hears from it.
+    fn listening() -> (Network, SocketAddr, node::Letters) {
+        let sockets = Sockets::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let (inbox, letters) = node::inbox();
+        let network = Network::new(sockets.udp.try_clone().unwrap(), Meters::default());
+        tokio::spawn(receive(sockets.udp, inbox, Meters::default()));
+        (network, sockets.address, letters)
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_gone_is_reported_by_its_address() {
+        let (network, _, mut letters) = listening();
+        let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        network.send(Flow::udp(gone), Bytes::from_static(b"OPTIONS"));
+        let input = letters.next().await.unwrap();
+        assert!(matches!(input, Input::Closed { flow } if flow == Flow::udp(gone)), "{input:?}");
+    }
+
+    #[tokio::test]
+    async fn a_datagram_arrives_as_it_was_sent() {
+        let (_network, address, mut letters) = listening();
+        let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        phone.send_to(b"REGISTER", address).unwrap();
+        let from = Flow::udp(phone.local_addr().unwrap());
+        let input = letters.next().await.unwrap();
+        assert!(
+            matches!(&input, Input::Received { flow, bytes } if *flow == from && bytes == "REGISTER"),
+            "{input:?}"
+        );
+    }
+}

@@ -1,0 +1,269 @@
+//! The binary as its operator meets it: start, tokens, reload, uploads, end. Ports are the system's choice, on loopback.
+#![expect(clippy::unwrap_used, reason = "all of it is tests: what cannot be done fails them")]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_callwright");
+/// Longer than anything here takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const CONFIG: &str = r#"
+listen = "127.0.0.1:0"
+http = "127.0.0.1:0"
+data = "data"
+[tenants.acme]
+domains = ["acme.example"]
+zone = "Europe/Berlin"
+users.ana = { extension = "100", devices = { 1001 = { label = "desk", password = "a-secret" } } }
+"#;
+
+/// A switch in a folder of its own, ended with the test.
+struct Switch {
+    folder: TempDir,
+    child: Child,
+    log: Mutex<Receiver<String>>,
+    started: Value,
+}
+
+impl Switch {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("switch.toml"), CONFIG).unwrap();
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
+        let mut child = serve(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let started = lines(child.stdout.take().unwrap());
+        let log = lines(child.stderr.take().unwrap());
+        let mut text = String::new();
+        while serde_json::from_str::<Value>(&text).is_err() {
+            text.push_str(&started.recv_timeout(PATIENCE).unwrap());
+        }
+        Self { folder, child, log: Mutex::new(log), started: serde_json::from_str(&text).unwrap() }
+    }
+
+    fn config(&self) -> String {
+        self.folder.path().join("switch.toml").display().to_string()
+    }
+
+    fn operator(&self) -> &str {
+        self.started["operator_token"].as_str().unwrap()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.started["http"].as_str().unwrap())
+    }
+
+    /// The status of a GET with the operator's token.
+    fn get(&self, path: &str) -> u16 {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let request = ureq::Agent::from(config).get(self.url(path));
+        request
+            .header("authorization", format!("Bearer {}", self.operator()))
+            .call()
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
+    /// Runs the CLI against this switch.
+    fn cli(&self, token: &str, words: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).env("CALLWRIGHT_SERVER", self.url("")).env("CALLWRIGHT_TOKEN", token);
+        command.env("CALLWRIGHT_TENANT", "acme").output().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for a line of the log that has all of these words.
+    fn logs(&self, words: &[&str]) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let line =
+                self.log.lock().unwrap().recv_timeout(end.saturating_duration_since(Instant::now())).unwrap();
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+        }
+    }
+
+    fn end(mut self) -> (TempDir, ExitStatus) {
+        self.signal("-TERM");
+        let status = self.child.wait().unwrap();
+        (std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()), status)
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn serve(folder: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(["--json", "serve", "--config"])
+        .arg(folder.join("switch.toml"))
+        .env("NO_COLOR", "1")
+        .env_remove("RUST_LOG");
+    command
+}
+
+fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    receiver
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_operators_token_is_shown_at_the_first_start_alone_and_sigterm_ends_well() {
+    let switch = Switch::start();
+    assert_eq!(switch.get("/v1/tenants/acme/rules"), 200);
+    let secret = switch.operator().to_owned();
+    let (folder, status) = switch.end();
+    assert_eq!(status.code(), Some(0));
+    for entry in std::fs::read_dir(folder.path().join("data")).unwrap() {
+        let path = entry.unwrap().path();
+        let holds = path.is_file() && text(&std::fs::read(&path).unwrap()).contains(&secret);
+        assert!(!holds, "the secret is kept in {}", path.display());
+    }
+    let again = Switch::start_in(folder);
+    assert_eq!(again.started["operator_token"], Value::Null);
+}
+
+#[test]
+fn a_tenants_token_made_beside_the_running_switch_opens_that_tenant() {
+    let switch = Switch::start();
+    let made = switch.cli("", &["token", "new", "--config", &switch.config(), "--tenant", "acme"]);
+    let secret = text(&made.stdout).trim().to_owned();
+    let listed = switch.cli(&secret, &["call", "list", "--json"]);
+    assert_eq!((listed.status.code(), text(&listed.stderr).as_str()), (Some(0), ""));
+    let refused = switch.cli("cw_wrong", &["call", "list"]);
+    assert_eq!(refused.status.code(), Some(6));
+    assert!(text(&refused.stderr).starts_with("error[CW-0301]: "), "{}", text(&refused.stderr));
+    let unknown = switch.cli("", &["token", "new", "--config", &switch.config(), "--tenant", "acne"]);
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_error() {
+    let switch = Switch::start();
+    let sip: SocketAddr = switch.started["sip"].as_str().unwrap().parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = CONFIG.replacen("127.0.0.1:0", &sip.to_string(), 1);
+    std::fs::write(folder.path().join("switch.toml"), config).unwrap();
+    let refused = serve(folder.path()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let error = text(&refused.stderr);
+    assert!(
+        error.contains(&format!("cannot listen on {sip} (TCP)")) && error.contains("ss -lntup"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_second_switch_cannot_serve_from_the_same_folder() {
+    let switch = Switch::start();
+    let refused = serve(switch.folder.path()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("another switch serves"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_reload_with_an_error_changes_nothing_and_names_the_key() {
+    let switch = Switch::start();
+    let path = switch.folder.path().join("switch.toml");
+    let second = "\n[tenants.zeta]\ndomains = [\"zeta.example\"]\nzone = ";
+    std::fs::write(&path, format!("{CONFIG}{second}\"Europe/Atlantis\"")).unwrap();
+    switch.signal("-HUP");
+    switch.logs(&["WARN", "not taken over", "tenants.zeta.zone", "Europe/Atlantis"]);
+    assert_eq!(switch.get("/v1/tenants/zeta/calls"), 404);
+    std::fs::write(&path, format!("{CONFIG}{second}\"UTC\"")).unwrap();
+    switch.signal("-HUP");
+    switch.logs(&["INFO", "reloaded"]);
+    assert_eq!(switch.get("/v1/tenants/zeta/calls"), 200);
+}
+
+#[test]
+fn everything_that_is_wrong_with_an_upload_is_listed() {
+    let switch = Switch::start();
+    let folder = switch.folder.path();
+    std::fs::write(folder.join("rule.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    std::fs::write(folder.join("rule.toml"), "name = \"x\"\nbind = [\"user:nobody\"]\n").unwrap();
+    let refused =
+        switch.cli(switch.operator(), &["rule", "push", folder.join("rule.wasm").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(5));
+    let error = text(&refused.stderr);
+    assert!(error.contains("handle-call") && error.contains("nobody"), "{error}");
+}
+
+#[test]
+fn a_component_that_is_too_much_to_compile_is_refused_by_the_limit_while_the_switch_answers() {
+    let switch = Switch::start();
+    let folder = switch.folder.path();
+    std::fs::write(folder.join("rule.wasm"), monster()).unwrap();
+    std::fs::write(folder.join("rule.toml"), "name = \"monster\"\nbind = [\"tenant\"]\n").unwrap();
+    let component = folder.join("rule.wasm");
+    let slowest = std::thread::scope(|scope| {
+        let push =
+            scope.spawn(|| switch.cli(switch.operator(), &["rule", "push", component.to_str().unwrap()]));
+        let mut slowest = Duration::ZERO;
+        while !push.is_finished() {
+            let began = Instant::now();
+            assert_eq!(switch.get("/healthz"), 200);
+            slowest = slowest.max(began.elapsed());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let refused = push.join().unwrap();
+        let error = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(5), "{error}");
+        assert!(error.contains("takes more than") && error.contains("to compile"), "{error}");
+        slowest
+    });
+    assert!(slowest < Duration::from_secs(1), "an answer took {slowest:?}");
+    let children = Command::new("pgrep").args(["-P", &switch.child.id().to_string()]).output().unwrap();
+    assert_eq!(text(&children.stdout), "", "the compiler is gone");
+}
+
+/// A rule within every bound of an upload: two thousand locals that change in nine hundred loops, one within the other.
+fn monster() -> Vec<u8> {
+    let locals = "i32 ".repeat(1_999);
+    let step = |index: usize| format!("(local.set {index} (i32.add (local.get {index}) (i32.const 1)))");
+    let steps: String = (1..2_000).map(step).collect();
+    let (loops, ends) = ("(loop ".repeat(900), "(br_if 0 (local.get 0)))".repeat(900));
+    let module = format!(
+        "(module (memory (export \"memory\") 1)
+        (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) i32.const 0)
+        (func (export \"handle-call\") (param i32) (result i32) i32.const 16)
+        (func (param i32) (local {locals}) {loops} {steps} {ends}))"
+    );
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("call-policy")).unwrap();
+    let mut bytes = wat::parse_str(&module).unwrap();
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding).unwrap();
+    bytes
+}
