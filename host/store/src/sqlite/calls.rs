@@ -1,5 +1,6 @@
 //! Rows of call records and their journals.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use callwright_core::names::{CallId, TenantId};
@@ -61,20 +62,23 @@ pub(super) fn list(
     limit: usize,
 ) -> Result<Page, StoreError> {
     let limit = limit.clamp(1, PAGE_MAX);
-    // Always bounded, so that the index serves every page alike.
+    // The cursor bounds the time as well, so that the index finds a late page as fast as the first.
+    let since = filter.since.map_or(i64::MIN, nanoseconds);
+    let until = filter.until.map_or(i64::MAX, |until| nanoseconds(until).saturating_sub(1));
+    let (began, id) = after.map_or((i64::MAX, ""), |after| (nanoseconds(after.began), after.id.as_str()));
     let mut statement = connection.prepare_cached(
         "SELECT record FROM calls
-         WHERE tenant = ?1 AND began >= ?2 AND began < ?3 AND (began, id) < (?4, ?5)
+         WHERE tenant = ?1 AND began BETWEEN ?2 AND ?3 AND (began < ?4 OR id < ?5)
            AND (?6 IS NULL OR ended = ?6) AND (?7 IS NULL OR number = ?7)
            AND (?8 IS NULL OR ?8 IN (caller_user, dialled_user, answered_user))
          ORDER BY began DESC, id DESC LIMIT ?9",
     )?;
     let mut rows = statement.query(params![
         tenant.as_str(),
-        filter.since.map_or(i64::MIN, nanoseconds),
-        filter.until.map_or(i64::MAX, nanoseconds),
-        after.map_or(i64::MAX, |after| nanoseconds(after.began)),
-        after.map_or("", |after| after.id.as_str()),
+        since,
+        until.min(began),
+        began,
+        id,
         filter.ended.map(Ended::word),
         filter.number,
         filter.user.as_ref().map(|user| user.as_str()),
@@ -156,42 +160,48 @@ fn beginning_with(
     Ok([next()?, next()?])
 }
 
-/// The rows that a pruning is to remove, and whether there are more.
+/// The rows that a pruning is to remove: what is older than `before`, and of each tenant the oldest beyond `keep_max`.
+/// The time it takes depends on what is removed and not on what is kept.
 pub(super) fn doomed(
     connection: &Connection,
     before: Timestamp,
     keep_max: u64,
-) -> Result<(Vec<i64>, bool), StoreError> {
+) -> Result<Doomed, StoreError> {
     let step = usize::try_from(PRUNE_STEP).unwrap_or(usize::MAX);
     let one_more = i64::try_from(PRUNE_STEP).unwrap_or(i64::MAX).saturating_add(1);
+    let keep_max = i64::try_from(keep_max).unwrap_or(i64::MAX);
+    let mut rows = BTreeSet::new();
     let mut old =
         connection.prepare_cached("SELECT rowid FROM calls WHERE began < ?1 ORDER BY began LIMIT ?2")?;
-    let mut rows: Vec<i64> =
-        old.query_map([nanoseconds(before), one_more], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut tenants =
-        connection.prepare_cached("SELECT tenant, count(*) FROM calls WHERE began >= ?1 GROUP BY tenant")?;
-    let counted: Vec<(String, i64)> = tenants
-        .query_map([nanoseconds(before)], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut oldest = connection.prepare_cached(
-        "SELECT rowid FROM calls WHERE tenant = ?1 AND began >= ?2 ORDER BY began, id LIMIT ?3",
-    )?;
-    for (tenant, count) in counted {
-        let excess = count.saturating_sub(i64::try_from(keep_max).unwrap_or(i64::MAX)).clamp(0, one_more);
-        for row in oldest.query_map(params![tenant, nanoseconds(before), excess], |row| row.get(0))? {
-            rows.push(row?);
+    for row in old.query_map([nanoseconds(before), one_more], |row| row.get(0))? {
+        rows.insert(row?);
+    }
+    let mut crowded = connection.prepare_cached("SELECT tenant, kept FROM call_counts WHERE kept > ?1")?;
+    let crowded =
+        crowded.query_map([keep_max], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let mut oldest =
+        connection.prepare_cached("SELECT rowid FROM calls WHERE tenant = ?1 ORDER BY began, id LIMIT ?2")?;
+    for tenant in crowded {
+        let (tenant, kept) = tenant?;
+        for row in oldest.query_map(params![tenant, (kept - keep_max).min(one_more)], |row| row.get(0))? {
+            rows.insert(row?);
         }
     }
     let more = rows.len() > step;
-    rows.truncate(step);
-    Ok((rows, more))
+    Ok(Doomed { rows: rows.into_iter().take(step).collect(), more })
+}
+
+/// What one pruning removes, and whether there is more to remove.
+pub(super) struct Doomed {
+    rows: Vec<i64>,
+    more: bool,
 }
 
 /// Removes rows; their journals go with them.
-pub(super) fn remove(connection: &Connection, (rows, more): &(Vec<i64>, bool)) -> Result<Pruned, StoreError> {
+pub(super) fn remove(connection: &Connection, doomed: &Doomed) -> Result<Pruned, StoreError> {
     let mut statement = connection.prepare_cached("DELETE FROM calls WHERE rowid = ?1")?;
-    let mut pruned = Pruned { calls: 0, more: *more };
-    for row in rows {
+    let mut pruned = Pruned { calls: 0, more: doomed.more };
+    for row in &doomed.rows {
         pruned.calls += statement.execute([row])? as u64;
     }
     Ok(pruned)
