@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cli::{CallCommand, Remote};
 use crate::client::{Client, segment};
-use crate::error::UserError;
+use crate::error::{Exit, UserError};
 use crate::output::{Output, table};
 
 /// Runs one of the verbs.
@@ -31,16 +31,30 @@ pub(crate) fn run(command: &CallCommand, remote: &Remote, out: &Output) -> Resul
             });
         }
         CallCommand::Show { id } => {
+            let id = &named(&client, &tenant, id)?;
             let record: Value = client.get(&format!("/v1/tenants/{tenant}/records/{}", segment(id)))?;
             out.result(&record, || format!("{record:#}"));
         }
         CallCommand::Explain { id } => {
+            let id = &named(&client, &tenant, id)?;
             let explained: Value =
                 client.get(&format!("/v1/tenants/{tenant}/records/{}/explain", segment(id)))?;
             out.result(&explained, || text(&explained, "text").trim_end().to_owned());
         }
     }
     Ok(())
+}
+
+/// The call that is meant: the one that ended last, where `last` is asked for.
+fn named(client: &Client, tenant: &str, id: &str) -> Result<String, UserError> {
+    if id != "last" {
+        return Ok(id.to_owned());
+    }
+    let newest: Value = client.get(&format!("/v1/tenants/{tenant}/records?limit=1"))?;
+    match list(&newest, "records").first() {
+        Some(record) => Ok(text(record, "id").to_owned()),
+        None => Err(UserError::new("CW-0303", Exit::Failed, "there is no call yet")),
+    }
 }
 
 /// A call's explanation in plain text.

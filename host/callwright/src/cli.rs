@@ -1,5 +1,6 @@
 //! The words of the command line. First lines of help are what a list shows; nothing here does anything.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -37,6 +38,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Is a phone on a real socket: registers, takes calls until Ctrl-C, or makes one.
+    Phone(PhoneArgs),
     /// Serves a demo tenant and makes two calls through two rules.
     Demo(DemoArgs),
     /// Runs scenario files through the real switch in virtual time.
@@ -151,14 +154,39 @@ pub(crate) enum CallCommand {
     },
     /// Prints a call's record.
     Show {
-        /// The call, or a beginning of its id.
+        /// The call, a beginning of its id, or `last`.
         id: String,
     },
     /// Says in plain words why a call ended where it did.
     Explain {
-        /// The call, or a beginning of its id.
+        /// The call, a beginning of its id, or `last`.
         id: String,
     },
+}
+
+/// What the phone is and does.
+#[derive(Args)]
+pub(crate) struct PhoneArgs {
+    /// The extension of the device that it registers as.
+    pub(crate) extension: String,
+    /// The device's password.
+    #[arg(long, env = "CALLWRIGHT_PHONE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: String,
+    /// Where the switch takes SIP over UDP.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5060")]
+    pub(crate) registrar: SocketAddr,
+    /// The tenant's domain; without it the switch's default tenant is meant.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) domain: Option<String>,
+    /// Makes one call to this number and ends; succeeds only if somebody answers.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) call: Option<String>,
+    /// Hangs up its own call after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "call")]
+    pub(crate) talk: u64,
+    /// Answers a call after it has rung for so many seconds; without this it only rings.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) answer_after: Option<u64>,
 }
 
 /// What the demo uploads.

@@ -13,14 +13,13 @@ use crate::cli::DemoArgs;
 use crate::client::Client;
 use crate::error::{Exit, UserError};
 use crate::output::{Output, Style};
+use crate::phones::Phones;
 use crate::rule::{self, RuleFiles};
 use crate::serve::{Server, log};
 use crate::{call, config};
 
-mod phones;
 mod tenant;
 
-use phones::Phones;
 use tenant::DemoTenant;
 
 /// How long phones may take to register, and a record to be stored.
@@ -105,7 +104,7 @@ fn play(args: &DemoArgs, demo: &DemoTenant, server: &Server, out: &Output) -> Re
         let kept = rule::push(&client, tenant::NAME, &RuleFiles::find(path, None)?, true)?;
         out.line(format_args!("uploaded {} {}", kept.rule, kept.version));
     }
-    let mut phones = Phones::new(server.address);
+    let mut phones = Phones::new(server.address, tenant::DOMAIN);
     for (extension, password) in demo.phones() {
         phones.add(extension, password)?;
     }

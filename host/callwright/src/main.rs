@@ -15,6 +15,8 @@ mod data;
 mod demo;
 mod error;
 mod output;
+mod phone;
+mod phones;
 mod rule;
 mod serve;
 mod simulate;
@@ -42,6 +44,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Token(command) => token::run(&command, out),
         Command::Rule { command, remote } => rule::run(&command, &remote, out),
         Command::Call { command, remote } => call::run(&command, &remote, out),
+        Command::Phone(args) => phone::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Scenario(args) => simulate::scenario(&args, out),
         Command::Swarm(args) => simulate::swarm(&args, out),

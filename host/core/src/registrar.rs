@@ -177,7 +177,7 @@ impl Registrar {
         let mut response = Message::reply(request, 200);
         for binding in board.bindings_of(&(tenant.id.clone(), device.clone())) {
             let left =
-                self.ends.get(&binding.key).map_or(0, |end| end.saturating_sub(board.now.mono).as_secs());
+                self.ends.get(&binding.key).map_or(0, |end| left_s(end.saturating_sub(board.now.mono)));
             response = response.with(Name::Contact, format!("<{}>;expires={left}", binding.contact));
         }
         let tag = board.sip.mint();
@@ -298,6 +298,11 @@ impl Registrar {
 fn how_ended(key: &BindingKey, bound: &[(Arc<Binding>, Duration)]) -> Option<Gone> {
     let replaced = bound.iter().any(|(binding, _)| binding.key.device == key.device);
     (!replaced).then_some(Gone::Unregistered)
+}
+
+/// Seconds that are left, the last one begun counted whole: a phone hears what it was granted.
+fn left_s(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
 /// A wall time that lies so many seconds ahead.

@@ -14,8 +14,6 @@ use callwright_sip::Flow;
 use crate::data;
 use crate::error::UserError;
 
-use super::tenant::DOMAIN;
-
 /// How often the sockets are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// The longest datagram there is.
@@ -24,8 +22,10 @@ const DATAGRAM_MAX: usize = 65_535;
 const SWITCH: &str = "switch";
 
 /// All built-in phones, driven by one loop.
-pub(super) struct Phones {
+pub(crate) struct Phones {
     switch: SocketAddr,
+    /// What stands behind the @ of their addresses.
+    domain: String,
     began: Instant,
     phones: Vec<(Phone, UdpSocket)>,
     /// What is drawn at present, and when it began.
@@ -35,9 +35,10 @@ pub(super) struct Phones {
 
 impl Phones {
     /// No phones yet.
-    pub(super) fn new(switch: SocketAddr) -> Self {
+    pub(crate) fn new(switch: SocketAddr, domain: &str) -> Self {
         Self {
             switch,
+            domain: domain.to_owned(),
             began: Instant::now(),
             phones: Vec::new(),
             ladder: None,
@@ -49,21 +50,21 @@ impl Phones {
     ///
     /// # Errors
     /// There is no socket for it.
-    pub(super) fn add(&mut self, extension: &str, password: &str) -> Result<(), UserError> {
+    pub(crate) fn add(&mut self, extension: &str, password: &str) -> Result<(), UserError> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
             socket.connect(self.switch)?;
             socket.set_nonblocking(true)?;
             let local = socket.local_addr()?;
             Ok((socket, local))
         });
-        let (socket, local) = socket
-            .map_err(|error| UserError::outside("there is no socket for a demo phone").because(error))?;
+        let (socket, local) =
+            socket.map_err(|error| UserError::outside("there is no socket for a phone").because(error))?;
         let phone = Phone::new(PhoneSettings {
             extension: extension.to_owned(),
             password: password.to_owned(),
-            domain: DOMAIN.to_owned(),
+            domain: self.domain.clone(),
             display: extension.to_owned(),
-            user_agent: "callwright demo phone".to_owned(),
+            user_agent: "callwright phone".to_owned(),
             local,
             flow: Flow::udp(self.switch),
             expires_s: 600,
@@ -76,7 +77,7 @@ impl Phones {
     }
 
     /// Presses a key of a phone.
-    pub(super) fn order(&mut self, extension: &str, order: &Order) {
+    pub(crate) fn order(&mut self, extension: &str, order: &Order) {
         for index in 0..self.phones.len() {
             if self.phones.get(index).is_some_and(|(phone, _)| phone.settings().extension == extension) {
                 self.handle(index, PhoneInput::Order(order.clone()));
@@ -85,12 +86,12 @@ impl Phones {
     }
 
     /// Waits until every phone is registered; false when that takes too long.
-    pub(super) fn all_registered(&mut self, within: Duration) -> bool {
+    pub(crate) fn all_registered(&mut self, within: Duration) -> bool {
         self.run_until(within, |phones| phones.phones.iter().all(|(phone, _)| phone.is_registered()))
     }
 
     /// Whether that phone's last call is answered.
-    pub(super) fn talks(&self, extension: &str) -> bool {
+    pub(crate) fn talks(&self, extension: &str) -> bool {
         let phone = self.phones.iter().find(|(phone, _)| phone.settings().extension == extension);
         let last = phone.and_then(|(phone, _)| {
             let calls = phone.seen().iter().rev();
@@ -102,27 +103,35 @@ impl Phones {
     }
 
     /// Whether no phone has a call.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.phones.iter().all(|(phone, _)| phone.calls() == 0)
     }
 
+    /// What a phone has seen and heard since its first `skip` sightings.
+    pub(crate) fn seen(&self, extension: &str, skip: usize) -> Vec<Sighting> {
+        let phone = self.phones.iter().find(|(phone, _)| phone.settings().extension == extension);
+        phone.map_or_else(Vec::new, |(phone, _)| {
+            phone.seen().iter().skip(skip).map(|seen| seen.what.clone()).collect()
+        })
+    }
+
     /// From now on messages are drawn, in these lanes.
-    pub(super) fn begin_ladder(&mut self, lanes: &[&str]) {
+    pub(crate) fn begin_ladder(&mut self, lanes: &[&str]) {
         self.ladder = Some((Ladder::new(lanes), self.began.elapsed()));
     }
 
     /// What was drawn.
-    pub(super) fn end_ladder(&mut self) -> Ladder {
+    pub(crate) fn end_ladder(&mut self) -> Ladder {
         self.ladder.take().map(|(ladder, _)| ladder).unwrap_or_default()
     }
 
     /// Lets the phones live for a while.
-    pub(super) fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         self.run_until(time, |_| false);
     }
 
     /// Lets the phones live until something is so; false when it takes too long.
-    pub(super) fn run_until(&mut self, within: Duration, mut is_so: impl FnMut(&Self) -> bool) -> bool {
+    pub(crate) fn run_until(&mut self, within: Duration, mut is_so: impl FnMut(&Self) -> bool) -> bool {
         let end = Instant::now() + within;
         while Instant::now() < end {
             self.look();
@@ -135,7 +144,7 @@ impl Phones {
     }
 
     /// Lets the phones live beside the program, for as long as it runs.
-    pub(super) fn keep_running(mut self) {
+    pub(crate) fn keep_running(mut self) {
         std::thread::spawn(move || {
             loop {
                 self.look();

@@ -1,0 +1,117 @@
+//! `callwright phone`: a phone for whoever has none at hand. It signals like one; what is said is not heard.
+
+use std::time::Duration;
+
+use callwright_sim::phone::manner::{Dial, Manner, Order, Then, Which};
+use callwright_sim::phone::seen::Sighting;
+
+use crate::cli::PhoneArgs;
+use crate::error::{Exit, UserError};
+use crate::output::Output;
+use crate::phones::Phones;
+
+/// How long a registration may take.
+const SOON: Duration = Duration::from_secs(5);
+/// How long a call may ring; a switch ends it before.
+const RING_MAX: Duration = Duration::from_secs(600);
+/// How long the phone lives before it looks whether there is something to tell.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Runs the phone.
+///
+/// # Errors
+/// It cannot register, or its call is not answered.
+pub(crate) fn run(args: &PhoneArgs, out: &Output) -> Result<(), UserError> {
+    let here = args.registrar.ip().to_string();
+    let mut phones = Phones::new(args.registrar, args.domain.as_deref().unwrap_or(&here));
+    phones.add(&args.extension, &args.password)?;
+    if !phones.all_registered(SOON) {
+        return Err(not_registered(args, &phones));
+    }
+    let mut diary = Diary { args, out, told: 0 };
+    diary.tell(&phones);
+    let then = if args.answer_after.is_some() { Then::Answer } else { Then::Nothing };
+    let then_after = Duration::from_secs(args.answer_after.unwrap_or_default());
+    phones.order(&args.extension, &Order::Manner(Manner { then, then_after, ..Manner::default() }));
+    match &args.call {
+        Some(number) => call(args, number, &mut phones, &mut diary),
+        None => loop {
+            phones.run_for(GLANCE);
+            diary.tell(&phones);
+        },
+    }
+}
+
+fn call(args: &PhoneArgs, number: &str, phones: &mut Phones, diary: &mut Diary<'_>) -> Result<(), UserError> {
+    phones.order(&args.extension, &Order::Call(Dial::new("call", number)));
+    let mut over = None;
+    phones.run_until(RING_MAX, |phones| {
+        over = diary
+            .tell(phones)
+            .into_iter()
+            .find(|seen| matches!(seen, Sighting::Established | Sighting::Refused { .. }));
+        over.is_some()
+    });
+    if !matches!(over, Some(Sighting::Established)) {
+        return Err(UserError::new("CW-0601", Exit::Failed, format!("nobody answered at {number}")));
+    }
+    let talk = Duration::from_secs(args.talk);
+    phones.run_until(talk, |phones| {
+        diary.tell(phones).iter().any(|seen| matches!(seen, Sighting::Released { .. }))
+    });
+    phones.order(&args.extension, &Order::HangUp(Which::Latest));
+    phones.run_until(SOON, Phones::is_idle);
+    diary.tell(phones);
+    Ok(())
+}
+
+fn not_registered(args: &PhoneArgs, phones: &Phones) -> UserError {
+    let what = format!("{} could not register at {}", args.extension, args.registrar);
+    let mut error = UserError::outside(what);
+    error.cause = phones.seen(&args.extension, 0).iter().filter_map(|seen| said(args, seen)).collect();
+    error
+}
+
+/// Tells each thing once.
+struct Diary<'a> {
+    args: &'a PhoneArgs,
+    out: &'a Output,
+    told: usize,
+}
+
+impl Diary<'_> {
+    /// Prints what is new, and gives it back.
+    fn tell(&mut self, phones: &Phones) -> Vec<Sighting> {
+        let new = phones.seen(&self.args.extension, self.told);
+        self.told += new.len();
+        for line in new.iter().filter_map(|seen| said(self.args, seen)) {
+            self.out.line(line);
+        }
+        new
+    }
+}
+
+/// One sighting in words; none for what nobody asked.
+fn said(args: &PhoneArgs, seen: &Sighting) -> Option<String> {
+    let why = |reason: &Option<String>| reason.as_ref().map_or_else(String::new, |text| format!(": {text}"));
+    Some(match seen {
+        Sighting::Registered { expires_s } => {
+            format!("registered as {} for {expires_s} s", args.extension)
+        }
+        Sighting::RegistrationRefused { status: 0 } => "no answer to the registration".to_owned(),
+        Sighting::RegistrationRefused { status } => format!("the registration was refused with {status}"),
+        Sighting::Unregistered => "no longer registered".to_owned(),
+        Sighting::Dialled { .. } => format!("calls {}", args.call.as_deref().unwrap_or_default()),
+        Sighting::Called { from } => format!("rings: {from}"),
+        Sighting::Cancelled { reason } => format!("stops ringing{}", why(reason)),
+        Sighting::Progress { status: 180 | 183 } => "it rings there".to_owned(),
+        Sighting::Established => "talks".to_owned(),
+        Sighting::Hears { owner } => format!("hears {owner}"),
+        Sighting::Refused { status } => format!("the call was refused with {status}"),
+        Sighting::HungUp => "hung up".to_owned(),
+        Sighting::Released { reason } => format!("the other side hung up{}", why(reason)),
+        Sighting::Held => "on hold".to_owned(),
+        Sighting::Resumed => "no longer on hold".to_owned(),
+        Sighting::Progress { .. } | Sighting::Glare => return None,
+    })
+}
