@@ -28,8 +28,9 @@ pub(crate) struct Client {
 impl Client {
     /// Speaks to `server` with a token that is known already.
     pub(crate) fn new(server: &str, token: &str) -> Self {
-        let config =
-            Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build();
+        // A token goes to the switch that was named, and through nobody else.
+        let config = Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(TIMEOUT));
+        let config = config.build();
         Self {
             agent: config.into(),
             server: server.trim_end_matches('/').to_owned(),

@@ -32,11 +32,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, out: &Output) -> Result<(), UserErro
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let (mark, style) = if report.is_ok() { ("ok  ", Style::Good) } else { ("FAIL", Style::Bad) };
         let calls = report.records.len();
-        let took = report.took.as_secs_f64();
-        out.line(format_args!(
-            "{}  {name:<48} {calls:>3} calls  virtual {took:.1} s",
-            out.styled(style, mark)
-        ));
+        out.line(format_args!("{}  {name:<64} {}", out.styled(style, mark), effort(&report)));
         if !report.is_ok() {
             failed += 1;
             out.line(report.complaint().trim_end());
@@ -57,6 +53,16 @@ pub(crate) fn scenario(args: &ScenarioArgs, out: &Output) -> Result<(), UserErro
     }
     Err(UserError::new("CW-0501", Exit::Failed, format!("{failed} of {} scenarios failed", args.files.len()))
         .help("docs/scenarios.md has the grammar"))
+}
+
+/// Calls, fuel, and virtual time from the first call's begin to the last one's end.
+fn effort(report: &Report) -> String {
+    let records = || report.records.iter().map(|kept| &kept.record);
+    let fuel: u64 = records().flat_map(|record| &record.runs).map(|run| run.fuel).sum();
+    let first = records().map(|record| record.began).min();
+    let last = records().map(|record| record.ended).max();
+    let virtual_s = first.zip(last).map_or(0.0, |(first, last)| last.duration_since(first).as_secs_f64());
+    format!("{:>2} calls {fuel:>9} fuel   virtual {virtual_s:.1} s", report.records.len())
 }
 
 fn play(engine: &Engine, path: &Path) -> Result<Report, UserError> {

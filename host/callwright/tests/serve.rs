@@ -66,7 +66,7 @@ impl Switch {
 
     /// The status of a GET with the operator's token.
     fn get(&self, path: &str) -> u16 {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build();
         let request = ureq::Agent::from(config).get(self.url(path));
         request
             .header("authorization", format!("Bearer {}", self.operator()))

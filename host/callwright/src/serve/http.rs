@@ -8,10 +8,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::{Router, middleware};
+use axum::{Json, Router, middleware};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
@@ -81,6 +82,10 @@ async fn connection(stream: TcpStream, api: Router) -> Result<(), hyper::Error> 
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(_) => {
+            let what = "the request took too long";
+            let body = json!({ "error": { "code": "CW-0307", "what": what, "cause": [], "hint": "try again" } });
+            (StatusCode::REQUEST_TIMEOUT, Json(body)).into_response()
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use bytes::Bytes;
 use callwright_api::Meters;
@@ -20,6 +21,9 @@ use crate::serve::node::Inbox;
 const DATAGRAM_MAX: usize = 65_535;
 /// Errors that are read in one go, so that a storm of them cannot keep datagrams out.
 const ERRORS_MAX: usize = 64;
+
+/// Pause after a failure of the socket itself, as when the interface is down.
+const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Passes datagrams on to the node until the program ends.
 pub(in crate::serve) async fn receive(
@@ -52,6 +56,7 @@ pub(in crate::serve) async fn receive(
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
                     warn!(%error, "the UDP socket failed");
+                    tokio::time::sleep(FAILURE_PAUSE).await;
                     break;
                 }
             }
