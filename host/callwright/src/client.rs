@@ -29,7 +29,8 @@ impl Client {
     /// Speaks to `server` with a token that is known already.
     pub(crate) fn new(server: &str, token: &str) -> Self {
         // A token goes to the switch that was named, and through nobody else.
-        let config = Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(TIMEOUT));
+        let config =
+            Agent::config_builder().proxy(None).http_status_as_error(false).timeout_global(Some(TIMEOUT));
         let config = config.build();
         Self {
             agent: config.into(),

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &DemoArgs, out: &Output) -> Result<(), UserError> {
     let played = play(args, &demo, &server, out);
     let ended = match played {
         Ok(token) if !args.once => {
-            invite(&demo, &server, &token, out);
+            invite(args, &demo, &server, &token, out);
             server.until_told(&file, &settings)
         }
         Ok(_) => Ok(()),
@@ -195,7 +195,7 @@ fn check(story: &Story, record: &Value) -> Result<(), UserError> {
 }
 
 /// What somebody with a phone of their own can do now.
-fn invite(demo: &DemoTenant, server: &Server, token: &str, out: &Output) {
+fn invite(args: &DemoArgs, demo: &DemoTenant, server: &Server, token: &str, out: &Output) {
     let (extension, password) = demo.yours();
     let (address, http) = (server.address, server.http);
     let program =
@@ -209,13 +209,17 @@ fn invite(demo: &DemoTenant, server: &Server, token: &str, out: &Output) {
          {look}\n\
          \x20 export CALLWRIGHT_SERVER=http://{http} CALLWRIGHT_TOKEN={token}\n\
          \x20 {program} call list\n\
-         \x20 {program} call explain ID\n\n\
+         \x20 {program} call explain last\n\n\
          {rule}\n\
-         \x20 cargo xtask rule build rules-examples/hello-ring\n\
-         \x20 {program} rule push --activate PATH-IT-PRINTED\n\n\
+         \x20 cargo xtask rule build rules-examples/follow-me\n\
+         \x20 {program} rule push --activate {component}\n\n\
          Ctrl-C ends the demo and forgets everything.",
         phone = out.styled(Style::Strong, "The switch keeps serving. To register a phone of your own:"),
         look = out.styled(Style::Strong, "To look around, in another terminal:"),
-        rule = out.styled(Style::Strong, "To have your own rule decide, after editing an example:"),
+        rule = out.styled(
+            Style::Strong,
+            "To have ana's calls decided otherwise, edit rules-examples/follow-me/src/lib.rs:"
+        ),
+        component = args.rules.first().map(|path| path.display().to_string()).unwrap_or_default(),
     ));
 }

@@ -84,7 +84,8 @@ async fn in_time(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_) => {
             let what = "the request took too long";
-            let body = json!({ "error": { "code": "CW-0307", "what": what, "cause": [], "hint": "try again" } });
+            let body =
+                json!({ "error": { "code": "CW-0307", "what": what, "cause": [], "hint": "try again" } });
             (StatusCode::REQUEST_TIMEOUT, Json(body)).into_response()
         }
     }

@@ -21,8 +21,11 @@ use crate::serve::node::Inbox;
 const CHUNK: usize = 16 * 1024;
 /// Whoever connects says something within this time (RFC 3261 timer F's length).
 const FIRST_BYTES: Duration = Duration::from_secs(32);
-/// Keep-alives come every two minutes at the latest; this is more than ten of them.
-const SILENCE_MAX: Duration = Duration::from_secs(1_800);
+/// A phone may be silent from one registration to the next; this is more than the longest that a tenant allows unless
+/// configured otherwise.
+const SILENCE_MAX: Duration = Duration::from_secs(4_000);
+/// Our keep-alives go out every 30 s: where two of them are acknowledged by nobody the other end is gone (RFC 5482 §2).
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
 /// A peer takes what is written within this time.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, as at the bound of open files.
@@ -55,6 +58,9 @@ async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inb
     let Admitted { flow, queue, cut } = admitted;
     if let Err(error) = stream.set_nodelay(true) {
         debug!(peer = %flow.peer, %error, "cannot set TCP_NODELAY");
+    }
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX)) {
+        debug!(peer = %flow.peer, %error, "cannot set TCP_USER_TIMEOUT");
     }
     let (reading, writing) = stream.into_split();
     let ended = tokio::select! {
