@@ -20,6 +20,10 @@ pub(crate) const TO_ANA: &str = "100";
 /// The password of every device.
 pub(crate) const PASSWORD: &str = "one-for-all";
 
+/// Where free ports are looked for: outside the range from which Linux gives ports to whoever asks for none, a phone
+/// among them, while the switch is dead.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
 /// Configuration, data and output of the switch, on two ports that were free.
 pub(crate) struct Folder {
     path: PathBuf,
@@ -29,13 +33,14 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("killed");
-        if path.exists() {
-            std::fs::remove_dir_all(&path).unwrap();
-        }
+        let process = std::process::id();
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-{process}"));
         std::fs::create_dir_all(&path).unwrap();
-        let (udp, tcp) = (UdpSocket::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let folder = Self { path, sip: udp.local_addr().unwrap(), http: tcp.local_addr().unwrap() };
+        // Two of these tests at once begin to look far from each other.
+        let from = usize::try_from(process).unwrap() * 16 % PORTS.len();
+        let ports = PORTS.skip(from).chain(PORTS).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let mut free = ports.filter(is_free);
+        let folder = Self { path, sip: free.next().unwrap(), http: free.next().unwrap() };
         std::fs::write(folder.path.join("switch.toml"), folder.config()).unwrap();
         folder
     }
@@ -67,6 +72,21 @@ impl Folder {
         command.current_dir(&self.path).stdin(Stdio::null());
         command
     }
+}
+
+impl Drop for Folder {
+    #[expect(clippy::print_stderr, reason = "it belongs to what a failed test prints")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("configuration, data and output of the switch: {}", self.path.display());
+        } else {
+            std::fs::remove_dir_all(&self.path).unwrap();
+        }
+    }
+}
+
+fn is_free(address: &SocketAddr) -> bool {
+    UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
 }
 
 /// What xtask hands over in the environment.
