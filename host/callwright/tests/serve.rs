@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,9 +84,17 @@ impl Switch {
         command.env("CALLWRIGHT_TENANT", "acme").output().unwrap()
     }
 
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Processes that the switch has started and that are still there.
+    fn children(&self) -> String {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of = |thread: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(thread.unwrap().path().join("children"))
+        };
+        threads.map(|thread| of(thread).unwrap_or_default()).collect()
     }
 
     /// Waits for a line of the log that has all of these words.
@@ -101,7 +110,7 @@ impl Switch {
     }
 
     fn end(mut self) -> (TempDir, ExitStatus) {
-        self.signal("-TERM");
+        self.signal(Signal::TERM);
         let status = self.child.wait().unwrap();
         (std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()), status)
     }
@@ -197,11 +206,11 @@ fn a_reload_with_an_error_changes_nothing_and_names_the_key() {
     let path = switch.folder.path().join("switch.toml");
     let second = "\n[tenants.zeta]\ndomains = [\"zeta.example\"]\nzone = ";
     std::fs::write(&path, format!("{CONFIG}{second}\"Europe/Atlantis\"")).unwrap();
-    switch.signal("-HUP");
+    switch.signal(Signal::HUP);
     switch.logs(&["WARN", "not taken over", "tenants.zeta.zone", "Europe/Atlantis"]);
     assert_eq!(switch.get("/v1/tenants/zeta/calls"), 404);
     std::fs::write(&path, format!("{CONFIG}{second}\"UTC\"")).unwrap();
-    switch.signal("-HUP");
+    switch.signal(Signal::HUP);
     switch.logs(&["INFO", "reloaded"]);
     assert_eq!(switch.get("/v1/tenants/zeta/calls"), 200);
 }
@@ -243,8 +252,7 @@ fn a_component_that_is_too_much_to_compile_is_refused_by_the_limit_while_the_swi
         slowest
     });
     assert!(slowest < Duration::from_secs(1), "an answer took {slowest:?}");
-    let children = Command::new("pgrep").args(["-P", &switch.child.id().to_string()]).output().unwrap();
-    assert_eq!(text(&children.stdout), "", "the compiler is gone");
+    assert_eq!(switch.children(), "", "the compiler is gone");
 }
 
 /// A rule within every bound of an upload: two thousand locals that change in nine hundred loops, one within the other.

@@ -19,7 +19,7 @@ use crate::serve::node::Inbox;
 
 /// What one read takes at most.
 const CHUNK: usize = 16 * 1024;
-/// Whoever connects says something within this time (RFC 3261 timer F's length).
+/// Whoever connects says something within this time (as timer F of RFC 3261 §17.1.2.2).
 const FIRST_BYTES: Duration = Duration::from_secs(32);
 /// A phone may be silent from one registration to the next; this is more than the longest that a tenant allows unless
 /// configured otherwise.
