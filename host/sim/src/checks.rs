@@ -58,6 +58,8 @@ pub enum Invariant {
     StrangersGetNoMore,
     /// The registrar does what the reference model does.
     RegistrarIsAsModelled,
+    /// The store has what was acknowledged, and nothing else.
+    StoreHasIt,
     /// Time goes on.
     TimeGoesOn,
     /// When everything has settled, nothing is left.
@@ -169,11 +171,8 @@ impl Checks {
                 self.wire.closed(*flow);
             }
             Input::Run { run, event, .. } => self.run_says(*run, event),
-            Input::Tick
-            | Input::Stored { .. }
-            | Input::Configured(_)
-            | Input::Rules { .. }
-            | Input::ShutDown => {}
+            Input::ShutDown => self.wire.closing(),
+            Input::Tick | Input::Stored { .. } | Input::Configured(_) | Input::Rules { .. } => {}
         }
     }
 
@@ -261,6 +260,13 @@ impl Checks {
                     format!("device {device} of {tenant} still has {activity:?}"),
                 );
             }
+        }
+    }
+
+    /// Where the store differs from what was acknowledged.
+    pub(crate) fn stored(&mut self, now: Now, differences: Vec<String>) {
+        for difference in differences {
+            self.found.add(now, Invariant::StoreHasIt, difference);
         }
     }
 

@@ -42,6 +42,8 @@ pub enum Fault {
     Amplify,
     /// It forgets a binding.
     ForgetBinding,
+    /// It never tells the store that a binding is over.
+    KeepUnbound,
     /// It wants to be woken for nothing, for ever.
     StandStill,
     /// It still shows a call that is over.
@@ -50,7 +52,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::DropCancel,
         Self::SecondFinal,
         Self::ForgetRecord,
@@ -64,6 +66,7 @@ impl Fault {
         Self::Flood,
         Self::Amplify,
         Self::ForgetBinding,
+        Self::KeepUnbound,
         Self::StandStill,
         Self::GhostCall,
     ];
@@ -83,6 +86,7 @@ impl Fault {
             Self::Flood => Invariant::BoundsHold,
             Self::Amplify => Invariant::StrangersGetNoMore,
             Self::ForgetBinding => Invariant::RegistrarIsAsModelled,
+            Self::KeepUnbound => Invariant::StoreHasIt,
             Self::StandStill => Invariant::TimeGoesOn,
             Self::GhostCall => Invariant::NothingIsLeft,
         }
@@ -159,6 +163,7 @@ impl Faulty {
             | Fault::WrongDuration
             | Fault::SpreadFault
             | Fault::ForgetBinding
+            | Fault::KeepUnbound
             | Fault::StandStill
             | Fault::GhostCall => (1, bytes),
         };
@@ -168,7 +173,9 @@ impl Faulty {
 
     fn change(&self, change: Change) -> Vec<Change> {
         match (change, self.fault) {
-            (Change::Ended { .. }, Fault::ForgetRecord) => Vec::new(),
+            (Change::Ended { .. }, Fault::ForgetRecord) | (Change::Unbound { .. }, Fault::KeepUnbound) => {
+                Vec::new()
+            }
             (change @ Change::Ended { .. }, Fault::RecordTwice) => vec![change.clone(), change],
             (Change::Ended { record, journal }, Fault::WrongDuration) => {
                 let mut record = (*record).clone();

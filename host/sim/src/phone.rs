@@ -70,6 +70,8 @@ pub struct Phone {
     lines_begun: u64,
     asked: BTreeMap<ClientTx, Purpose>,
     answering: BTreeMap<ServerTx, LineId>,
+    /// When the next refresh of each call is ours.
+    refreshes: BTreeMap<LineId, Duration>,
     seen: Vec<Seen>,
     out: VecDeque<PhoneEffect>,
 }
@@ -117,6 +119,7 @@ impl Phone {
             lines_begun: 0,
             asked: BTreeMap::new(),
             answering: BTreeMap::new(),
+            refreshes: BTreeMap::new(),
             seen: Vec::new(),
             out: VecDeque::new(),
             settings,
@@ -201,7 +204,7 @@ impl Phone {
             Wake::Then(id) => self.with(id, |phone, line| phone.go_on(now, id, line)),
             Wake::HangUp(id) => self.with(id, |phone, line| phone.hang_up(now, id, line)),
             Wake::ChangeAgain(id) => self.with(id, |phone, line| phone.change_again(now, id, line)),
-            Wake::Refresh(id) => self.with(id, |phone, line| phone.refresh(now, id, line)),
+            Wake::Refresh(id) => self.with(id, |phone, line| phone.refresh_when_due(now, id, line)),
         }
     }
 

@@ -32,7 +32,8 @@ const COMPONENTS_IN: u64 = 8;
 pub struct Swarm {
     /// What the switch does wrong on purpose.
     pub fault: Option<Fault>,
-    /// Components that some worlds use as rules.
+    /// Components that some worlds use as rules. A seed gives the same world only with the same ones: the example
+    /// rules, [`Shelf::examples`](crate::scenario::shelf::Shelf::examples), unless somebody wants others.
     pub components: Vec<Rule>,
 }
 
@@ -95,8 +96,9 @@ pub fn replay(swarm: &Swarm, seed: u64) -> Replay {
 
 fn play(swarm: &Swarm, seed: u64) -> (World, Vec<String>) {
     let components = if seed.is_multiple_of(COMPONENTS_IN) { swarm.components.as_slice() } else { &[] };
-    let city::City { mut world, phones, mut plan } = city::build(seed, swarm.fault, components);
-    mayhem::plan(seed, &mut world, &phones, MAYHEM, &mut plan);
+    let mut city = city::build(seed, swarm.fault, components);
+    mayhem::plan(seed, &mut city, MAYHEM);
+    let city::City { mut world, phones, plan, .. } = city;
     world.run_until(MAYHEM);
     calm_down(&mut world, &phones);
     world.run_until(MAYHEM + SETTLING);

@@ -88,6 +88,13 @@ impl Household {
         });
     }
 
+    /// Somebody leaves, and their phones with them.
+    pub(crate) fn remove(&mut self, user: &UserId) {
+        self.users.retain(|known| known.id != *user);
+        self.devices.retain(|device| device.user != *user);
+        self.groups.iter_mut().for_each(|group| group.members.retain(|member| member != user));
+    }
+
     /// The tenant as the switch knows it.
     pub(crate) fn tenant(&self) -> Tenant {
         Tenant {

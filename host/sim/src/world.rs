@@ -198,6 +198,7 @@ impl World {
         let now = self.now();
         let view = self.switch.view();
         self.checks.at_rest(now, &view, self.ledger.records());
+        self.checks.stored(now, self.ledger.differences(now.wall, &view));
     }
 
     /// What must never happen, and did.
@@ -352,7 +353,7 @@ impl World {
                 }
             }
             Due::Commit(ticket, changes) => {
-                let result = self.ledger.commit(changes.clone());
+                let result = self.ledger.commit(&changes);
                 self.checks.committed(&changes, result.is_ok());
                 self.drive_switch(Input::Stored { ticket, result });
             }

@@ -2,14 +2,24 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test fails like a test, by a panic")]
 
 use std::io::Write as _;
+use std::path::Path;
 
+use callwright_rules::{Engine, EngineLimits, Rule};
 use callwright_sim::Fault;
+use callwright_sim::scenario::shelf::Shelf;
 use callwright_sim::swarm::{Swarm, replay, run};
 
 /// Worlds of the test command.
 const SEEDS: u64 = 2_000;
 /// Worlds in which a planted fault must be reported.
 const SEEDS_OF_A_FAULT: u64 = 200;
+
+/// The rules of `rules-examples/`, which some worlds use.
+fn examples() -> Vec<Rule> {
+    let engine = Engine::new(EngineLimits::capped(64, 65_530)).unwrap();
+    let shelf = Shelf::new(engine, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    shelf.examples().unwrap_or_else(|error| panic!("{error}"))
+}
 
 /// Shown although the test passes: people want to see what the swarm met.
 fn say(text: &str) {
@@ -18,10 +28,11 @@ fn say(text: &str) {
 
 #[test]
 fn nothing_that_must_not_happen_happens_in_any_world_and_everything_rare_does() {
-    let outcome = run(&Swarm::default(), 0..SEEDS);
+    let swarm = Swarm { components: examples(), fault: None };
+    let outcome = run(&swarm, 0..SEEDS);
     say(&format!("\n{outcome}"));
     if let Some(failure) = &outcome.failure {
-        panic!("{outcome}\n{}", replay(&Swarm::default(), failure.seed));
+        panic!("{outcome}\n{}", replay(&swarm, failure.seed));
     }
     assert_eq!(outcome.worlds, SEEDS);
     assert_eq!(outcome.tally.missing(), [], "never met");
@@ -56,11 +67,8 @@ fn each_planted_fault_is_reported_within_200_worlds() {
 
 #[test]
 fn a_seed_gives_the_same_world_twice() {
+    let swarm = Swarm { components: examples(), fault: None };
     for seed in 0..20 {
-        assert_eq!(
-            replay(&Swarm::default(), seed).trace.digest(),
-            replay(&Swarm::default(), seed).trace.digest(),
-            "seed {seed}"
-        );
+        assert_eq!(replay(&swarm, seed).trace.digest(), replay(&swarm, seed).trace.digest(), "seed {seed}");
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Registrar {
     expiry: BTreeMap<TenantId, Expiry>,
     /// REGISTERs without an answer yet, by Call-ID and CSeq.
     asked: BTreeMap<(String, u32), Asked>,
-    /// REGISTERs that were answered: the same again changes nothing.
+    /// REGISTERs that were accepted: the same again changes nothing.
     answered: BTreeSet<(String, u32)>,
     bindings: Vec<Model>,
 }
@@ -86,7 +86,8 @@ impl Registrar {
         }
         let key = (message.call_id.clone(), message.cseq);
         let Some(asked) = self.asked.remove(&key) else { return };
-        if !self.answered.insert(key) || message.status >= 300 {
+        // A refusal leaves no trace: the same REGISTER may be accepted when it comes again.
+        if message.status >= 300 || !self.answered.insert(key) {
             return;
         }
         self.accept(now, owner, &message.call_id, asked);

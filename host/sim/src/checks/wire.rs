@@ -35,6 +35,8 @@ pub(super) struct Wire {
     finals: BTreeMap<(String, u32), (u16, String)>,
     invites: BTreeSet<(String, u32, String)>,
     keeps_unmissed: bool,
+    /// The switch was asked to end: it takes no new call.
+    is_closing: bool,
     step: Step,
 }
 
@@ -133,6 +135,11 @@ impl Wire {
         self.callers.iter()
     }
 
+    /// The switch is asked to end.
+    pub(super) fn closing(&mut self) {
+        self.is_closing = true;
+    }
+
     /// The switch hears that a way is dead.
     pub(super) fn closed(&mut self, flow: Flow) {
         let undecided =
@@ -167,8 +174,16 @@ impl Wire {
     }
 
     fn invited(&mut self, now: Now, owner: &Owner, message: &Glance, tally: &mut Tally) {
-        if !self.invites.insert((message.call_id.clone(), message.cseq, message.branch.clone())) {
+        let is_new = self.invites.insert((message.call_id.clone(), message.cseq, message.branch.clone()));
+        if !is_new {
             tally.count(Rare::RetransmittedInvite);
+            // What was refused without a trace is judged again when it comes again.
+            let caller = self.callers.get_mut(&message.call_id).filter(|caller| caller.cseq == message.cseq);
+            if let Some(caller) =
+                caller.filter(|caller| caller.refused_as_request.is_some() && !caller.is_decided())
+            {
+                caller.began = now;
+            }
             return;
         }
         if !message.is_initial() {
@@ -182,6 +197,7 @@ impl Wire {
             .or_insert_with(|| CallerSide::new(owner.clone(), session, now));
         if message.cseq > caller.cseq && !caller.is_decided() {
             (caller.cseq, caller.began) = (message.cseq, now);
+            caller.refused_as_request = None;
         }
     }
 
@@ -339,7 +355,10 @@ impl Wire {
         let this = (message.status, message.to_tag.clone());
         let first =
             self.finals.entry((message.call_id.clone(), message.cseq)).or_insert_with(|| this.clone());
-        if *first != this {
+        if first.0 == 401 {
+            // A challenge is made without state; when the INVITE comes again it is judged anew.
+            *first = this;
+        } else if *first != this {
             found.add(
                 now,
                 Invariant::OneFinalResponse,
@@ -355,7 +374,9 @@ impl Wire {
                 caller.answered = Some(now);
                 caller.winner.clone_from(&self.step.answering);
             }
-            status if NO_CALL.contains(&status) => caller.refused_as_request = Some(status),
+            status if NO_CALL.contains(&status) || (status == 503 && self.is_closing) => {
+                caller.refused_as_request = Some(status);
+            }
             _ => caller.over = Some(now),
         }
         caller.status = message.status;

@@ -131,7 +131,9 @@ impl Phone {
         if let Ok(Some(session)) = message.session_expires()
             && session.refresher == Some(ours)
         {
-            self.agenda.push(now + Duration::from_secs(u64::from(session.delta / 2)), Wake::Refresh(id));
+            let due = now + Duration::from_secs(u64::from(session.delta / 2));
+            self.refreshes.insert(id, due);
+            self.agenda.push(due, Wake::Refresh(id));
         }
     }
 

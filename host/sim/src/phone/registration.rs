@@ -74,6 +74,7 @@ impl Phone {
             Some(status) if status >= 300 => {
                 self.registration.is_accepted = false;
                 self.note(now, None, Sighting::RegistrationRefused { status });
+                self.try_again(now);
             }
             Some(_) | None => {}
         }
@@ -81,6 +82,10 @@ impl Phone {
 
     pub(super) fn registration_unanswered(&mut self, now: Duration) {
         self.note(now, None, Sighting::RegistrationRefused { status: 0 });
+        self.try_again(now);
+    }
+
+    fn try_again(&mut self, now: Duration) {
         if self.registration.is_wanted {
             self.register_at(now + TRY_AGAIN);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callwright_sip::{Flow, Message, Method, Name};
+use callwright_sip::{Flow, Message, Method, Name, Refresher};
 
 use super::callee::reason_text;
 use super::line::{Change, Line, LineId, State, Talking};
@@ -120,6 +120,15 @@ impl Phone {
         }
     }
 
+    /// The wake-up of a refresh; one that was overtaken does nothing.
+    pub(super) fn refresh_when_due(&mut self, now: Duration, id: LineId, line: Line) -> Option<Line> {
+        if self.refreshes.get(&id).is_some_and(|due| *due <= now) {
+            self.refreshes.remove(&id);
+            return self.refresh(now, id, line);
+        }
+        Some(line)
+    }
+
     /// Tries a change again that met one of the other side.
     pub(super) fn change_again(&mut self, now: Duration, id: LineId, mut line: Line) -> Option<Line> {
         let wanted = match &mut line.state {
@@ -171,6 +180,7 @@ impl Phone {
                 let ack = talking.dialog.ack(cseq);
                 let tag = talking.dialog.key().remote_tag;
                 self.endpoint.acknowledge(now, tx, &tag, ack);
+                self.keep_session(now, id, response, Refresher::Uac);
             }
             401 | 407 if self.account.challenged(response) => return self.send_change(now, id, line, wanted),
             408 | 481 => return self.hang_up(now, id, line),

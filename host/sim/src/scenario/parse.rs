@@ -80,6 +80,9 @@ fn statement(blueprint: &mut Blueprint, words: &mut Words, has_begun: bool) -> R
         What::Unplug(blueprint.phone_name(words)?, None)
     } else if words.accept("close") {
         What::Close(blueprint.phone_name(words)?)
+    } else if words.accept_all(&["reload", "without"]) {
+        let user = words.text("a user")?;
+        What::Reload { tenant: blueprint.current(), without: blueprint.user(user)? }
     } else if words.accept_all(&["switch", "shuts", "down"]) {
         What::ShutDown
     } else {

@@ -13,10 +13,12 @@ use crate::checks::Violation;
 use crate::ladder::Ladder;
 use crate::ledger::Kept;
 use crate::phone::manner::{Order, Which};
-use crate::town::config_of;
+use crate::town::{Household, config_of};
 use crate::trace::SWITCH;
 use crate::world::{Happening, World, WorldSetup};
 
+/// The switch's own address.
+const OWN_HOST: &str = "10.0.0.1";
 /// What phones have for registering before the scenario's own time begins.
 const LEAD: Duration = Duration::from_secs(2);
 /// How long the world is left alone after the last statement.
@@ -88,7 +90,7 @@ pub fn run(scenario: &Scenario, shelf: &Shelf, beside: &Path) -> Result<Report, 
     let mut world = World::new(WorldSetup {
         seed: scenario.seed,
         wall: scenario.wall.checked_sub(lead).unwrap_or(scenario.wall),
-        config: config_of(&scenario.households, "10.0.0.1"),
+        config: config_of(&scenario.households, OWN_HOST),
         rules: loaded.active,
         runs: Box::new(loaded.runs),
         fault: None,
@@ -128,21 +130,28 @@ fn set_going(scenario: &Scenario, world: &mut World) -> Duration {
         .position(|statement| !statement.what.sets_up())
         .unwrap_or(scenario.statements.len());
     let (before, after) = scenario.statements.split_at(begins);
+    let mut houses = scenario.households.clone();
     let mut cursor = Duration::ZERO;
     for statement in before {
-        plan(scenario, world, statement, &mut cursor);
+        plan(scenario, world, statement, &mut houses, &mut cursor);
     }
     for phone in scenario.phones.iter().filter(|plan| !plan.is_offline) {
         world.schedule(Duration::ZERO, Happening::Order(phone.setup.name.clone(), Order::Register));
     }
     cursor = LEAD;
     for statement in after {
-        plan(scenario, world, statement, &mut cursor);
+        plan(scenario, world, statement, &mut houses, &mut cursor);
     }
     cursor - LEAD
 }
 
-fn plan(scenario: &Scenario, world: &mut World, statement: &Statement, cursor: &mut Duration) {
+fn plan(
+    scenario: &Scenario,
+    world: &mut World,
+    statement: &Statement,
+    houses: &mut [Household],
+    cursor: &mut Duration,
+) {
     let happening = match statement.what.clone() {
         What::Wait(time) => {
             *cursor += time;
@@ -163,6 +172,10 @@ fn plan(scenario: &Scenario, world: &mut World, statement: &Statement, cursor: &
             Happening::StoreRefuses(fails.then(|| StoreRefused::Unavailable("planned".to_owned())))
         }
         What::RulesTake(time) => Happening::RulesTake(time),
+        What::Reload { tenant, without } => {
+            houses.iter_mut().filter(|house| house.id == tenant).for_each(|house| house.remove(&without));
+            Happening::Configured(config_of(houses, OWN_HOST))
+        }
         What::ShutDown => Happening::ShutDown,
     };
     world.schedule(*cursor, happening);
@@ -182,6 +195,7 @@ pub(super) fn caller_of<'a>(scenario: &'a Scenario, call: &str) -> Option<&'a st
         | What::StoreDelay(_)
         | What::StoreFails(_)
         | What::RulesTake(_)
+        | What::Reload { .. }
         | What::ShutDown
         | What::Expect(_) => None,
     })

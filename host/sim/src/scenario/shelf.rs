@@ -16,6 +16,19 @@ use super::parse::blueprint::{RulePlan, RuleSource};
 use crate::runs::{Runs, Said, Script, Scripts};
 use crate::town::Household;
 
+/// The example rules of the repository.
+const EXAMPLES: [&str; 3] = ["after-hours", "follow-me", "hello-ring"];
+
+/// A rule that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rule `{name}`: {why}")]
+pub struct NotReady {
+    /// Its name.
+    pub name: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
 /// Where rules are found, and the engine they run in.
 #[derive(Clone)]
 pub struct Shelf {
@@ -63,11 +76,27 @@ impl Shelf {
         Ok(loaded)
     }
 
-    /// The components that are built of the example rules, by name; those that are not are left out.
-    #[must_use]
-    pub fn examples(&self, names: &[&str]) -> Vec<Rule> {
-        let built = names.iter().filter_map(|name| std::fs::read(self.artefact(name)).ok());
-        built.filter_map(|component| self.engine.load(version_of(&component), &component).ok()).collect()
+    /// The example rules, compiled.
+    ///
+    /// # Errors
+    /// [`NotReady`] where one is not built.
+    pub fn examples(&self) -> Result<Vec<Rule>, NotReady> {
+        let load = |name: &&str| {
+            let component = self.built(name).map_err(|why| NotReady { name: (*name).to_owned(), why })?;
+            let ready = self.engine.load(version_of(&component), &component);
+            ready.map_err(|error| NotReady { name: (*name).to_owned(), why: error.to_string() })
+        };
+        EXAMPLES.iter().map(load).collect()
+    }
+
+    fn built(&self, name: &str) -> Result<Vec<u8>, String> {
+        let built = self.artefact(name);
+        std::fs::read(&built).map_err(|_| {
+            format!(
+                "it is not built: `cargo xtask rule build rules-examples/{name}` makes {}",
+                built.display()
+            )
+        })
     }
 
     fn artefact(&self, name: &str) -> PathBuf {
@@ -76,14 +105,7 @@ impl Shelf {
     }
 
     fn example(&self, plan: &RulePlan, tenant: &Tenant) -> Result<Ready, String> {
-        let built = self.artefact(plan.name.as_str());
-        let component = std::fs::read(&built).map_err(|_| {
-            format!(
-                "it is not built: `cargo xtask rule build rules-examples/{}` makes {}",
-                plan.name,
-                built.display()
-            )
-        })?;
+        let component = self.built(plan.name.as_str())?;
         let manifest = self.root.join("rules-examples").join(plan.name.as_str()).join("rule.toml");
         let manifest =
             std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use callwright_core::names::{TenantId, UserId};
 use callwright_core::record::CallRecord;
 
 use crate::link::Link;
@@ -47,6 +48,13 @@ pub(super) enum What {
     StoreFails(bool),
     /// Rules take that long for each word.
     RulesTake(Duration),
+    /// The configuration is read again, without a person.
+    Reload {
+        /// The tenant.
+        tenant: TenantId,
+        /// Who is gone.
+        without: UserId,
+    },
     /// The switch ends.
     ShutDown,
     /// Checked when the world has come to rest.
@@ -68,6 +76,7 @@ impl What {
             | Self::Call { .. }
             | Self::Unplug(..)
             | Self::Close(_)
+            | Self::Reload { .. }
             | Self::ShutDown => false,
         }
     }

@@ -1,9 +1,11 @@
 //! A random town: tenants, people, phones, wires and rules, all from one seed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_core::config::{Expiry, Fallback, Place};
+use callwright_core::Config;
+use callwright_core::config::{Exception, Expiry, Fallback, Hours, Place, WeeklySpan};
 use callwright_core::names::TenantId;
 use callwright_core::rule::{ActiveRule, BindTarget, DestinationRef, LegPlan, Refusal, RingPlan, RunOutcome};
 use callwright_rules::Rule;
@@ -11,6 +13,7 @@ use callwright_rules::upload::version_of;
 use callwright_sip::Transport;
 use callwright_sip::digest::Algorithm;
 use jiff::Timestamp;
+use jiff::civil::{Date, Time, Weekday};
 
 use crate::dice::Dice;
 use crate::fault::Fault;
@@ -25,6 +28,8 @@ use crate::world::{Happening, PhoneSetup, World, WorldSetup};
 const TENANTS: [&str; 2] = ["acme", "globex"];
 const PEOPLE: [&str; 3] = ["ana", "bob", "cleo"];
 const LABELS: [&str; 3] = ["desk", "soft", "mobile"];
+/// The switch's own address.
+const OWN_HOST: &str = "10.0.0.1";
 /// A Friday in November, a minute before the office closes.
 const BEGINS: i64 = 1_795_193_940;
 
@@ -33,6 +38,10 @@ pub(super) struct City {
     pub(super) world: World,
     pub(super) phones: Vec<Resident>,
     pub(super) plan: Vec<String>,
+    /// The configuration as it is, and with one person of each tenant gone.
+    pub(super) configs: [Arc<Config>; 2],
+    /// Tenants with rules, and those.
+    pub(super) rules: Vec<Arc<ActiveRule>>,
 }
 
 /// A phone of the town.
@@ -59,11 +68,15 @@ pub(super) fn build(seed: u64, fault: Option<Fault>, components: &[Rule]) -> Cit
     for house in &houses {
         rules.extend(rule(house, &mut runs, components, &mut dice, &mut plan).map(Arc::new));
     }
+    let configs = [
+        config_of(&houses, OWN_HOST),
+        config_of(&houses.iter().map(without_somebody).collect::<Vec<_>>(), OWN_HOST),
+    ];
     let mut world = World::new(WorldSetup {
         seed,
         wall: Timestamp::from_second(BEGINS).unwrap_or(Timestamp::UNIX_EPOCH),
-        config: config_of(&houses, "10.0.0.1"),
-        rules,
+        config: Arc::clone(&configs[0]),
+        rules: rules.clone(),
         runs: Box::new(runs),
         fault,
     });
@@ -75,7 +88,16 @@ pub(super) fn build(seed: u64, fault: Option<Fault>, components: &[Rule]) -> Cit
         let at = dice.between(Duration::ZERO, Duration::from_secs(1));
         world.schedule(at, Happening::Order(phone.name.clone(), Order::Register));
     }
-    City { world, phones, plan }
+    City { world, phones, plan, configs, rules }
+}
+
+/// The same house after somebody has left.
+fn without_somebody(house: &Household) -> Household {
+    let mut house = house.clone();
+    if let Some(gone) = house.users.last().map(|user| user.id.clone()) {
+        house.remove(&gone);
+    }
+    house
 }
 
 fn household(id: &str, dice: &mut Dice) -> Household {
@@ -96,6 +118,7 @@ fn household(id: &str, dice: &mut Dice) -> Household {
     }
     let everybody: Vec<_> = PEOPLE.iter().take(people).map(|person| (*person).to_owned()).collect();
     house.group("everybody", "20", &everybody);
+    house.hours.insert("office".into(), office());
     house.places.push(Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) });
     house.fallback = match dice.below(4) {
         0 => Fallback::Ring { to: DestinationRef::Place("night-desk".into()), for_ms: 6_000 },
@@ -103,6 +126,19 @@ fn household(id: &str, dice: &mut Dice) -> Household {
         _ => Fallback::RingDialled,
     };
     house
+}
+
+/// Open on weekdays until a minute after the world begins.
+fn office() -> Hours {
+    let from = Time::constant(8, 0, 0, 0);
+    let weekly = [Weekday::Monday, Weekday::Friday].map(|day| WeeklySpan {
+        day,
+        from,
+        to: Time::constant(17, 0, 0, 0),
+    });
+    let holiday = Exception { name: "Christmas".to_owned(), spans: Vec::new() };
+    let exceptions = BTreeMap::from([(Date::constant(2026, 12, 25), holiday)]);
+    Hours { name: "office".into(), zone: None, weekly: weekly.to_vec(), exceptions }
 }
 
 fn settle(house: &Household, world: &mut World, phones: &mut Vec<Resident>, dice: &mut Dice) {

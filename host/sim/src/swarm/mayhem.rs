@@ -1,11 +1,14 @@
 //! What people, wires and stores do to a random town while it is not left in peace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::Config;
+use callwright_core::rule::ActiveRule;
 use callwright_core::seam::StoreRefused;
 use callwright_sip::Transport;
 
-use super::city::{Resident, wire};
+use super::city::{City, Resident, wire};
 use crate::dice::Dice;
 use crate::phone::manner::{Dial, Manner, Offer, OnCancel, Order, Sign, Then, Which};
 use crate::world::{Happening, Unplugged, World};
@@ -16,14 +19,11 @@ const FIRST_CALL: Duration = Duration::from_secs(2);
 const LAST_CALL: Duration = Duration::from_secs(20);
 
 /// Plans everything that happens until `end`.
-pub(super) fn plan(
-    seed: u64,
-    world: &mut World,
-    phones: &[Resident],
-    end: Duration,
-    notes: &mut Vec<String>,
-) {
+pub(super) fn plan(seed: u64, city: &mut City, end: Duration) {
     let mut dice = Dice::new(seed, "mayhem");
+    let City { world, phones, plan: notes, configs, rules } = city;
+    office(&mut dice, world, configs, rules, end, notes);
+    let phones = phones.as_slice();
     for phone in phones {
         let manner = manner(&mut dice, phone);
         world.schedule(Duration::ZERO, Happening::Order(phone.name.clone(), Order::Manner(manner)));
@@ -54,6 +54,33 @@ pub(super) fn plan(
             Duration::ZERO,
             Happening::RulesTake(dice.between(Duration::from_millis(1), Duration::from_millis(300))),
         );
+    }
+}
+
+/// What operators and tenants do: a reload without somebody and back, a roll back to no rule and back, the end.
+fn office(
+    dice: &mut Dice,
+    world: &mut World,
+    configs: &[Arc<Config>; 2],
+    rules: &[Arc<ActiveRule>],
+    end: Duration,
+    notes: &mut Vec<String>,
+) {
+    let at = dice.between(FIRST_CALL, end - LAST_CALL);
+    let later = at + dice.between(Duration::from_secs(1), LAST_CALL);
+    if dice.chance(80) {
+        notes.push(format!("{at:?}: a reload without somebody, until {later:?}"));
+        world.schedule(at, Happening::Configured(Arc::clone(&configs[1])));
+        world.schedule(later, Happening::Configured(Arc::clone(&configs[0])));
+    }
+    if let Some(rule) = dice.pick(rules).filter(|_| dice.chance(80)) {
+        notes.push(format!("{at:?}: {} has no rule, until {later:?}", rule.tenant));
+        world.schedule(at, Happening::Rules(rule.tenant.clone(), Vec::new()));
+        world.schedule(later, Happening::Rules(rule.tenant.clone(), vec![Arc::clone(rule)]));
+    }
+    if dice.chance(30) {
+        notes.push(format!("{end:?}: the switch shuts down"));
+        world.schedule(end - Duration::from_secs(1), Happening::ShutDown);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use callwright_core::names::{RuleName, TenantId};
+use callwright_core::names::{RuleName, TenantId, UserId};
 use callwright_core::rule::{BindTarget, Setting};
 use callwright_sip::Transport;
 use jiff::Timestamp;
@@ -78,6 +78,12 @@ impl Blueprint {
     /// The tenant that statements belong to.
     pub(super) fn house(&mut self) -> &mut Household {
         &mut self.tenants[self.current]
+    }
+
+    /// A person of the tenant, whom there must be.
+    pub(super) fn user(&self, name: String) -> Result<UserId, Mistake> {
+        let found = self.tenants[self.current].users.iter().find(|user| user.id.as_str() == name);
+        found.map(|user| user.id.clone()).ok_or(Mistake::Unknown { kind: "user", name })
     }
 
     pub(super) fn current(&self) -> TenantId {
