@@ -1,4 +1,7 @@
-//! Runs the `sh` blocks of README.md as they stand, in their order, in one shell, in a copy of the repository.
+//! Runs the `sh` blocks of README.md as they stand, in their order, in one shell at the repository's root.
+//!
+//! What stands at the root is a copy, mounted over it for that shell alone: the blocks may make and change what they like,
+//! and cargo finds what it has built under the same path.
 //!
 //! A comment on the line before a block says what else should happen with it, and is not seen by whoever reads the page:
 //!
@@ -96,13 +99,49 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// Runs a script in a process group of its own, which ends with it. Returns whether it succeeded.
-fn succeeds(script: &str, folder: &Path, logs: &Path, time: Duration) -> bool {
-    let file = logs.join("blocks.sh");
+/// Puts a copy of the repository in its place, with what has been compiled, and then runs the script that `$1` names.
+const IN_A_COPY: &str = r#"
+set -euo pipefail
+copy=target/readme
+rm -rf $copy
+mkdir -p $copy
+git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C $copy
+for built in target/debug guest-sdk/target; do
+  mkdir -p $built $copy/$built
+  mount --bind $built $copy/$built
+done
+mount --rbind $copy "$PWD"
+cd "$PWD"
+exec bash "$1"
+"#;
+
+/// A shell that runs a script where the copy is mounted.
+fn in_a_copy(script: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+        command.args(["--user", "--map-root-user"]);
+    }
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.args(["bash", "-c", IN_A_COPY, "readme"]).arg(script).current_dir(root());
+    command
+}
+
+/// A shell that runs a script as it is.
+fn in_place(script: &Path, folder: &Path) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(script).current_dir(folder);
+    command
+}
+
+fn written(script: &str, folder: &Path) -> PathBuf {
+    let file = folder.join("blocks.sh");
     std::fs::write(&file, script).unwrap();
-    let mut bash = Command::new("bash");
-    bash.arg(&file).current_dir(folder).stdin(Stdio::null()).process_group(0);
-    let mut child = bash.spawn().unwrap();
+    file
+}
+
+/// Runs a shell in a process group of its own, which ends with it. Returns whether it succeeded.
+fn succeeds(mut shell: Command, time: Duration) -> bool {
+    let mut child = shell.stdin(Stdio::null()).process_group(0).spawn().unwrap();
     let until = Instant::now() + time;
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -125,27 +164,6 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A copy of what git tracks, as it is in the working tree: whoever followed the page before keeps what they made. What
-/// was compiled is shared with it.
-fn copied_tree() -> PathBuf {
-    let copy = root().join("target/readme");
-    if copy.exists() {
-        std::fs::remove_dir_all(&copy).unwrap();
-    }
-    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    for file in listed.split('\0').filter(|file| !file.is_empty() && root().join(file).is_file()) {
-        let to = copy.join(file);
-        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-        std::fs::copy(root().join(file), to).unwrap();
-    }
-    for built in ["target", "guest-sdk/target"] {
-        std::fs::create_dir_all(root().join(built)).unwrap();
-        std::os::unix::fs::symlink(root().join(built), copy.join(built)).unwrap();
-    }
-    copy
-}
-
 #[test]
 fn the_blocks_run_as_they_stand() {
     let page = std::fs::read_to_string(root().join("README.md")).unwrap();
@@ -155,10 +173,8 @@ fn the_blocks_run_as_they_stand() {
     }
     assert!(blocks.iter().any(|block| block.fate != Fate::NotRun), "no block is run");
     let logs = tempfile::tempdir().unwrap();
-    assert!(
-        succeeds(&script(&blocks, logs.path()), &copied_tree(), logs.path(), ALL_MAX),
-        "a block failed, see above"
-    );
+    let script = written(&script(&blocks, logs.path()), logs.path());
+    assert!(succeeds(in_a_copy(&script), ALL_MAX), "a block failed, see above");
 }
 
 #[test]
@@ -181,8 +197,8 @@ fn a_comment_that_nobody_understands_is_refused() {
 
 fn runs(page: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let script = script(&blocks(page).unwrap(), folder.path());
-    succeeds(&script, folder.path(), folder.path(), Duration::from_secs(20))
+    let script = written(&script(&blocks(page).unwrap(), folder.path()), folder.path());
+    succeeds(in_place(&script, folder.path()), Duration::from_secs(20))
 }
 
 #[test]
@@ -205,5 +221,6 @@ fn a_block_that_goes_on_is_awaited_and_ended() {
 #[test]
 fn blocks_that_do_not_end_are_ended() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(!succeeds("sleep 300 &\nsleep 300", folder.path(), folder.path(), Duration::from_millis(300)));
+    let script = written("sleep 300 &\nsleep 300", folder.path());
+    assert!(!succeeds(in_place(&script, folder.path()), Duration::from_millis(300)));
 }
