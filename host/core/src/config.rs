@@ -219,6 +219,18 @@ impl Config {
 }
 
 impl Tenant {
+    /// Says in words what a destination names and the tenant does not have.
+    #[must_use]
+    pub fn lacks(&self, to: &DestinationRef) -> Option<String> {
+        let (known, kind, name) = match to {
+            DestinationRef::Device(device) => (self.devices.contains_key(device), "device", device.as_str()),
+            DestinationRef::User(user) => (self.users.contains_key(user), "user", user.as_str()),
+            DestinationRef::Group(group) => (self.groups.contains_key(group), "group", group.as_str()),
+            DestinationRef::Place(place) => (self.places.contains_key(place), "place", place.as_str()),
+        };
+        (!known).then(|| format!("no {kind} `{name}`"))
+    }
+
     /// The domain written into URIs and used as the digest realm.
     #[must_use]
     pub fn domain(&self) -> &str {

@@ -323,21 +323,9 @@ fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
 
 /// Reports a destination that the tenant does not have.
 fn exists(target: &DestinationRef, tenant: &Tenant, value: &Value<'_>) {
-    let missing = match target {
-        DestinationRef::Device(device) if !tenant.devices.contains_key(device) => {
-            format!("no device {device}")
-        }
-        DestinationRef::User(user) if !tenant.users.contains_key(user) => format!("no user `{user}`"),
-        DestinationRef::Group(group) if !tenant.groups.contains_key(group) => format!("no group `{group}`"),
-        DestinationRef::Place(place) if !tenant.places.contains_key(place) => format!("no place `{place}`"),
-        DestinationRef::Device(_)
-        | DestinationRef::User(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Place(_) => {
-            return;
-        }
-    };
-    value.wrong(missing);
+    if let Some(missing) = tenant.lacks(target) {
+        value.wrong(missing);
+    }
 }
 
 /// `"ring-dialled"`, `"refuse-busy"` and its like, or `{ ring = "user:ana", for-s = 20 }`.

@@ -98,7 +98,7 @@ fn all_problems_are_listed_at_once_in_the_order_of_the_file() {
         [
             "tenants.acme.zone: no zone `Europe/Atlantis`: write one of the IANA database, as Europe/Berlin",
             "tenants.acme.groups.sales.members[1]: no user `bobby`",
-            "tenants.acme.places.night-desk: no device 1009",
+            "tenants.acme.places.night-desk: no device `1009`",
         ]
     );
 }

@@ -86,19 +86,9 @@ pub(super) fn check_names(manifest: &Manifest, tenant: &Tenant, problems: &mut V
 }
 
 fn known(to: &DestinationRef, key: &str, tenant: &Tenant, problems: &mut Vec<Problem>) {
-    let unknown = match to {
-        DestinationRef::Device(device) if !tenant.devices.contains_key(device) => {
-            format!("no device `{device}`")
-        }
-        DestinationRef::User(user) if !tenant.users.contains_key(user) => format!("no user `{user}`"),
-        DestinationRef::Group(group) if !tenant.groups.contains_key(group) => format!("no group `{group}`"),
-        DestinationRef::Place(place) if !tenant.places.contains_key(place) => format!("no place `{place}`"),
-        DestinationRef::Device(_)
-        | DestinationRef::User(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Place(_) => return,
-    };
-    problems.push(problem(key, format!("tenant `{}` has {unknown}", tenant.id)));
+    if let Some(unknown) = tenant.lacks(to) {
+        problems.push(problem(key, format!("tenant `{}` has {unknown}", tenant.id)));
+    }
 }
 
 fn parse_name(value: Option<Value>, problems: &mut Vec<Problem>) -> Option<String> {
