@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use callwright_rules::{Engine, EngineLimits};
+use callwright_rules::{Engine, EngineLimits, Rule};
 use callwright_sim::scenario::shelf::Shelf;
 use callwright_sim::scenario::{self, Report};
 use callwright_sim::swarm::{self, Swarm};
@@ -92,12 +92,18 @@ fn engine() -> Result<Engine, UserError> {
         .map_err(|error| UserError::outside("the rule engine cannot start").because(error))
 }
 
+/// The example rules: the worlds of a seed are the same only with the same rules.
+fn examples() -> Result<Vec<Rule>, UserError> {
+    let shelf = Shelf::new(engine()?, &root(Path::new(".")));
+    shelf.examples().map_err(|why| UserError::wrong_use("the swarm needs the example rules").because(why))
+}
+
 /// Plays random worlds, or one of them for a person to read.
 ///
 /// # Errors
 /// An invariant was broken, or something rare never happened.
 pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
-    let swarm = Swarm::default();
+    let swarm = Swarm { components: examples()?, ..Swarm::default() };
     if let Some(seed) = args.seed {
         let replay = swarm::replay(&swarm, seed);
         out.line(&replay);

@@ -2,7 +2,6 @@
 //!
 //! A changed text is changed on purpose: `EXPLAINED=write cargo test -p callwright-sim --test explained` writes the files
 //! anew, and the diff shows what people will read.
-#![expect(clippy::unwrap_used, reason = "what helps a test fails like a test, by a panic")]
 
 use std::fs;
 use std::path::Path;
