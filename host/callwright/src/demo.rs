@@ -74,7 +74,7 @@ pub(crate) fn run(args: &DemoArgs, out: &Output) -> Result<(), UserError> {
     let file = folder.path().join("callwright.toml");
     demo.write(&file)?;
     let settings = config::load(&file)?;
-    let server = Server::start(&settings)?;
+    let mut server = Server::start(&settings)?;
     let played = play(args, &demo, &server, out);
     let ended = match played {
         Ok(token) if !args.once => {

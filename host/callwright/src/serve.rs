@@ -42,6 +42,7 @@ use network::{Network, Sockets};
 use node::{Inbox, Outside, Picture};
 use pool::Pool;
 use shelf::Shelf;
+use signals::Signals;
 
 /// The number of this node; one machine runs one for now.
 const NODE: u16 = 1;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
     let settings = config::load(&args.config)?;
     log::start(&settings.log)?;
     warn_of_readers(&args.config, out);
-    let server = Server::start(&settings)?;
+    let mut server = Server::start(&settings)?;
     if let Some(token) = &server.first_token {
         out.line(format_args!(
             "operator token, shown this once and kept as a hash: {}",
@@ -101,7 +102,8 @@ pub(crate) struct Server {
     pub(crate) data: Data,
     inbox: Inbox,
     runtime: Runtime,
-    tasks: tokio::sync::Mutex<JoinSet<std::io::Result<()>>>,
+    tasks: JoinSet<std::io::Result<()>>,
+    signals: Signals,
     threads: Threads,
 }
 
@@ -186,33 +188,43 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|error| no_resource(&error))?;
+        let entered = runtime.enter();
+        let signals = Signals::install().map_err(|error| no_resource(&error))?;
+        drop(entered);
         let api = callwright_api::router(Arc::new(backstage));
         let mut tasks = JoinSet::new();
         tasks.spawn_on(network::receive(sockets.udp, inbox.clone(), meters), runtime.handle());
         tasks.spawn_on(network::accept(sockets.tcp, network, inbox.clone()), runtime.handle());
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %sockets.address, %http, "serving");
-        let tasks = tokio::sync::Mutex::new(tasks);
         let threads = Threads { node, writer, lock };
-        Ok(Self { address: sockets.address, http, first_token, data, inbox, runtime, tasks, threads })
+        Ok(Self {
+            address: sockets.address,
+            http,
+            first_token,
+            data,
+            inbox,
+            runtime,
+            tasks,
+            signals,
+            threads,
+        })
     }
 
     /// Waits for a signal to end, and follows those to reload.
     ///
     /// # Errors
     /// A part of the switch ended by itself.
-    pub(crate) fn until_told(&self, path: &Path, settings: &Settings) -> Result<(), UserError> {
-        self.runtime.block_on(async {
-            let mut tasks = self.tasks.lock().await;
+    pub(crate) fn until_told(&mut self, path: &Path, settings: &Settings) -> Result<(), UserError> {
+        let Self { runtime, tasks, signals, threads, inbox, .. } = self;
+        runtime.block_on(async {
             tokio::select! {
-                told = signals::follow(path, settings, &self.inbox) => {
-                    told.map_err(|error| no_resource(&error))
-                }
+                () = signals.follow(path, settings, inbox) => Ok(()),
                 ended = tasks.join_next() => {
                     error!(?ended, "a part of the network ended");
                     Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))
                 }
-                () = self.threads.one_has_ended() => {
+                () = threads.one_has_ended() => {
                     error!("a thread of the switch ended by itself");
                     Err(UserError::outside("the switch met a fault of its own").help("the log says more; start it again"))
                 }

@@ -25,6 +25,7 @@ data = "data"
 domains = ["acme.example"]
 zone = "Europe/Berlin"
 users.ana = { extension = "100", devices = { 1001 = { label = "desk", password = "a-secret" } } }
+users.bob = { extension = "101", devices = { 1011 = { label = "desk", password = "b-secret" } } }
 "#;
 
 /// A switch in a folder of its own, ended with the test.
@@ -67,14 +68,35 @@ impl Switch {
 
     /// The status of a GET with the operator's token.
     fn get(&self, path: &str) -> u16 {
+        self.answer(path).status().as_u16()
+    }
+
+    /// What a path of the tenant shows.
+    fn shows(&self, path: &str) -> Value {
+        let body = self.answer(&format!("/v1/tenants/acme/{path}")).body_mut().read_to_string().unwrap();
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn answer(&self, path: &str) -> ureq::http::Response<ureq::Body> {
         let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build();
         let request = ureq::Agent::from(config).get(self.url(path));
-        request
-            .header("authorization", format!("Bearer {}", self.operator()))
-            .call()
-            .unwrap()
-            .status()
-            .as_u16()
+        request.header("authorization", format!("Bearer {}", self.operator())).call().unwrap()
+    }
+
+    /// Waits until what a path of the tenant shows is as wanted.
+    fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !wanted(&self.shows(path)) {
+            assert!(Instant::now() < end, "{path} shows {}", self.shows(path));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts a built-in phone of the tenant.
+    fn phone(&self, extension: &str, password: &str, words: &[&str]) -> Child {
+        let mut command = Command::new(PROGRAM);
+        command.args(["phone", extension, "--password", password, "--domain", "acme.example", "--registrar"]);
+        command.arg(self.started["sip"].as_str().unwrap()).args(words).stdout(Stdio::null()).spawn().unwrap()
     }
 
     /// Runs the CLI against this switch.
@@ -213,6 +235,31 @@ fn a_reload_with_an_error_changes_nothing_and_names_the_key() {
     switch.signal(Signal::HUP);
     switch.logs(&["INFO", "reloaded"]);
     assert_eq!(switch.get("/v1/tenants/zeta/calls"), 200);
+}
+
+#[test]
+fn a_reload_that_removes_a_user_leaves_their_call_alone() {
+    let switch = Switch::start();
+    let mut ana = switch.phone("1001", "a-secret", &["--answer-after", "0"]);
+    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 1);
+    let mut bob = switch.phone("1011", "b-secret", &["--call", "100", "--talk", "2"]);
+    switch.until("calls", |shown| shown["calls"][0]["phase"] == "talking");
+    let without_ana: String =
+        CONFIG.lines().filter(|line| !line.contains("users.ana")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(switch.folder.path().join("switch.toml"), without_ana).unwrap();
+    switch.signal(Signal::HUP);
+    switch.logs(&["INFO", "reloaded"]);
+    switch.until("registrations", |shown| {
+        shown["registrations"].as_array().unwrap().iter().all(|phone| phone["device"] == "1011")
+    });
+    assert_eq!(switch.shows("calls")["calls"][0]["phase"], "talking");
+    assert!(bob.wait().unwrap().success());
+    switch.until("records", |shown| !shown["records"].as_array().unwrap().is_empty());
+    ana.kill().unwrap();
+    ana.wait().unwrap();
+    let record = switch.shows("records")["records"][0].clone();
+    assert_eq!(record["cause"], "caller-hung-up", "{record}");
+    assert!(record["talk_ms"].as_u64().unwrap() >= 1_900, "{record}");
 }
 
 #[test]

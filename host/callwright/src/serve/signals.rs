@@ -5,22 +5,37 @@ use std::path::Path;
 use std::sync::Arc;
 
 use callwright_core::Input;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::node::Inbox;
 use crate::config::{self, Settings};
 
-/// Follows signals until one says to end. `running` is what the switch was started with.
-pub(super) async fn follow(path: &Path, running: &Settings, inbox: &Inbox) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload(path, running, inbox).await,
+/// The signals that this program follows.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from the system; within a runtime, and before anybody is told that the switch serves.
+    pub(super) fn install() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Follows signals until one says to end. `running` is what the switch was started with.
+    pub(super) async fn follow(&mut self, path: &Path, running: &Settings, inbox: &Inbox) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(path, running, inbox).await,
+            }
         }
     }
 }
