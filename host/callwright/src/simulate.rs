@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use callwright_rules::{Engine, EngineLimits, Rule};
 use callwright_sim::scenario::shelf::Shelf;
 use callwright_sim::scenario::{self, Report};
-use callwright_sim::swarm::{self, Swarm};
+use callwright_sim::swarm::{self, Outcome, Swarm};
 use serde_json::json;
 
 use crate::cli::{ScenarioArgs, SwarmArgs};
@@ -14,6 +14,8 @@ use crate::output::{Output, Style};
 
 /// Runs that a virtual world has at once.
 const RUNS: u32 = 64;
+/// Worlds between two lines of progress.
+const STEP: u64 = 500;
 /// As many worlds as must meet every rare thing.
 const ENOUGH_SEEDS: u64 = 2_000;
 /// What Linux allows where it does not say.
@@ -114,7 +116,7 @@ pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
             }
         };
     }
-    let outcome = swarm::run(&swarm, 0..args.seeds);
+    let outcome = in_steps(&swarm, args.seeds, out);
     out.result(&json!({ "worlds": outcome.worlds, "calls": outcome.calls }), || {
         outcome.to_string().trim_end().to_owned()
     });
@@ -130,4 +132,18 @@ pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
         return Err(error);
     }
     Ok(())
+}
+
+/// As one run over all seeds, with a line from time to time.
+fn in_steps(swarm: &Swarm, seeds: u64, out: &Output) -> Outcome {
+    let mut all = Outcome::default();
+    while all.worlds < seeds && all.failure.is_none() {
+        let step = swarm::run(swarm, all.worlds..seeds.min(all.worlds + STEP));
+        all.worlds += step.worlds;
+        all.calls += step.calls;
+        all.tally.add(&step.tally);
+        all.failure = step.failure;
+        out.line(format_args!("{} of {seeds} worlds, {} calls", all.worlds, all.calls));
+    }
+    all
 }
