@@ -4,6 +4,7 @@
 //! how it works inside. Each is named by an [`Invariant`] and proved by a planted [`Fault`](crate::Fault).
 
 mod bounds;
+mod presence;
 mod reassembly;
 mod records;
 mod registrar;
@@ -58,6 +59,8 @@ pub enum Invariant {
     StrangersGetNoMore,
     /// The registrar does what the reference model does.
     RegistrarIsAsModelled,
+    /// Who is shown on a call is on one.
+    PresenceIsAsModelled,
     /// The store has what was acknowledged, and nothing else.
     StoreHasIt,
     /// Time goes on.
@@ -218,6 +221,7 @@ impl Checks {
             self.records.written(now, &record, has_no_journal, &mut self.wire, &mut self.found);
         }
         self.registrar.compare(now, after, &mut self.found);
+        presence::compare(now, &self.wire, after, &mut self.found);
         bounds::check(now, self.step.effects, after, &mut self.found);
     }
 

@@ -42,6 +42,8 @@ pub enum Fault {
     Amplify,
     /// It forgets a binding.
     ForgetBinding,
+    /// It shows whoever talks as idle.
+    HidePresence,
     /// It never tells the store that a binding is over.
     KeepUnbound,
     /// It wants to be woken for nothing, for ever.
@@ -52,7 +54,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::DropCancel,
         Self::SecondFinal,
         Self::ForgetRecord,
@@ -66,6 +68,7 @@ impl Fault {
         Self::Flood,
         Self::Amplify,
         Self::ForgetBinding,
+        Self::HidePresence,
         Self::KeepUnbound,
         Self::StandStill,
         Self::GhostCall,
@@ -86,6 +89,7 @@ impl Fault {
             Self::Flood => Invariant::BoundsHold,
             Self::Amplify => Invariant::StrangersGetNoMore,
             Self::ForgetBinding => Invariant::RegistrarIsAsModelled,
+            Self::HidePresence => Invariant::PresenceIsAsModelled,
             Self::KeepUnbound => Invariant::StoreHasIt,
             Self::StandStill => Invariant::TimeGoesOn,
             Self::GhostCall => Invariant::NothingIsLeft,
@@ -163,6 +167,7 @@ impl Faulty {
             | Fault::WrongDuration
             | Fault::SpreadFault
             | Fault::ForgetBinding
+            | Fault::HidePresence
             | Fault::KeepUnbound
             | Fault::StandStill
             | Fault::GhostCall => (1, bytes),
@@ -234,6 +239,9 @@ impl Switch for Faulty {
             let first = view.bindings.keys().next().cloned();
             let seen = Arc::make_mut(&mut view);
             first.and_then(|key| seen.bindings.remove(&key));
+        }
+        if self.fault == Fault::HidePresence {
+            Arc::make_mut(&mut view).activity.clear();
         }
         if let Some(ghost) = &self.ghost {
             Arc::make_mut(&mut view).calls.insert(ghost.id.clone(), Arc::clone(ghost));

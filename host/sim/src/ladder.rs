@@ -139,7 +139,10 @@ fn draw_arrow(line: &mut [char], from: usize, to: usize, label: &str, is_lost: b
     let Some(room) = line.get_mut(left..=right) else { return };
     room.fill('-');
     let points_right = from < to;
-    let label = cropped(label, room.len().saturating_sub(3));
+    // Where the whole does not fit, its first word says more than the beginning of all.
+    let space = room.len().saturating_sub(3);
+    let first = label.split(' ').next().unwrap_or(label);
+    let label = if label.chars().count() <= space { label.to_owned() } else { cropped(first, space) };
     let tip = match (is_lost, points_right) {
         (true, _) => 'x',
         (false, true) => '>',

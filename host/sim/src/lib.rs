@@ -1,6 +1,6 @@
 //! The virtual world: simulated phones, links, a clock that jumps, scenario files, swarms, invariants and ladders.
 //!
-//! The front door is [`World`] (the production core among simulated phones), [`Scenario`](scenario::Scenario) (a text
+//! The front door is [`World`] (the production core among simulated phones), [`Scenario`] (a text
 //! file played in a world) and [`swarm`] (thousands of random worlds). A [`Phone`] can also be driven over real
 //! sockets. Nothing here owns a socket, a clock or a thread, and nothing knows call logic beyond phones and invariants.
 

@@ -64,3 +64,27 @@ fn every_scenario_of_the_example_rules_holds() {
     let wrong = play_all(&files);
     assert!(wrong.is_empty(), "{} scenarios fail\n\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn a_rule_that_is_not_built_is_one_clear_error_with_the_command() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let shelf = Shelf::new(Engine::new(EngineLimits::capped(8, 65_530)).unwrap(), nowhere.path());
+    let scenario = parse("night.scenario", "user ana 100: desk 1001\nrule follow-me").unwrap();
+    let error = run(&scenario, &shelf, nowhere.path()).unwrap_err().to_string();
+    let wanted = "night.scenario:2: rule `follow-me`: it is not built: `cargo xtask rule build rules-examples/follow-me` makes ";
+    assert!(error.starts_with(wanted), "{error}");
+}
+
+#[test]
+fn what_is_not_met_says_what_came_instead() {
+    let shelf = Shelf::new(Engine::new(EngineLimits::capped(8, 65_530)).unwrap(), &root());
+    let text = "user ana 100: desk 1001\nuser bob 101: desk 1011\nphone 1001 busy\ncall c1 from 1011 to 100\n\
+        expect c1 answered by 1001\nexpect c1 never rings 1001\nexpect 1001 cancelled\nexpect c1 cause no-answer\n";
+    let report = run(&parse("x", text).unwrap(), &shelf, &root()).unwrap();
+    let got: Vec<_> = report.failures.iter().map(|failure| (failure.line, failure.got.as_str())).collect();
+    assert_eq!(
+        got,
+        [(5, "486 at 0.000s"), (6, "1001 rang at 0.000s"), (7, "neither CANCEL nor BYE"), (8, "busy")]
+    );
+    assert!(report.complaint().contains("x:5  expect c1 answered by 1001\n"));
+}

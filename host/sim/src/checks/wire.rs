@@ -12,6 +12,7 @@ use callwright_core::Now;
 use callwright_core::names::{Extension, TenantId};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::Ask;
+use callwright_core::view::DeviceKey;
 use callwright_sip::Flow;
 
 use super::reassembly::Heard;
@@ -101,6 +102,20 @@ impl Wire {
         self.legs
             .values()
             .any(|leg| leg.call == call && leg.rings && leg.refused.is_none() && leg.cancelled.is_none())
+    }
+
+    /// How many calls each device is on.
+    pub(super) fn talking(&self) -> BTreeMap<DeviceKey, u32> {
+        let mut talking = BTreeMap::new();
+        for caller in
+            self.callers.values().filter(|caller| caller.answered.is_some() && caller.over.is_none())
+        {
+            let winner = caller.winner.as_ref().and_then(|(leg, _)| self.legs.get(leg));
+            for device in [Some(&caller.owner.device), winner.map(|leg| &leg.device)].into_iter().flatten() {
+                *talking.entry((caller.owner.tenant.clone(), device.clone())).or_default() += 1;
+            }
+        }
+        talking
     }
 
     /// The sessions that the switch has signalled in this step.
