@@ -182,12 +182,7 @@ impl Server {
         let node = node::start(switch, letters, outside).map_err(|error| no_resource(&error))?;
         let backstage = Backstage::start(&data, shelf, picture, inbox.clone(), meters.clone())
             .map_err(|error| no_resource(&error))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("callwright-io")
-            .enable_all()
-            .build()
-            .map_err(|error| no_resource(&error))?;
+        let runtime = io_threads().map_err(|error| no_resource(&error))?;
         let entered = runtime.enter();
         let signals = Signals::install().map_err(|error| no_resource(&error))?;
         drop(entered);
@@ -240,6 +235,15 @@ impl Server {
         self.runtime.shutdown_timeout(TASKS_END_WITHIN);
         info!("ended");
     }
+}
+
+/// The threads that wait for sockets and signals.
+fn io_threads() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("callwright-io")
+        .enable_all()
+        .build()
 }
 
 /// Makes the operator's token where there is no token yet.
