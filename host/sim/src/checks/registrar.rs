@@ -18,6 +18,9 @@ use crate::glance::{Glance, param};
 /// A binding may be listed this long after its end, and its end differ by as much: both are whole seconds on the wire.
 const SLACK: Duration = Duration::from_secs(1);
 
+/// The longest binding of a datagram behind NAT, in seconds.
+const NAT_MAX_S: u32 = 120;
+
 /// What ought to be registered.
 pub(super) struct Registrar {
     expiry: BTreeMap<TenantId, Expiry>,
@@ -113,7 +116,14 @@ impl Registrar {
         let phone = asked.instance.unwrap_or_else(|| call_id.to_owned());
         let phone = phone.trim_matches('"').trim_start_matches('<').trim_end_matches('>').to_owned();
         self.bindings.retain(|model| !is_same(model, &phone));
-        let expires_s = asked.expires_s.unwrap_or(limits.default_s).min(limits.max_s);
+        // A NAT forgets what is silent for long: the binding of a datagram is short (TELEPHONY T6).
+        let is_behind_nat = !asked.contact.contains(&format!("@{}", asked.flow.peer));
+        let most_s = if is_behind_nat && !asked.flow.transport.reliable() {
+            limits.max_s.min(NAT_MAX_S)
+        } else {
+            limits.max_s
+        };
+        let expires_s = asked.expires_s.unwrap_or(limits.default_s).min(most_s);
         if expires_s == 0 {
             return;
         }

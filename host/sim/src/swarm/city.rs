@@ -171,6 +171,7 @@ fn settle(house: &Household, world: &mut World, phones: &mut Vec<Resident>, dice
                 transport,
                 link: wire(dice),
                 expires_s: [15, 60, 120, 120][usize::try_from(dice.below(4)).unwrap_or(0)],
+                behind_nat: dice.chance(250),
                 instance: has_instance.then(|| format!("urn:uuid:{name}")),
             });
             phones.push(Resident {

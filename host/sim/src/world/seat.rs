@@ -1,6 +1,6 @@
 //! Where a phone sits: its address, its wire, and whether it is plugged in.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub struct PhoneSetup {
     pub expires_s: u32,
     /// Its `+sip.instance`, where it has one.
     pub instance: Option<String>,
+    /// Whether it only knows an address behind its NAT.
+    pub behind_nat: bool,
 }
 
 /// How a phone is cut off.
@@ -52,6 +54,15 @@ pub(super) enum Way {
     Up,
     /// To the phone.
     Down,
+}
+
+/// The address behind the NAT of that one.
+fn private(address: SocketAddr) -> SocketAddr {
+    let last = match address.ip() {
+        IpAddr::V4(ip) => ip.octets()[3],
+        IpAddr::V6(ip) => ip.octets()[15],
+    };
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 168, 0, last)), 5060)
 }
 
 /// A phone on its wire.
@@ -77,7 +88,7 @@ impl Seat {
             domain: setup.domain.clone(),
             display: setup.display.clone(),
             user_agent: "Simulated/1".to_owned(),
-            local: address,
+            local: if setup.behind_nat { private(address) } else { address },
             flow,
             expires_s: setup.expires_s,
             instance: setup.instance.clone(),

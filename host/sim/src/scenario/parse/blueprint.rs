@@ -122,6 +122,7 @@ impl Blueprint {
             transport: Transport::Udp,
             link: Link::default(),
             expires_s: 600,
+            behind_nat: false,
             instance: Some(format!("urn:uuid:00000000-0000-4000-8000-{number:012}")),
         };
         self.phones.push(PhonePlan { setup, is_offline: false });

@@ -45,6 +45,10 @@ pub(super) fn phone(
             plan.setup.expires_s = u32::try_from(words.duration()?.as_secs()).unwrap_or(u32::MAX);
             return Ok(Vec::new());
         }
+        if words.accept_all(&["behind", "nat"]) {
+            plan.setup.behind_nat = true;
+            return Ok(Vec::new());
+        }
         if words.accept("no-instance") {
             plan.setup.instance = None;
             return Ok(Vec::new());
