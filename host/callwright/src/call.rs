@@ -92,7 +92,16 @@ fn live_row(call: &Value) -> Vec<String> {
     let columns = ["from_device", "number", "phase", "rule"];
     let mut row = vec![text(call, "id"), began(call)];
     row.extend(columns.map(|key| text(call, key)));
+    conceal(call, &mut row);
     row
+}
+
+/// A caller who asked not to be shown is not shown in lists either.
+fn conceal(call: &Value, row: &mut [String]) {
+    let withheld = call.pointer("/caller/withheld").and_then(Value::as_bool).unwrap_or_default();
+    if let Some(from) = row.get_mut(2).filter(|_| withheld) {
+        "withheld".clone_into(from);
+    }
 }
 
 fn record_row(record: &Value) -> Vec<String> {
@@ -106,12 +115,14 @@ fn record_row(record: &Value) -> Vec<String> {
     };
     let talk_ms = record.get("talk_ms").and_then(Value::as_u64).unwrap_or_default();
     let seconds = std::time::Duration::from_millis(talk_ms).as_secs_f64();
-    vec![
+    let mut row = vec![
         text(record, "id"),
         began(record),
         text(record, "from_device"),
         text(record, "number"),
         disposition,
         if talk_ms == 0 { String::new() } else { format!("{seconds:.1} s") },
-    ]
+    ];
+    conceal(record, &mut row);
+    row
 }

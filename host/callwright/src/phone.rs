@@ -34,7 +34,11 @@ pub(crate) fn run(args: &PhoneArgs, out: &Output) -> Result<(), UserError> {
     let then_after = Duration::from_secs(args.answer_after.unwrap_or_default());
     phones.order(&args.extension, &Order::Manner(Manner { then, then_after, ..Manner::default() }));
     match &args.call {
-        Some(number) => call(args, number, &mut phones, &mut diary),
+        Some(number) => {
+            let called = call(args, number, &mut phones, &mut diary);
+            leave(args, &mut phones, &mut diary);
+            called
+        }
         None => loop {
             phones.run_for(GLANCE);
             diary.tell(&phones);
@@ -61,15 +65,35 @@ fn call(args: &PhoneArgs, number: &str, phones: &mut Phones, diary: &mut Diary<'
     });
     phones.order(&args.extension, &Order::HangUp(Which::Latest));
     phones.run_until(SOON, Phones::is_idle);
-    diary.tell(phones);
     Ok(())
+}
+
+/// Goes as it came. The switch answers after it has stored what was before, the record of the call among it.
+fn leave(args: &PhoneArgs, phones: &mut Phones, diary: &mut Diary<'_>) {
+    phones.order(&args.extension, &Order::Unregister);
+    phones.run_until(SOON, |phones| {
+        diary.tell(phones).iter().any(|seen| matches!(seen, Sighting::Unregistered))
+    });
 }
 
 fn not_registered(args: &PhoneArgs, phones: &Phones) -> UserError {
     let what = format!("{} could not register at {}", args.extension, args.registrar);
-    let mut error = UserError::outside(what);
-    error.cause = phones.seen(&args.extension, 0).iter().filter_map(|seen| said(args, seen)).collect();
-    error
+    let mut error = UserError::new("CW-0602", Exit::Failed, what);
+    let seen = phones.seen(&args.extension, 0);
+    error.cause = seen.iter().filter_map(|seen| said(args, seen)).collect();
+    match seen.last() {
+        Some(Sighting::RegistrationRefused { status: 401 }) => {
+            error.help("check the extension and its password")
+        }
+        Some(Sighting::RegistrationRefused { status: 403 }) => {
+            error.help("the extension must be that of a device, with fewer than eight phones registered")
+        }
+        Some(_) => error,
+        None => {
+            let quiet = format!("nothing came back within {} s", SOON.as_secs());
+            error.because(quiet).help("is the switch running, and is this its `listen` address?")
+        }
+    }
 }
 
 /// Tells each thing once.

@@ -68,7 +68,8 @@ impl Phones {
             local,
             flow: Flow::udp(self.switch),
             expires_s: 600,
-            instance: None,
+            // The same phone each time it is plugged in: it takes the place of its own binding (RFC 5626 §4.1).
+            instance: Some(format!("urn:x-callwright:phone:{extension}")),
             seed: u64::from_be_bytes(data::random()?),
         });
         self.phones.push((phone, socket));

@@ -39,7 +39,7 @@ pub(crate) fn dialled_number(uri: &Uri) -> String {
 pub(crate) fn caller_of(tenant: &Tenant, device: &Extension, withheld: bool) -> Party {
     let user = tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user));
     if withheld {
-        return Party { withheld: true, user: user.map(|user| user.id.clone()), ..Party::default() };
+        return Party { withheld: true, ..Party::default() };
     }
     Party {
         name: user.map_or_else(String::new, |user| user.name.clone()),

@@ -89,7 +89,7 @@ impl Registrar {
         let wanted = match request::read(board, tenant, &device, flow, &request) {
             Ok(wanted) => wanted,
             Err(error) => {
-                tracing::debug!(tenant = %tenant.id, %device, %error, "register refused");
+                tracing::info!(tenant = %tenant.id, aor = %device, %error, "register refused");
                 board.count_registration("refused");
                 board.refuse(flow, &request, error.response(&request));
                 return;

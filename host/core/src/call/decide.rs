@@ -366,7 +366,7 @@ fn refusal_text(how: &Refusal) -> String {
         Refusal::Declined => "declined".to_owned(),
         Refusal::NotFound => "not found".to_owned(),
         Refusal::TemporarilyUnavailable => "temporarily unavailable".to_owned(),
-        Refusal::AnonymousRefused => "anonymous callers refused".to_owned(),
+        Refusal::AnonymousRefused => "anonymous".to_owned(),
         Refusal::Unwanted => "unwanted".to_owned(),
         Refusal::Other(text) => text.clone(),
     }

@@ -24,6 +24,8 @@ use sides::{Answer, LegSide};
 
 /// What losers are told (TELEPHONY T12).
 const ELSEWHERE: &str = "Call completed elsewhere";
+/// How long a cancelled leg may still answer: 64*T1.
+const DROPPED_AFTER: Duration = Duration::from_secs(32);
 /// Responses that refuse a request as such: no call has begun.
 const NO_CALL: [u16; 10] = [400, 401, 403, 405, 407, 416, 420, 421, 422, 482];
 
@@ -183,7 +185,7 @@ impl Wire {
                 }
             }
             "BYE" => self.ended(now, message, &message.from_tag),
-            "" => self.leg_responded(message, tally),
+            "" => self.leg_responded(now, message, tally),
             _ => {}
         }
     }
@@ -216,7 +218,7 @@ impl Wire {
         }
     }
 
-    fn leg_responded(&mut self, message: &Glance, tally: &mut Tally) {
+    fn leg_responded(&mut self, now: Now, message: &Glance, tally: &mut Tally) {
         if message.method == "INVITE" && message.status == 491 {
             tally.count(Rare::Glare);
         }
@@ -224,6 +226,8 @@ impl Wire {
         if message.method != "INVITE" || message.cseq != leg.cseq {
             return;
         }
+        // Without an end the leg is dropped 64*T1 after its CANCEL (TELEPHONY T7).
+        leg.is_lost |= leg.cancelled_at.is_some_and(|at| now.mono - at >= DROPPED_AFTER);
         self.step.touched.insert(leg.call.clone());
         match message.status {
             100..=199 => {
@@ -282,6 +286,7 @@ impl Wire {
                     .filter(|leg| leg.cancelled.is_none() && leg.cseq == message.cseq)
                 {
                     leg.cancelled = Some(is_told);
+                    leg.cancelled_at = Some(now.mono);
                     self.step.touched.insert(leg.call.clone());
                     self.step.ended.push(Ended { leg: message.call_id.clone(), tag: None, is_told });
                 }

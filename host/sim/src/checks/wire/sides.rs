@@ -1,6 +1,7 @@
 //! What is known of a caller and of a leg.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use callwright_core::Now;
 use callwright_core::names::Extension;
@@ -78,6 +79,8 @@ pub(super) struct LegSide {
     pub(super) refused: Option<u16>,
     /// A CANCEL went out; whether it told of another's answer.
     pub(super) cancelled: Option<bool>,
+    /// When it did.
+    pub(super) cancelled_at: Option<Duration>,
     /// Its 2xx by To tag.
     pub(super) answers: BTreeMap<String, Answer>,
 }
@@ -95,6 +98,7 @@ impl LegSide {
             rings: false,
             refused: None,
             cancelled: None,
+            cancelled_at: None,
             answers: BTreeMap::new(),
         }
     }
