@@ -19,6 +19,8 @@ use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
 
 mod ingress;
+#[cfg(test)]
+mod tests;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]

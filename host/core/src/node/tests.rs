@@ -1,0 +1,138 @@
+//! What only a whole node shows, without phones that know more than a message.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use callwright_sip::{Flow, Message, Method, Name, digest};
+use jiff::Timestamp;
+
+use super::{Node, Setup};
+use crate::config::{Config, Hours, Tenant};
+use crate::names::AskId;
+use crate::rule::{ActiveRule, Ask, BindTarget, DestinationRef, LegPlan, RingPlan, RunEvent, Spent};
+use crate::seam::{Effect, Input};
+use crate::testing::tenant;
+use crate::time::Now;
+use crate::view::{Binding, BindingKey};
+
+const CALLER: &str = "10.0.0.11:5060";
+const CALLEE: &str = "10.0.0.1:5060";
+
+fn now() -> Now {
+    Now { mono: Duration::from_secs(1), wall: Timestamp::UNIX_EPOCH }
+}
+
+fn flow(peer: &str) -> Flow {
+    Flow::udp(peer.parse::<SocketAddr>().unwrap())
+}
+
+/// Acme whose office keeps these hours.
+fn config(hours: Hours) -> Arc<Config> {
+    let mut tenant: Tenant = tenant();
+    tenant.hours.insert(hours.name.clone(), hours);
+    Arc::new(Config::new(["10.0.0.100".to_owned()].into(), Some("acme".into()), vec![tenant]))
+}
+
+fn hours(weekly: Vec<crate::config::WeeklySpan>) -> Hours {
+    Hours { name: "office".into(), zone: None, weekly, exceptions: [].into() }
+}
+
+fn node() -> Node {
+    let rule = ActiveRule {
+        tenant: "acme".into(),
+        name: "any".into(),
+        version: "sha256:0".into(),
+        bind: vec![BindTarget::Tenant],
+        fallback: None,
+        settings: Arc::default(),
+    };
+    let binding = Binding {
+        key: BindingKey { tenant: "acme".into(), device: "1001".into(), phone: "p".to_owned() },
+        contact: format!("sip:1001@{CALLEE}"),
+        flow: flow(CALLEE),
+        call_id: "r".to_owned(),
+        cseq: 1,
+        registered: now().wall,
+        expires: now().wall + jiff::SignedDuration::from_secs(600),
+        user_agent: String::new(),
+        behind_nat: false,
+        suspect_since: None,
+    };
+    Node::new(Setup {
+        node: 1,
+        host: "10.0.0.100".to_owned(),
+        port: 5060,
+        seed: [7; 32],
+        config: config(hours(Vec::new())),
+        rules: vec![Arc::new(rule)],
+        bindings: vec![Arc::new(binding)],
+        gone: Vec::new(),
+        now: now(),
+    })
+}
+
+fn handle(node: &mut Node, input: Input) -> Vec<Effect> {
+    node.handle(now(), input);
+    std::iter::from_fn(|| node.poll()).collect()
+}
+
+fn receive(node: &mut Node, peer: &str, message: &Message) -> Vec<Effect> {
+    handle(node, Input::Received { flow: flow(peer), bytes: message.to_bytes() })
+}
+
+fn sent(effects: &[Effect], peer: &str) -> Vec<Message> {
+    let bytes = effects.iter().filter_map(|effect| {
+        let Effect::Transmit { flow: to, bytes } = effect else { return None };
+        (*to == flow(peer)).then(|| Bytes::clone(bytes))
+    });
+    bytes.map(|bytes| Message::parse(bytes).unwrap()).collect()
+}
+
+fn invite(branch: &str) -> Message {
+    Message::request(Method::Invite, "sip:100@10.0.0.100")
+        .with(Name::Via, format!("SIP/2.0/UDP {CALLER};branch=z9hG4bK{branch};rport"))
+        .with(Name::From, "<sip:1011@10.0.0.100>;tag=c")
+        .with(Name::To, "<sip:100@10.0.0.100>")
+        .with(Name::CallId, "call-1")
+        .with(Name::CSeq, format!("{branch} INVITE"))
+        .with(Name::Contact, format!("<sip:1011@{CALLER}>"))
+        .with_body("application/sdp", "v=0\r\n")
+}
+
+#[test]
+fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
+    let mut node = node();
+    let refused = sent(&receive(&mut node, CALLER, &invite("1")), CALLER);
+    let challenge = refused[0].headers.get(&Name::WwwAuthenticate).unwrap();
+    let uri = "sip:100@10.0.0.100".into();
+    let proof =
+        digest::answer(challenge, &Method::Invite, &uri, "1011", &digest::Secret::new("pw1011"), "c", 1);
+    let effects = receive(&mut node, CALLER, &invite("2").with(Name::Authorization, proof.unwrap()));
+    let run = effects.iter().find_map(|effect| {
+        let Effect::Start(start) = effect else { return None };
+        Some(start.run)
+    });
+    let leg = LegPlan {
+        to: DestinationRef::Device("1001".into()),
+        start_after: Duration::ZERO,
+        ring_for: None,
+        label: None,
+    };
+    let plan = RingPlan { legs: vec![leg], time: Duration::from_secs(20), ..RingPlan::default() };
+    let asked = RunEvent::Asked { ask: AskId(1), what: Ask::Ring(plan) };
+    let rings = handle(&mut node, Input::Run { run: run.unwrap(), event: asked, spent: Spent::default() });
+    let open = hours(vec![crate::config::WeeklySpan {
+        day: jiff::civil::Weekday::Thursday,
+        from: jiff::civil::time(0, 0, 0, 0),
+        to: jiff::civil::time(0, 0, 0, 0),
+    }]);
+    handle(&mut node, Input::Configured(config(open.clone())));
+    let answered = receive(&mut node, CALLEE, &Message::reply(&sent(&rings, CALLEE)[0], 486));
+    let read = answered.iter().find_map(|effect| {
+        let Effect::Answer { view, .. } = effect else { return None };
+        Some(view.config.tenants[&"acme".into()].hours[&"office".into()].clone())
+    });
+    assert_eq!(read.unwrap().weekly, open.weekly);
+}
