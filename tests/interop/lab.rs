@@ -116,6 +116,8 @@ impl Drop for Running {
 /// A host of its own on the bridge: a network namespace.
 pub(crate) struct Host {
     name: String,
+    /// Our end of its cable.
+    outside: String,
     address: String,
 }
 
@@ -133,7 +135,7 @@ impl Host {
         run("ip", ["-n", name, "link", "set", "lo", "up"]);
         // baresip takes its own address from the default route.
         run("ip", ["-n", name, "route", "add", "default", "via", SWITCH]);
-        Self { name: name.to_owned(), address }
+        Self { name: name.to_owned(), outside, address }
     }
 
     /// Its address on the bridge.
@@ -151,6 +153,8 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        // The kernel takes a namespace apart later; the next test needs the cable's name now.
+        run("ip", ["link", "delete", &self.outside]);
         run("ip", ["netns", "delete", &self.name]);
     }
 }

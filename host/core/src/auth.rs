@@ -33,7 +33,7 @@ pub(crate) fn authenticate(
         (Ok(()), Some(device)) => Ok(device.extension.clone()),
         (Ok(()), None) => Err(challenge(board, tenant, request, false)),
         (Err(error), _) => {
-            tracing::debug!(tenant = %tenant.id, %error, "credentials were not accepted");
+            tracing::debug!(%error, "credentials were not accepted");
             let stale = matches!(error, DigestError::Stale | DigestError::Replayed);
             Err(challenge(board, tenant, request, stale))
         }

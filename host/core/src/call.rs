@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_sip::{ClientTx, DialogKey, Flow, Message, ServerTx};
+use tracing::Span;
 
 use crate::cause::Final;
 use crate::config::Tenant;
@@ -22,6 +23,7 @@ use crate::names::{CallId, Extension, LegId};
 use crate::record::{Cause, Disposition};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
+use crate::spans;
 use crate::switchboard::{Asker, Switchboard};
 use crate::time::{Deadline, Timer};
 use crate::view::{CallView, Phase};
@@ -50,6 +52,8 @@ const RECORD_WAIT: Duration = Duration::from_millis(800);
 
 /// One call.
 pub(crate) struct Call {
+    /// Everything that happens to this call happens in it.
+    pub(crate) span: Span,
     facts: Arc<CallFacts>,
     tenant: Arc<Tenant>,
     /// What the dialled number stands for; none while it stands for nothing.
@@ -120,9 +124,11 @@ impl Call {
         tenant: Arc<Tenant>,
         facts: CallFacts,
         caller: Caller,
+        span: Span,
     ) -> Self {
         let to = tenant.plan.find(&facts.number).cloned();
         let mut call = Self {
+            span,
             story: Story::begin(board.now),
             servers: BTreeMap::from([(caller.tx, Served::Invite)]),
             facts: Arc::new(facts),
@@ -143,15 +149,10 @@ impl Call {
         board.repaint().counters.calls += 1;
         board.servers.insert(call.caller.tx, call.facts.id.clone());
         board.change_activity(&call.device_key(&call.caller.device), |activity| activity.dialling += 1);
-        tracing::info!(leg = "caller", "call began");
+        tracing::info!("call began");
         call.publish(board);
         call.decide(board);
         call
-    }
-
-    /// For the span of everything that happens to this call.
-    pub(crate) fn span(&self) -> tracing::Span {
-        tracing::info_span!("call", tenant = %self.facts.tenant, call = %self.facts.id)
     }
 
     /// Nothing of it is left: it can be forgotten.
@@ -182,6 +183,8 @@ impl Call {
     /// A response to one of its requests.
     pub(crate) fn response(&mut self, board: &mut Switchboard, tx: ClientTx, response: &Message) {
         let Some(purpose) = self.clients.get(&tx).copied() else { return };
+        let _leg = self.asked_leg(purpose).entered();
+        let _tx = spans::tx(tx).entered();
         let status = response.status().unwrap_or(0);
         match purpose {
             Purpose::Leg(leg) => self.leg_response(board, leg, tx, response),
@@ -199,6 +202,8 @@ impl Call {
     /// No response came, or none can come any more.
     pub(crate) fn no_response(&mut self, board: &mut Switchboard, tx: ClientTx) {
         let Some(purpose) = self.clients.get(&tx).copied() else { return };
+        let _leg = self.asked_leg(purpose).entered();
+        let _tx = spans::tx(tx).entered();
         self.forget_client(board, tx);
         match purpose {
             Purpose::Leg(leg) => self.leg_lost(board, leg),
@@ -214,6 +219,8 @@ impl Call {
 
     /// A CANCEL met one of its INVITEs before the final response.
     pub(crate) fn cancelled(&mut self, board: &mut Switchboard, tx: ServerTx) {
+        let _leg = self.asking_leg(tx).entered();
+        let _tx = spans::tx(tx).entered();
         match self.servers.get(&tx) {
             Some(Served::Invite) => {
                 self.reject(board, &Final::caller_cancelled(), Disposition::CallerGone);
@@ -225,6 +232,8 @@ impl Call {
 
     /// The ACK of one of our 2xx.
     pub(crate) fn acknowledged(&mut self, board: &mut Switchboard, tx: ServerTx, ack: &Message) {
+        let _leg = self.asking_leg(tx).entered();
+        let _tx = spans::tx(tx).entered();
         match self.servers.get(&tx) {
             Some(Served::Invite) => self.caller_acknowledged(board, ack),
             Some(Served::Reinvite) => self.exchange_acknowledged(board, tx, ack),
@@ -357,6 +366,32 @@ impl Call {
 
     fn device_key(&self, device: &Extension) -> (crate::names::TenantId, Extension) {
         (self.facts.tenant.clone(), device.clone())
+    }
+
+    /// The span of the leg that one of our requests went to.
+    fn asked_leg(&self, purpose: Purpose) -> Span {
+        match purpose {
+            Purpose::Leg(id) => {
+                self.legs.get(&id).map_or_else(|| spans::leg(&self.span, id), |leg| leg.span.clone())
+            }
+            Purpose::Exchange => {
+                self.exchange_from().map_or_else(Span::none, |side| self.peer_span(side.other()))
+            }
+            Purpose::Refresh(side) => self.peer_span(side),
+            Purpose::Relay(_, side) => self.peer_span(side.other()),
+            Purpose::Farewell => Span::none(),
+        }
+    }
+
+    /// The span of the leg whose request a server transaction holds.
+    fn asking_leg(&self, tx: ServerTx) -> Span {
+        match self.servers.get(&tx) {
+            Some(Served::Invite) => self.caller.span.clone(),
+            Some(Served::Reinvite) => {
+                self.exchange_from().map_or_else(Span::none, |side| self.peer_span(side))
+            }
+            None => Span::none(),
+        }
     }
 
     /// Sends a request of this call and remembers what for.

@@ -18,7 +18,9 @@ mod registrar;
 pub mod rule;
 pub mod schedule;
 mod sdp;
+
 pub mod seam;
+mod spans;
 mod switchboard;
 #[cfg(test)]
 mod testing;

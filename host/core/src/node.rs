@@ -14,6 +14,7 @@ use crate::record::Gone;
 use crate::registrar::Registrar;
 use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
+use crate::spans;
 use crate::switchboard::{Asker, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
@@ -59,6 +60,7 @@ pub struct Node {
     dues: BTreeMap<CallId, (Duration, Timer)>,
     /// No new call is taken.
     closing: bool,
+    span: tracing::Span,
 }
 
 impl Node {
@@ -75,6 +77,8 @@ impl Node {
             gone: setup.gone.into_iter().collect(),
             ..View::default()
         };
+        let span = spans::node(setup.node);
+        let _node = span.clone().entered();
         let settings = EndpointSettings::new(setup.node, setup.host, setup.port);
         let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
         let mut registrar = Registrar::default();
@@ -86,12 +90,14 @@ impl Node {
             due: BTreeSet::new(),
             dues: BTreeMap::new(),
             closing: false,
+            span,
         }
     }
 
     /// Takes one input.
     pub fn handle(&mut self, now: Now, input: Input) {
         self.board.now = now;
+        let _node = self.span.clone().entered();
         match input {
             Input::Received { flow, bytes } => self.board.sip.receive(now.mono, flow, bytes),
             Input::Closed { flow } => {
@@ -209,7 +215,7 @@ impl Node {
     /// Lets something happen to a call, then forgets the call or notes its next deadline.
     fn with_call(&mut self, id: &CallId, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
         let Some(call) = self.calls.get_mut(id) else { return };
-        let span = call.span();
+        let span = call.span.clone();
         span.in_scope(|| handle(call, &mut self.board));
         self.note(id);
     }
@@ -258,8 +264,9 @@ impl Node {
         for key in before {
             rules.remove(&key);
         }
+        let _tenant = spans::tenant(tenant).entered();
         for rule in active {
-            tracing::info!(tenant = %tenant, rule = %rule.name, version = %rule.version, "rule active");
+            tracing::info!(rule = %rule.name, version = %rule.version, "rule active");
             rules.insert((tenant.clone(), rule.name.clone()), rule);
         }
     }

@@ -14,6 +14,7 @@ use crate::config::{Config, Tenant};
 use crate::names::{Extension, Ticket};
 use crate::record::Gone;
 use crate::seam::{Change, StoreRefused};
+use crate::spans;
 use crate::switchboard::{Switchboard, with_to_tag};
 use crate::time::{Deadline, Timer};
 use crate::view::{Binding, BindingKey};
@@ -89,7 +90,7 @@ impl Registrar {
         let wanted = match request::read(board, tenant, &device, flow, &request) {
             Ok(wanted) => wanted,
             Err(error) => {
-                tracing::info!(tenant = %tenant.id, aor = %device, %error, "register refused");
+                tracing::info!(aor = %device, %error, "register refused");
                 board.count_registration("refused");
                 board.refuse(flow, &request, error.response(&request));
                 return;
@@ -190,7 +191,9 @@ impl Registrar {
         if let Some(before) = &before {
             self.forget(&before.key, before.flow);
         } else {
-            tracing::info!(tenant = %key.tenant, aor = %key.device, peer = %binding.flow, "binding gained");
+            let peer = binding.flow;
+            spans::tenant(&key.tenant)
+                .in_scope(|| tracing::info!(aor = %key.device, %peer, "binding gained"));
         }
         self.due.insert((until, key.clone()));
         self.ends.insert(key.clone(), until);
@@ -215,7 +218,8 @@ impl Registrar {
         self.forget(key, binding.flow);
         let device = (key.tenant.clone(), key.device.clone());
         if let Some(why) = why {
-            tracing::info!(tenant = %key.tenant, aor = %key.device, cause = ?why, "binding lost");
+            spans::tenant(&key.tenant)
+                .in_scope(|| tracing::info!(aor = %key.device, cause = ?why, "binding lost"));
             if board.bindings_of(&device).is_empty() {
                 board.repaint().gone.insert(device, (wall, why));
             }

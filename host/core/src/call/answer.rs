@@ -43,7 +43,7 @@ impl Call {
         let dialogs = self.legs.get(&id).map(|leg| Dialog::of_uac(&leg.invite, response));
         let Some(Ok(callee)) = dialogs else {
             // Without a usable Contact there is nothing to send an ACK to.
-            tracing::debug!(leg = %id, "a 2xx without a usable dialog");
+            tracing::debug!("a 2xx without a usable dialog");
             self.leg_ended(board, id, Outcome::Refused(111));
             return;
         };
@@ -83,6 +83,7 @@ impl Call {
             dialog: caller,
             flow: self.caller.flow,
             device: self.caller.device.clone(),
+            span: self.caller.span.clone(),
             sent: answer.body,
             got: self.caller.description(),
             updates: allows_update(&self.caller.invite),
@@ -93,6 +94,7 @@ impl Call {
             dialog: callee,
             flow: leg.flow,
             device: leg.device.clone(),
+            span: leg.span.clone(),
             sent: self.caller.description(),
             got: response.body.clone(),
             updates: allows_update(response),
@@ -111,7 +113,7 @@ impl Call {
         self.story.answered(now, &by);
         let talk = Talk { since: now, caller, callee, answered: by, late, exchange: None, relays: 0 };
         self.stage = Stage::Talking(Box::new(talk));
-        tracing::info!(leg = %leg.id, "call answered");
+        tracing::info!("call answered");
         self.publish(board);
         if let Origin::Rule(ask) = ring.origin() {
             self.answer_rule(board, ask, Answer::Rang(Ok(report)));

@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use callwright_sip::{Flow, Message, Name, ServerTx, Text};
+use tracing::Span;
 
 use crate::cause::Final;
 use crate::config::EarlyDialogs;
 use crate::names::Extension;
+use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, SUPPORTED, Switchboard, with_body_of, with_to_tag};
 use crate::time::{Deadline, Timer};
 
 /// An unanswered caller hears something at least this often (RFC 3261 §13.3.1.1).
 const PROVISIONAL_EVERY: Duration = Duration::from_secs(60);
+
+/// Hops of a caller that names none (RFC 3261 §20.22).
+const HOPS: u8 = 70;
 
 /// The caller's leg.
 pub(crate) struct Caller {
@@ -27,6 +32,7 @@ pub(crate) struct Caller {
     own_tag: Text,
     last: Option<Message>,
     last_at: Duration,
+    pub(super) span: Span,
 }
 
 impl Caller {
@@ -36,11 +42,24 @@ impl Caller {
         flow: Flow,
         invite: Message,
         device: Extension,
-        hops: u8,
         early_dialogs: EarlyDialogs,
+        call: &Span,
     ) -> Self {
         let own_tag = board.sip.mint();
-        Self { tx, invite, flow, device, hops, early_dialogs, own_tag, last: None, last_at: board.now.mono }
+        let hops = invite.max_forwards().ok().flatten().unwrap_or(HOPS);
+        let span = spans::leg(call, "caller");
+        Self {
+            tx,
+            invite,
+            flow,
+            device,
+            hops,
+            early_dialogs,
+            own_tag,
+            last: None,
+            last_at: board.now.mono,
+            span,
+        }
     }
 
     /// Whether the caller sent no offer, so that the callee's 200 carries it (RFC 3261 §13.2.1).

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::ring::{LEGS_AT_ONCE, Origin};
 use super::story::millis;
 use super::{Call, Stage};
@@ -15,6 +17,7 @@ use crate::rule::{
     RunOutcome, RunStart, Spent,
 };
 use crate::seam::Effect;
+use crate::spans;
 use crate::switchboard::Switchboard;
 use crate::time::{Deadline, Timer};
 
@@ -36,6 +39,7 @@ pub(super) struct Run {
     ran_us: u64,
     /// Running time until the first question or the end.
     decide_us: Option<u64>,
+    span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,8 +161,17 @@ impl Call {
         self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
         let id = board.next_run();
         let phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
-        let run =
-            Run { id, rule: Arc::clone(&rule), phase, fuel: 0, fuel_exact: true, ran_us: 0, decide_us: None };
+        let span = spans::rule(&self.span, &rule);
+        let run = Run {
+            id,
+            rule: Arc::clone(&rule),
+            phase,
+            fuel: 0,
+            fuel_exact: true,
+            ran_us: 0,
+            decide_us: None,
+            span,
+        };
         self.run = Some(run);
         if !board.admission.admit(&self.tenant, board.now.mono) {
             self.run_over(board, RunOutcome::TenantThrottled);
@@ -184,6 +197,7 @@ impl Call {
         if run.is_over() {
             return;
         }
+        let _rule = run.span.clone().entered();
         run.fuel = spent.fuel;
         run.fuel_exact = spent.fuel_exact;
         run.ran_us = spent.ran_us;
@@ -262,7 +276,7 @@ impl Call {
     /// The run is over: where it left the call undecided the fallback takes it (RULES §2).
     fn run_over(&mut self, board: &mut Switchboard, outcome: RunOutcome) {
         let Some(run) = &mut self.run else { return };
-        tracing::info!(rule = %run.rule.name, version = %run.rule.version, fuel_used = run.fuel, cause = outcome.word(), "run ended");
+        run.span.in_scope(|| tracing::info!(fuel_used = run.fuel, cause = outcome.word(), "run ended"));
         board.count_run(&outcome, run.fuel, run.ran_us);
         run.phase = RunPhase::Over(outcome.clone());
         let (source, own) = (run.source(), run.rule.fallback.clone());
@@ -342,7 +356,7 @@ impl Call {
                 board.emit(Effect::Stop { run: id });
             }
             RunPhase::Thinking { until } | RunPhase::Stopped { until } if until <= now => {
-                tracing::warn!(run = %id, "a run was lost by its driver");
+                run.span.in_scope(|| tracing::warn!(run = %id, "a run was lost by its driver"));
                 board.emit(Effect::Stop { run: id });
                 let waited = millis(RUN_LOST_AFTER);
                 self.run_ended(board, RunOutcome::Internal(format!("no word from the run for {waited} ms")));

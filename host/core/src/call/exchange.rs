@@ -21,6 +21,11 @@ pub(super) struct Exchange {
 }
 
 impl Call {
+    /// Who sent the offer that is on its way.
+    pub(super) fn exchange_from(&self) -> Option<Side> {
+        self.talk()?.exchange.as_ref().map(|exchange| exchange.from)
+    }
+
     /// A side sends a re-INVITE.
     pub(super) fn reinvited(&mut self, board: &mut Switchboard, side: Side, flow: Flow, request: Message) {
         if interval_too_small(&request) {

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use callwright_sip::{ClientTx, Flow, Message, Method, Name, Text};
 
+use tracing::Span;
+
 use super::ring::RingsUntil;
 use super::{Call, Purpose, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, LegState};
 use crate::names::{Extension, LegId, UserId};
 use crate::record::{Cause, LegRecord, LegRecordEnd};
 use crate::rule::{DestinationRef, LegPlan, Outcome};
+use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, SUPPORTED, Switchboard, with_body_of};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::Binding;
@@ -41,6 +44,7 @@ pub(super) struct Leg {
     status: u16,
     /// The ring's wish for this leg.
     rings: RingsUntil,
+    pub(super) span: Span,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +130,9 @@ impl Call {
             rang: None,
             status: 0,
             rings: RingsUntil::of(plan),
+            span: spans::leg(&self.span, id),
         };
-        tracing::debug!(leg = %id, aor = %device, peer = %binding.flow, "leg started");
+        leg.span.in_scope(|| tracing::debug!(aor = %device, peer = %binding.flow, "leg started"));
         board.change_activity(&self.device_key(device), |activity| activity.ringing += 1);
         self.legs.insert(id, leg);
         true
@@ -221,7 +226,7 @@ impl Call {
         if !leg.is_ringing() {
             leg.phase = LegPhase::Ringing { until: leg.rings.after(board.now.mono) };
             leg.rang = leg.rang.or(Some(board.now));
-            tracing::debug!(leg = %id, aor = %leg.device, "leg rings");
+            tracing::debug!(aor = %leg.device, "leg rings");
         }
         let tag = leg.tag.clone();
         self.caller.ringing(board, &tag, response, alone);
@@ -298,7 +303,8 @@ impl Call {
             LegRecordEnd::Cancelled(_) => "cancelled",
         };
         board.count_leg(label);
-        tracing::debug!(leg = %leg.id, aor = %leg.device, status = leg.status, cause = label, "leg ended");
+        leg.span
+            .in_scope(|| tracing::debug!(aor = %leg.device, status = leg.status, cause = label, "leg ended"));
         if let (Some(user), Some(_)) = (&leg.user, leg.rang) {
             self.story.rang(user, leg.rang_for(board.now), self.keeps_unmissed());
         }
@@ -327,11 +333,12 @@ impl Call {
     /// A leg's own time is over.
     pub(super) fn leg_due(&mut self, board: &mut Switchboard, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        let _leg = leg.span.clone().entered();
         match leg.phase {
             LegPhase::Calling { .. } => {
                 leg.phase = LegPhase::Unheard;
                 let (part, device) = (leg.part, leg.device.clone());
-                tracing::debug!(leg = %id, aor = %device, "no response: unreachable");
+                tracing::debug!(aor = %device, "no response: unreachable");
                 self.part_silent(part);
             }
             LegPhase::Proceeding { .. } => self.give_up(board, id, Outcome::Unreachable),

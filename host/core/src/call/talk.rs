@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, ServerTx, Text};
+use tracing::Span;
 
 use super::answer::LateOffer;
 use super::exchange::Exchange;
@@ -11,6 +12,7 @@ use crate::names::Extension;
 use crate::record::Cause;
 use crate::rule::AnsweredBy;
 use crate::sdp;
+use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, Switchboard, with_body_of};
 use crate::time::Now;
 
@@ -51,6 +53,7 @@ pub(super) struct Peer {
     pub(super) dialog: Dialog,
     pub(super) flow: Flow,
     pub(super) device: Extension,
+    pub(super) span: Span,
     /// The last description we sent them.
     pub(super) sent: Bytes,
     /// The last they sent us.
@@ -110,6 +113,11 @@ impl Talk {
 }
 
 impl Call {
+    /// The span of a side's leg.
+    pub(super) fn peer_span(&self, side: Side) -> Span {
+        self.talk().map_or_else(Span::none, |talk| talk.peer(side).span.clone())
+    }
+
     /// A request within one of our dialogs.
     pub(crate) fn in_dialog(&mut self, board: &mut Switchboard, flow: Flow, request: Message) {
         if matches!(self.stage, Stage::Over { .. }) && request.method() == Some(&Method::Bye) {
@@ -128,6 +136,8 @@ impl Call {
             return;
         };
         let method = request.method().cloned().unwrap_or(Method::Options);
+        let _leg = self.peer_span(side).entered();
+        let _tx = spans::request(&method).entered();
         if !order {
             let status = if method == Method::Invite { 500 } else { 400 };
             board.refuse_for_good(flow, &request, Message::reply(&request, status));

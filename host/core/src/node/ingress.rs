@@ -9,13 +9,12 @@ use crate::config::{EarlyDialogs, Tenant};
 use crate::dial;
 use crate::names::{CallId, Extension};
 use crate::rule::{CallFacts, DestinationRef, Entry};
+use crate::spans;
 use crate::switchboard::{ALLOW, SUPPORTED};
 use std::sync::Arc;
 
 /// Calls at once; the next one gets 503.
 pub(crate) const CALLS_MAX: usize = 20_000;
-/// Hops of a caller that names none (RFC 3261 §20.22).
-const HOPS: u8 = 70;
 
 impl Node {
     /// A new request that is neither ACK nor CANCEL.
@@ -35,18 +34,16 @@ impl Node {
             self.board.refuse(flow, &message, Message::reply(&message, 404));
             return;
         };
+        let _tenant = spans::tenant(&tenant.id).entered();
         match method {
             Method::Options => {
                 let response = capabilities(Message::reply(&message, 200));
                 self.board.refuse(flow, &message, response);
             }
-            Method::Register => match authenticate(&mut self.board, &tenant, &message) {
-                Ok(device) => self.registrar.register(&mut self.board, &tenant, device, flow, message),
-                Err(challenge) => {
-                    self.board.count_registration("challenged");
-                    self.board.refuse(flow, &message, *challenge);
-                }
-            },
+            Method::Register => {
+                let _tx = spans::request(&method).entered();
+                self.register(&tenant, flow, message);
+            }
             Method::Invite => match authenticate(&mut self.board, &tenant, &message) {
                 Ok(device) => self.invite(flow, &message, tenant, device, &uri),
                 Err(challenge) => self.board.refuse(flow, &message, *challenge),
@@ -61,6 +58,16 @@ impl Node {
             Method::Ack | Method::Cancel | Method::Message | Method::Refer | Method::Other(_) => {
                 let response = Message::reply(&message, 405).with(Name::Allow, Text::from_static(ALLOW));
                 self.board.refuse(flow, &message, response);
+            }
+        }
+    }
+
+    fn register(&mut self, tenant: &Arc<Tenant>, flow: Flow, message: Message) {
+        match authenticate(&mut self.board, tenant, &message) {
+            Ok(device) => self.registrar.register(&mut self.board, tenant, device, flow, message),
+            Err(challenge) => {
+                self.board.count_registration("challenged");
+                self.board.refuse(flow, &message, *challenge);
             }
         }
     }
@@ -97,12 +104,12 @@ impl Node {
             return;
         };
         let early = tenant.devices.get(&device).map_or(EarlyDialogs::PerLeg, |device| device.early_dialogs);
-        let hops = message.max_forwards().ok().flatten().unwrap_or(HOPS);
         let facts = self.facts(message, &tenant, &device, uri);
         let id = facts.id.clone();
-        let caller = Caller::new(&mut self.board, tx, flow, message.clone(), device, hops, early);
-        let span = tracing::info_span!("call", tenant = %tenant.id, call = %id);
-        let call = span.in_scope(|| Call::begin(&mut self.board, tenant, facts, caller));
+        let span = spans::call(&id);
+        let _call = span.clone().entered();
+        let caller = Caller::new(&mut self.board, tx, flow, message.clone(), device, early, &span);
+        let call = Call::begin(&mut self.board, tenant, facts, caller, span);
         self.calls.insert(id.clone(), call);
         self.note(&id);
     }

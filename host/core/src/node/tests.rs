@@ -1,17 +1,24 @@
 //! What only a whole node shows, without phones that know more than a message.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use callwright_sip::{Flow, Message, Method, Name, digest};
 use jiff::Timestamp;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
 
 use super::{Node, Setup};
 use crate::config::{Config, Hours, Tenant};
 use crate::names::AskId;
-use crate::rule::{ActiveRule, Ask, BindTarget, DestinationRef, LegPlan, RingPlan, RunEvent, Spent};
+use crate::rule::{
+    ActiveRule, Ask, BindTarget, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
+};
 use crate::seam::{Effect, Input};
 use crate::testing::tenant;
 use crate::time::Now;
@@ -101,15 +108,14 @@ fn invite(branch: &str) -> Message {
         .with_body("application/sdp", "v=0\r\n")
 }
 
-#[test]
-fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
-    let mut node = node();
-    let refused = sent(&receive(&mut node, CALLER, &invite("1")), CALLER);
+/// 1011 calls 100, and the rule rings 1001: what the node does then.
+fn rule_rings(node: &mut Node) -> Vec<Effect> {
+    let refused = sent(&receive(node, CALLER, &invite("1")), CALLER);
     let challenge = refused[0].headers.get(&Name::WwwAuthenticate).unwrap();
     let uri = "sip:100@10.0.0.100".into();
     let proof =
         digest::answer(challenge, &Method::Invite, &uri, "1011", &digest::Secret::new("pw1011"), "c", 1);
-    let effects = receive(&mut node, CALLER, &invite("2").with(Name::Authorization, proof.unwrap()));
+    let effects = receive(node, CALLER, &invite("2").with(Name::Authorization, proof.unwrap()));
     let run = effects.iter().find_map(|effect| {
         let Effect::Start(start) = effect else { return None };
         Some(start.run)
@@ -122,7 +128,13 @@ fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
     };
     let plan = RingPlan { legs: vec![leg], time: Duration::from_secs(20), ..RingPlan::default() };
     let asked = RunEvent::Asked { ask: AskId(1), what: Ask::Ring(plan) };
-    let rings = handle(&mut node, Input::Run { run: run.unwrap(), event: asked, spent: Spent::default() });
+    handle(node, Input::Run { run: run.unwrap(), event: asked, spent: Spent::default() })
+}
+
+#[test]
+fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
+    let mut node = node();
+    let rings = rule_rings(&mut node);
     let open = hours(vec![crate::config::WeeklySpan {
         day: jiff::civil::Weekday::Thursday,
         from: jiff::civil::time(0, 0, 0, 0),
@@ -135,4 +147,48 @@ fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
         Some(view.config.tenants[&"acme".into()].hours[&"office".into()].clone())
     });
     assert_eq!(read.unwrap().weekly, open.weekly);
+}
+
+/// Where each message was logged: the names of the spans around it, outermost first.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<Vec<(String, String)>>>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Places {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        struct Text(String);
+        impl Visit for Text {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        let spans = context.event_scope(event).into_iter().flat_map(|scope| scope.from_root());
+        let place = spans.map(|span| span.name()).collect::<Vec<_>>().join(" > ");
+        self.0.lock().unwrap().push((text.0, place));
+    }
+}
+
+#[test]
+fn spans_nest_from_the_node_to_the_transaction() {
+    let places = Places::default();
+    tracing::subscriber::with_default(Registry::default().with(places.clone()), || {
+        let mut node = node();
+        let rings = rule_rings(&mut node);
+        let invite = &sent(&rings, CALLEE)[0];
+        receive(&mut node, CALLEE, &Message::reply(invite, 180));
+        receive(&mut node, CALLEE, &Message::reply(invite, 486));
+        let (run, spent) = (*node.board.runs.keys().next().unwrap(), Spent::default());
+        let ended = RunEvent::Ended(RunOutcome::Ok);
+        handle(&mut node, Input::Run { run, event: ended, spent });
+    });
+    let places = places.0.lock().unwrap();
+    let place = |text: &str| places.iter().find(|(said, _)| said == text).map(|(_, place)| place.as_str());
+    assert_eq!(place("binding gained"), Some("node > tenant"));
+    assert_eq!(place("call began"), Some("node > tenant > call"));
+    assert_eq!(place("leg started"), Some("node > tenant > call > leg"));
+    assert_eq!(place("leg rings"), Some("node > tenant > call > leg > tx"));
+    assert_eq!(place("run ended"), Some("node > tenant > call > rule"));
 }

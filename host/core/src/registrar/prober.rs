@@ -13,6 +13,7 @@ use bytes::Bytes;
 use callwright_sip::{Message, Method, Name, Transport};
 
 use crate::seam::Effect;
+use crate::spans;
 use crate::switchboard::{Asker, Switchboard};
 use crate::time::{Deadline, Timer};
 use crate::view::{Binding, BindingKey};
@@ -72,7 +73,8 @@ impl Prober {
         if suspect != binding.suspect_since.is_some() {
             let mut changed = Binding::clone(binding);
             changed.suspect_since = suspect.then_some(board.now.wall);
-            tracing::debug!(tenant = %key.tenant, aor = %key.device, suspect, "binding probed");
+            spans::tenant(&key.tenant)
+                .in_scope(|| tracing::debug!(aor = %key.device, suspect, "binding probed"));
             board.repaint().bindings.insert(key.clone(), Arc::new(changed));
         }
     }
