@@ -25,7 +25,7 @@ const PAGE: usize = 50;
 pub(crate) struct Live {
     id: CallId,
     caller: Party,
-    from_device: Extension,
+    from_device: Option<Extension>,
     number: String,
     began: Timestamp,
     rule: Option<RuleName>,

@@ -106,7 +106,7 @@ impl Desk {
             id: id.into(),
             tenant: tenant.into(),
             caller: Party::default(),
-            from_device: "1011".into(),
+            from_device: Some("1011".into()),
             number: "100".into(),
             dialled_user: None,
             began: at,

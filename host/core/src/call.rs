@@ -328,7 +328,7 @@ impl Call {
             && !std::mem::replace(recorded, true)
         {
             let run = self.run.as_ref().map(Run::record);
-            let (record, journal) = self.story.record(&self.facts, &self.caller.device, run);
+            let (record, journal) = self.story.record(&self.facts, run);
             board.store(vec![Change::Ended { record: Arc::new(record), journal }]);
         }
     }
@@ -354,7 +354,7 @@ impl Call {
             id: self.facts.id.clone(),
             tenant: self.facts.tenant.clone(),
             caller: self.facts.caller.clone(),
-            from_device: self.caller.device.clone(),
+            from_device: self.facts.calling_device().cloned(),
             number: self.facts.number.clone(),
             began: self.story.began().wall,
             began_mono: self.story.began().mono,

@@ -15,8 +15,8 @@ pub struct CallRecord {
     pub tenant: TenantId,
     /// Who called.
     pub caller: Party,
-    /// The device that called.
-    pub from_device: Extension,
+    /// The device that called; none where the caller is withheld (TELEPHONY T22).
+    pub from_device: Option<Extension>,
     /// The number as dialled.
     pub number: String,
     /// The user it stands for.

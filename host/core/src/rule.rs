@@ -134,8 +134,8 @@ pub struct Party {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
-    /// From one of the tenant's devices.
-    Device(Extension),
+    /// From one of the tenant's devices; none is named where the caller is withheld (TELEPHONY T22).
+    Device(Option<Extension>),
 }
 
 /// What a rule may know of its call from the beginning.
@@ -157,6 +157,14 @@ pub struct CallFacts {
     pub for_user: Option<UserId>,
     /// How it came in.
     pub entry: Entry,
+}
+
+impl CallFacts {
+    /// The device that calls; none where the caller is withheld.
+    pub(crate) fn calling_device(&self) -> Option<&Extension> {
+        let Entry::Device(device) = &self.entry;
+        device.as_ref()
+    }
 }
 
 /// Begins a run.

@@ -90,8 +90,8 @@ pub struct CallView {
     pub tenant: TenantId,
     /// Who calls.
     pub caller: Party,
-    /// The device that calls.
-    pub from_device: Extension,
+    /// The device that calls; none where the caller is withheld (TELEPHONY T22).
+    pub from_device: Option<Extension>,
     /// The number as dialled.
     pub number: String,
     /// When it began.

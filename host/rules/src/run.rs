@@ -181,7 +181,7 @@ fn rehearsal(ready: &Ready) -> RunStart {
         number: String::new(),
         group: None,
         for_user: None,
-        entry: Entry::Device("".into()),
+        entry: Entry::Device(None),
     };
     let rule = ActiveRule {
         tenant: "".into(),

@@ -252,7 +252,10 @@ impl Checks {
                 Invariant::NothingIsLeft,
                 format!(
                     "call {} from {} to {} is still there: {:?}",
-                    call.id, call.from_device, call.number, call.phase
+                    call.id,
+                    call.from_device.as_ref().map_or("a withheld device", Extension::as_str),
+                    call.number,
+                    call.phase
                 ),
             );
         }
@@ -334,7 +337,7 @@ impl Checks {
             );
         }
         if let (Some(session), Some(view)) = (touched.first(), before.calls.get(call)) {
-            let own = self.wire.session_of(&view.tenant, &view.from_device, view.began_mono);
+            let own = self.wire.session_of(&view.tenant, view.from_device.as_ref(), view.began_mono);
             if own.is_some_and(|own| own != *session) {
                 self.found.add(
                     now,

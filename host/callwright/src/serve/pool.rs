@@ -339,7 +339,7 @@ mod tests {
             number: "100".into(),
             group: None,
             for_user: None,
-            entry: Entry::Device("1011".into()),
+            entry: Entry::Device(Some("1011".into())),
         };
         RunStart {
             run: RunId(run),

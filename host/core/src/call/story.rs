@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::names::{Extension, UserId};
+use crate::names::UserId;
 use crate::record::{CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, RunRecord, Source};
 use crate::rule::{AnsweredBy, CallFacts, LogLine, Note, Spent};
 use crate::time::Now;
@@ -121,12 +121,7 @@ impl Story {
     }
 
     /// The record and the journal; called once.
-    pub(super) fn record(
-        &mut self,
-        facts: &CallFacts,
-        from_device: &Extension,
-        run: Option<RunRecord>,
-    ) -> (CallRecord, Vec<String>) {
+    pub(super) fn record(&mut self, facts: &CallFacts, run: Option<RunRecord>) -> (CallRecord, Vec<String>) {
         let ended = self.ended.unwrap_or(self.began);
         let setup_end = self.answered.unwrap_or(ended);
         self.legs.sort_by_key(|leg| leg.id);
@@ -138,7 +133,7 @@ impl Story {
             id: facts.id.clone(),
             tenant: facts.tenant.clone(),
             caller: facts.caller.clone(),
-            from_device: from_device.clone(),
+            from_device: facts.calling_device().cloned(),
             number: facts.number.clone(),
             dialled_user: facts.dialled.user.clone(),
             began: self.began.wall,

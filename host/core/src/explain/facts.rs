@@ -252,11 +252,12 @@ fn end(record: &CallRecord) -> Vec<Told> {
         Disposition::Rejected => ("switch".to_owned(), format!("tells {} {}", caller(record), record.status)),
         Disposition::CallerGone => ("switch".to_owned(), format!("ends the call with {}", record.status)),
         Disposition::Answered { device, .. } => match &record.cause {
-            Cause::CallerHungUp if record.caller.withheld => {
-                ("caller".to_owned(), format!("hangs up after talking for {talked}"))
-            }
             Cause::CallerHungUp => {
-                (format!("phone {}", record.from_device), format!("hangs up after talking for {talked}"))
+                let source = record.from_device.as_ref().map(|device| format!("phone {device}"));
+                (
+                    source.unwrap_or_else(|| "caller".to_owned()),
+                    format!("hangs up after talking for {talked}"),
+                )
             }
             Cause::CalleeHungUp => {
                 (format!("phone {device}"), format!("hangs up after talking for {talked}"))

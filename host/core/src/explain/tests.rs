@@ -12,6 +12,14 @@ use crate::rule::{AnsweredBy, DestinationRef, Outcome, Party, RunOutcome};
 /// A call of bob's 1011 to ana's 100 on a Friday evening in Berlin, to be told to its end.
 struct Tale(CallRecord);
 
+impl Tale {
+    /// As the switch records a caller who asked for it (TELEPHONY T22).
+    fn withhold(&mut self) {
+        self.0.caller = Party { withheld: true, ..Party::default() };
+        self.0.from_device = None;
+    }
+}
+
 fn began() -> Timestamp {
     "2026-11-20T18:02:00+01:00".parse().unwrap()
 }
@@ -53,7 +61,7 @@ impl Tale {
                 user: Some("bob".into()),
                 withheld: false,
             },
-            from_device: "1011".into(),
+            from_device: Some("1011".into()),
             number: number.to_owned(),
             dialled_user,
             began: began(),
@@ -768,7 +776,7 @@ Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
 #[test]
 fn a_withheld_caller_is_nobody_in_particular() {
     let mut tale = Tale::to_ana().caller_gone(Cause::CallerCancelled, 400);
-    tale.0.caller.withheld = true;
+    tale.withhold();
     let told = tale.told();
     assert!(told.starts_with("The caller hung up after 0.4 s, before any phone rang.\n"), "{told}");
     let mut tale = Tale::to_ana()
@@ -776,7 +784,7 @@ fn a_withheld_caller_is_nobody_in_particular() {
         .leg(ana(), "1001", (0, Some(20), 4_000), won("1001", "ana", 1), 200)
         .answered("1001", "ana", 4_000)
         .hung_up(Cause::CallerHungUp, 9_000);
-    tale.0.caller.withheld = true;
+    tale.withhold();
     let told = format!("{told}{}", tale.told());
     for private in ["bob", "Bob", "101"] {
         assert!(!told.contains(private), "{private} in {told}");

@@ -108,10 +108,8 @@ pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
 
 /// Who calls; whoever withholds their number is nobody in particular.
 pub(super) fn caller(record: &CallRecord) -> &str {
-    if record.caller.withheld {
-        return "the caller";
-    }
-    record.caller.user.as_ref().map_or(record.from_device.as_str(), UserId::as_str)
+    let device = record.from_device.as_ref().map(Extension::as_str);
+    record.caller.user.as_ref().map(UserId::as_str).or(device).unwrap_or("the caller")
 }
 
 /// Who was called: a person, a group, a place, or the bare number.

@@ -132,7 +132,7 @@ impl Node {
             },
             number,
             for_user: None,
-            entry: Entry::Device(device.clone()),
+            entry: Entry::Device((!withheld).then(|| device.clone())),
         }
     }
 }

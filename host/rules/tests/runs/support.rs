@@ -184,7 +184,7 @@ pub(crate) fn start() -> RunStart {
         number: "100".into(),
         group: None,
         for_user: None,
-        entry: Entry::Device("1011".into()),
+        entry: Entry::Device(Some("1011".into())),
     };
     let (view, now) = (view(), later(0));
     RunStart {

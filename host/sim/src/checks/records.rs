@@ -62,11 +62,7 @@ impl Records {
                 call.records += 1;
                 compare(now, record, call, found);
             }
-            None => found.add(
-                now,
-                Invariant::OneRecordACall,
-                format!("record {} from {} is of no call", record.id, record.from_device),
-            ),
+            None => found.add(now, Invariant::OneRecordACall, format!("record {} is of no call", record.id)),
         }
     }
 

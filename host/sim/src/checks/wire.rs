@@ -129,11 +129,13 @@ impl Wire {
     pub(super) fn session_of(
         &self,
         tenant: &TenantId,
-        device: &Extension,
+        device: Option<&Extension>,
         began: Duration,
     ) -> Option<String> {
         let of_call = |caller: &&CallerSide| {
-            caller.owner.tenant == *tenant && caller.owner.device == *device && caller.began.mono == began
+            caller.owner.tenant == *tenant
+                && device.is_none_or(|device| caller.owner.device == *device)
+                && caller.began.mono == began
         };
         self.callers.values().find(of_call).map(|caller| caller.session.clone())
     }
@@ -142,7 +144,7 @@ impl Wire {
     pub(super) fn call_of(&mut self, record: &CallRecord) -> Option<&mut CallerSide> {
         self.callers.values_mut().find(|caller| {
             caller.owner.tenant == record.tenant
-                && caller.owner.device == record.from_device
+                && record.from_device.as_ref().is_none_or(|device| caller.owner.device == *device)
                 && caller.began.wall == record.began
         })
     }

@@ -217,7 +217,7 @@ impl Witness<'_> {
             .records()
             .iter()
             .map(|kept| &*kept.record)
-            .filter(|record| record.from_device.as_str() == device);
+            .filter(|record| record.from_device.as_ref().is_none_or(|from| from.as_str() == device));
         let record = of_phone.min_by_key(|record| wall(record));
         Some(Found { began, call_id, session, record })
     }

@@ -66,7 +66,7 @@ pub(crate) fn record(id: &str, began: i64) -> CallRecord {
             user: Some("bob".into()),
             withheld: false,
         },
-        from_device: "1011".into(),
+        from_device: Some("1011".into()),
         number: "100".to_owned(),
         dialled_user: Some("ana".into()),
         began: at(began),
