@@ -143,7 +143,7 @@ impl Node {
     /// The picture of this moment.
     #[must_use]
     pub fn view(&self) -> Arc<View> {
-        self.board.shown()
+        self.board.view()
     }
 
     /// Handles what the endpoint has to say until it is silent, and passes its bytes on in order.
@@ -154,7 +154,6 @@ impl Node {
             self.event(event);
         }
         self.transmit();
-        self.board.view();
     }
 
     fn transmit(&mut self) {

@@ -1,6 +1,7 @@
 //! What all calls and the registrar share: the SIP endpoint, the picture others see, the effects that go out, and
 //! the index by which an event finds its call. It decides nothing.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -54,7 +55,8 @@ pub(crate) struct Switchboard {
     port: u16,
     next_run: u64,
     next_ticket: u64,
-    shown: Option<Arc<View>>,
+    /// The picture as it was last asked for, until it changes.
+    shown: OnceCell<Arc<View>>,
 }
 
 impl Switchboard {
@@ -76,32 +78,24 @@ impl Switchboard {
             outbox: VecDeque::new(),
             next_run: 0,
             next_ticket: 0,
-            shown: None,
+            shown: OnceCell::new(),
         }
     }
 
-    /// The picture, made at most once between two changes.
-    pub(crate) fn view(&mut self) -> Arc<View> {
-        match &self.shown {
-            Some(view) => Arc::clone(view),
-            None => {
-                let (servers, clients) = self.sip.transactions();
-                self.picture.counters.transactions = as_count(servers + clients);
-                let view = Arc::new(self.picture.clone());
-                self.shown = Some(Arc::clone(&view));
-                view
-            }
-        }
-    }
-
-    /// The last picture made; fresh because [`Self::view`] runs at the end of each input.
-    pub(crate) fn shown(&self) -> Arc<View> {
-        self.shown.as_ref().map_or_else(|| Arc::new(self.picture.clone()), Arc::clone)
+    /// The picture, made when somebody asks, and at most once between two changes.
+    pub(crate) fn view(&self) -> Arc<View> {
+        let view = self.shown.get_or_init(|| {
+            let mut view = self.picture.clone();
+            let (servers, clients) = self.sip.transactions();
+            view.counters.transactions = as_count(servers + clients);
+            Arc::new(view)
+        });
+        Arc::clone(view)
     }
 
     /// The picture, for changing it.
     pub(crate) fn repaint(&mut self) -> &mut View {
-        self.shown = None;
+        self.shown.take();
         &mut self.picture
     }
 

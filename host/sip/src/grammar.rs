@@ -1,6 +1,7 @@
 //! The few rules of RFC 3261 §25.1 that every value shares: tokens, white space, quotes, lists, escapes.
 
 use crate::text::Text;
+use std::ops::Range;
 
 /// Why a value of a header, or a URI, could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ pub enum ValueError {
 }
 
 /// RFC 3261 §25.1 `token`.
-pub(crate) fn is_token_byte(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
@@ -59,11 +60,21 @@ pub(crate) fn is_space(byte: u8) -> bool {
 }
 
 /// The text without white space at both ends, sharing its memory.
-pub(crate) fn trim(text: &Text) -> Text {
-    let bytes = text.as_bytes();
+pub(crate) fn trim(text: Text) -> Text {
+    let inner = inner(text.as_bytes());
+    if inner.len() == text.len() { text } else { text.slice(inner) }
+}
+
+/// The bytes without white space at both ends.
+pub(crate) fn trim_bytes(bytes: &[u8]) -> &[u8] {
+    bytes.get(inner(bytes)).unwrap_or_default()
+}
+
+/// Where the bytes stand that are not white space at an end.
+pub(crate) fn inner(bytes: &[u8]) -> Range<usize> {
     let start = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
     let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(start, |last| last + 1);
-    text.slice(start..end)
+    start..end
 }
 
 /// Position after the quoted string that begins at `start`.
@@ -87,7 +98,7 @@ pub(crate) fn split_list(text: &Text) -> impl Iterator<Item = Text> + '_ {
     std::iter::from_fn(move || {
         while at < text.len() {
             let end = end_of_item(text.as_bytes(), at);
-            let item = trim(&text.slice(at..end));
+            let item = trim(text.slice(at..end));
             at = end + 1;
             if !item.is_empty() {
                 return Some(item);
@@ -174,6 +185,9 @@ pub(crate) fn unescape(bytes: &[u8]) -> Result<Vec<u8>, ValueError> {
 
 /// Undoes escapes of a part that must be text.
 pub(crate) fn unescape_text(bytes: &[u8]) -> Result<String, ValueError> {
+    if !bytes.contains(&b'%') {
+        return std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| ValueError::NotUtf8);
+    }
     String::from_utf8(unescape(bytes)?).map_err(|_| ValueError::NotUtf8)
 }
 

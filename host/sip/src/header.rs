@@ -34,16 +34,21 @@ macro_rules! names {
                 }
             }
 
-            pub(crate) fn from_text(text: &Text) -> Self {
-                let bytes = text.as_bytes();
+            /// Reads a name in any case or compact form; `written` gives the text of one that we have no word for.
+            pub(crate) fn read(bytes: &[u8], written: impl FnOnce() -> Text) -> Self {
                 if let [letter] = bytes {
                     match letter.to_ascii_lowercase() {
                         $($($compact => return Self::$variant,)?)*
-                        0..=255 => return Self::Other(text.clone()),
+                        0..=255 => return Self::Other(written()),
                     }
                 }
+                // Nearly everybody writes names as the RFCs do: only others are compared one by one.
+                match std::str::from_utf8(bytes) {
+                    $(Ok($text) => return Self::$variant,)*
+                    Ok(_) | Err(_) => {}
+                }
                 $(if bytes.eq_ignore_ascii_case($text.as_bytes()) { return Self::$variant; })*
-                Self::Other(text.clone())
+                Self::Other(written())
             }
         }
     };
@@ -125,7 +130,7 @@ names! {
 impl Name {
     /// Reads a name as it is written in a header line, long or compact.
     pub fn parse(text: &str) -> Self {
-        Self::from_text(&Text::from(text))
+        Self::read(text.as_bytes(), || Text::from(text))
     }
 
     /// Whether one line may hold several addresses or hops, which we then keep as several fields.

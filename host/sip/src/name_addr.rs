@@ -50,10 +50,10 @@ impl NameAddr {
     /// # Errors
     /// [`ValueError`] for what RFC 3261 §20.10 and §25.1 have no place for.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
-        let text = grammar::trim(&text.into());
+        let text = grammar::trim(text.into());
         let Some(parts) = Parts::of(&text)? else { return Self::parse_bare(&text) };
         let display = match parts.name_end {
-            0 => display_of(grammar::trim(&text.slice(..parts.open)).as_bytes())?,
+            0 => display_of(grammar::trim_bytes(text.as_bytes().get(..parts.open).unwrap_or_default()))?,
             end => Some(grammar::unquote(text.slice(..end).as_bytes())),
         };
         let uri = Uri::parse(parts.uri(&text))?;
@@ -65,10 +65,10 @@ impl NameAddr {
     /// # Errors
     /// As [`NameAddr::parse`].
     pub fn written_uri(text: impl Into<Text>) -> Result<Text, ValueError> {
-        let text = grammar::trim(&text.into());
+        let text = grammar::trim(text.into());
         match Parts::of(&text)? {
             Some(parts) => Ok(parts.uri(&text)),
-            None => Ok(grammar::trim(&text.slice(..end_of_bare_uri(text.as_bytes())))),
+            None => Ok(grammar::trim(text.slice(..end_of_bare_uri(text.as_bytes())))),
         }
     }
 
@@ -84,7 +84,7 @@ impl NameAddr {
     /// Without brackets every parameter belongs to the header, none to the URI (RFC 3261 §20.10).
     fn parse_bare(text: &Text) -> Result<Self, ValueError> {
         let end = end_of_bare_uri(text.as_bytes());
-        let uri = Uri::parse(grammar::trim(&text.slice(..end)))?;
+        let uri = Uri::parse(grammar::trim(text.slice(..end)))?;
         if uri.headers.is_some() {
             return Err(ValueError::Byte(b'?'));
         }
@@ -135,7 +135,7 @@ impl Parts {
     }
 
     fn uri(&self, text: &Text) -> Text {
-        grammar::trim(&text.slice(self.open + 1..self.close))
+        grammar::trim(text.slice(self.open + 1..self.close))
     }
 }
 

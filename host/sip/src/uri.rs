@@ -78,7 +78,7 @@ impl Uri {
             return Err(ValueError::Byte(*byte));
         }
         let rest = text.slice(colon + 1..);
-        match scheme_of(text.slice(..colon).as_bytes())? {
+        match scheme_of(bytes.get(..colon).unwrap_or_default())? {
             Scheme::Tel => parse_tel(&rest),
             Scheme::Other(name) => parse_opaque(name, &rest),
             scheme @ (Scheme::Sip | Scheme::Sips) => parse_sip(scheme, &rest),
@@ -136,9 +136,9 @@ impl Host {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         let text = std::str::from_utf8(bytes).map_err(|_| ValueError::Host)?;
-        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        if let Ok(address) = inner.parse::<Ipv6Addr>() {
-            return Ok(Self::V6(address));
+        if bytes.contains(&b':') {
+            let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+            return inner.parse::<Ipv6Addr>().map(Self::V6).map_err(|_| ValueError::Host);
         }
         if let Ok(address) = text.parse::<Ipv4Addr>() {
             return Ok(Self::V4(address));
@@ -234,12 +234,10 @@ fn scheme_of(bytes: &[u8]) -> Result<Scheme, ValueError> {
     if !bytes.first().is_some_and(u8::is_ascii_alphabetic) || !bytes.iter().all(is_scheme) {
         return Err(ValueError::Scheme);
     }
-    Ok(match String::from_utf8_lossy(bytes).to_ascii_lowercase() {
-        name if name == "sip" => Scheme::Sip,
-        name if name == "sips" => Scheme::Sips,
-        name if name == "tel" => Scheme::Tel,
-        name => Scheme::Other(name),
-    })
+    let known = [(&b"sip"[..], Scheme::Sip), (b"sips", Scheme::Sips), (b"tel", Scheme::Tel)];
+    let scheme =
+        known.into_iter().find(|(name, _)| bytes.eq_ignore_ascii_case(name)).map(|(_, scheme)| scheme);
+    Ok(scheme.unwrap_or_else(|| Scheme::Other(String::from_utf8_lossy(bytes).to_ascii_lowercase())))
 }
 
 fn parse_sip(scheme: Scheme, rest: &Text) -> Result<Uri, ValueError> {
@@ -247,7 +245,7 @@ fn parse_sip(scheme: Scheme, rest: &Text) -> Result<Uri, ValueError> {
     // `@` stands nowhere but after the user; `;` and `?` may stand inside the user (RFC 3261 §25.1 user-unreserved).
     let (user, password, host_start) = match bytes.iter().position(|byte| *byte == b'@') {
         Some(at) => {
-            let (user, password) = parse_user_info(rest.slice(..at).as_bytes())?;
+            let (user, password) = parse_user_info(bytes.get(..at).unwrap_or_default())?;
             (Some(user), password, at + 1)
         }
         None => (None, None, 0),
@@ -258,7 +256,7 @@ fn parse_sip(scheme: Scheme, rest: &Text) -> Result<Uri, ValueError> {
     };
     let host_end = find(host_start, b";?");
     let params_end = find(host_end, b"?");
-    let (host, port) = parse_host_port(rest.slice(host_start..host_end).as_bytes())?;
+    let (host, port) = parse_host_port(bytes.get(host_start..host_end).unwrap_or_default())?;
     let params = Params::parse(&rest.slice(host_end..params_end))?;
     let headers = (params_end < bytes.len()).then(|| rest.slice(params_end + 1..));
     Ok(Uri { scheme, user, password, host, port, params, headers })
@@ -293,7 +291,7 @@ pub(crate) fn parse_host_port(bytes: &[u8]) -> Result<(Host, Option<u16>), Value
 fn parse_tel(rest: &Text) -> Result<Uri, ValueError> {
     let bytes = rest.as_bytes();
     let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
-    let number = grammar::unescape_text(rest.slice(..end).as_bytes())?;
+    let number = grammar::unescape_text(bytes.get(..end).unwrap_or_default())?;
     if number.is_empty() {
         return Err(ValueError::Empty);
     }

@@ -21,7 +21,7 @@ impl CSeq {
     /// # Errors
     /// [`ValueError`] where the number is missing or 2^31 and more, or the method is no token.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
-        let text = grammar::trim(&text.into());
+        let text = grammar::trim(text.into());
         let bytes = text.as_bytes();
         let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = grammar::saturating_number(text.slice(..digits).as_bytes());
@@ -30,7 +30,7 @@ impl CSeq {
         if !bytes.get(digits).copied().is_some_and(grammar::is_space) {
             return Err(ValueError::Empty);
         }
-        let method = grammar::trim(&text.slice(digits..));
+        let method = grammar::trim(text.slice(digits..));
         if let Some(byte) = method.as_bytes().iter().find(|byte| !grammar::is_token_byte(**byte)) {
             return Err(ValueError::Byte(*byte));
         }
@@ -144,5 +144,5 @@ pub(crate) fn seconds(text: &Text) -> Result<u32, ValueError> {
 
 fn head_and_params(text: &Text) -> Result<(Text, Params), ValueError> {
     let end = text.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(text.len());
-    Ok((grammar::trim(&text.slice(..end)), Params::parse(&text.slice(end..))?))
+    Ok((grammar::trim(text.slice(..end)), Params::parse(&text.slice(end..))?))
 }

@@ -32,30 +32,28 @@ impl Via {
     /// # Errors
     /// [`ValueError`] for what RFC 3261 §20.42 and §25.1 have no place for.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
-        let text = grammar::trim(&text.into());
+        let text = grammar::trim(text.into());
         let bytes = text.as_bytes();
-        let slash = |from: usize| {
-            let found = bytes.iter().skip(from).position(|byte| *byte == b'/');
-            found.map(|offset| from + offset).ok_or(ValueError::Protocol)
+        let mut parts = bytes.splitn(3, |byte| *byte == b'/');
+        let (Some(name), Some(version), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(ValueError::Protocol);
         };
-        let first = slash(0)?;
-        let second = slash(first + 1)?;
-        let name = grammar::trim(&text.slice(..first));
-        let version = grammar::trim(&text.slice(first + 1..second));
-        if !name.eq_ignore_case("SIP") || version != *"2.0" {
+        let is_sip = grammar::trim_bytes(name).eq_ignore_ascii_case(b"SIP");
+        if !is_sip || grammar::trim_bytes(version) != b"2.0" {
             return Err(ValueError::Protocol);
         }
-        let rest = grammar::trim(&text.slice(second + 1..));
-        let space =
-            rest.as_bytes().iter().position(|byte| grammar::is_space(*byte)).ok_or(ValueError::Host)?;
-        let transport = rest.slice(..space);
-        if !grammar::is_token(transport.as_bytes()) {
+        let start = bytes.len() - rest.len() + grammar::inner(rest).start;
+        let rest = grammar::trim_bytes(rest);
+        let space = rest.iter().position(|byte| grammar::is_space(*byte)).ok_or(ValueError::Host)?;
+        let (transport, sent_by) = rest.split_at(space);
+        if !grammar::is_token(transport) {
             return Err(ValueError::Protocol);
         }
-        let sent_by = grammar::trim(&rest.slice(space..));
-        let end = sent_by.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(sent_by.len());
-        let (host, port) = parse_sent_by(&sent_by.slice(..end))?;
-        Ok(Self { transport, host, port, params: Params::parse(&sent_by.slice(end..))? })
+        let end = sent_by.iter().position(|byte| *byte == b';').unwrap_or(sent_by.len());
+        let (sent_by, params) = sent_by.split_at(end);
+        let (host, port) = parse_sent_by(grammar::trim_bytes(sent_by))?;
+        let params = Params::parse(&text.slice(bytes.len() - params.len()..))?;
+        Ok(Self { transport: text.slice(start..start + space), host, port, params })
     }
 
     /// The transaction's name, where there is one.
@@ -109,15 +107,15 @@ impl Via {
 }
 
 /// White space may stand round the colon (RFC 3261 §25.1 `COLON`).
-fn parse_sent_by(text: &Text) -> Result<(Host, Option<u16>), ValueError> {
-    let compact: Vec<u8> = text.as_bytes().iter().copied().filter(|byte| !grammar::is_space(*byte)).collect();
-    let spaces_inside = text.as_bytes().split(|byte| *byte == b':').any(|part| {
-        let part = grammar::trim(&Text::from(part.to_vec()));
-        part.as_bytes().iter().any(|byte| grammar::is_space(*byte))
-    });
-    if spaces_inside {
+fn parse_sent_by(bytes: &[u8]) -> Result<(Host, Option<u16>), ValueError> {
+    if !bytes.iter().copied().any(grammar::is_space) {
+        return uri::parse_host_port(bytes);
+    }
+    let has_space = |part: &[u8]| grammar::trim_bytes(part).iter().copied().any(grammar::is_space);
+    if bytes.split(|byte| *byte == b':').any(has_space) {
         return Err(ValueError::Host);
     }
+    let compact: Vec<u8> = bytes.iter().copied().filter(|byte| !grammar::is_space(*byte)).collect();
     uri::parse_host_port(&compact)
 }
 

@@ -152,7 +152,7 @@ struct Fields(Vec<(String, String)>);
 
 impl Fields {
     fn parse(text: &Text) -> Result<Self, DigestError> {
-        let text = grammar::trim(text);
+        let text = grammar::trim(text.clone());
         let space = text.as_bytes().iter().position(|byte| grammar::is_space(*byte));
         let (scheme, rest) = match space {
             Some(space) => (text.slice(..space), text.slice(space..)),
@@ -165,8 +165,8 @@ impl Fields {
         for item in grammar::split_list(&rest) {
             let equals = item.as_bytes().iter().position(|byte| *byte == b'=');
             let equals = equals.ok_or(DigestError::Malformed("="))?;
-            let name = grammar::trim(&item.slice(..equals)).lossy().to_ascii_lowercase();
-            let value = grammar::trim(&item.slice(equals + 1..));
+            let name = grammar::trim(item.slice(..equals)).lossy().to_ascii_lowercase();
+            let value = grammar::trim(item.slice(equals + 1..));
             // A field that stands twice could be read one way here and another way elsewhere.
             if fields.iter().any(|(known, _)| *known == name) {
                 return Err(DigestError::Malformed("repeated"));

@@ -12,8 +12,13 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// 16 letters are 80 bits.
 const LETTERS: u32 = 16;
 
+/// The node's number and the letters.
+const TOKEN_BYTES: usize = 20;
+
 pub(super) struct Minter {
     node: u16,
+    /// The node's number in four hexadecimal digits.
+    prefix: Vec<u8>,
     rng: ChaCha12Rng,
     key: [u8; 64],
 }
@@ -23,7 +28,7 @@ impl Minter {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut key = [0; 64];
         rng.fill_bytes(&mut key);
-        Self { node, rng, key }
+        Self { node, prefix: format!("{node:04x}").into_bytes(), rng, key }
     }
 
     /// A token nobody has seen before.
@@ -45,11 +50,12 @@ impl Minter {
     }
 
     fn token(&self, bits: u128) -> Text {
-        let mut token = format!("{:04x}", self.node);
+        let mut token = Vec::with_capacity(TOKEN_BYTES);
+        token.extend_from_slice(&self.prefix);
         for letter in 0..LETTERS {
             let index = (bits >> (5 * letter)) & 31;
             // The index is below 32, the length of the alphabet.
-            token.extend(ALPHABET.get(usize::try_from(index).unwrap_or(0)).copied().map(char::from));
+            token.extend(ALPHABET.get(usize::try_from(index).unwrap_or(0)));
         }
         Text::from(token)
     }

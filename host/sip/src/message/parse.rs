@@ -10,6 +10,8 @@ use crate::message::HeaderError;
 use crate::method::Method;
 use crate::text::Text;
 use bytes::Bytes;
+use memchr::memchr;
+use std::ops::Range;
 
 /// A message that cannot be handled, with what could be read of it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -132,7 +134,8 @@ impl Head {
     pub(crate) fn read(text: &Text) -> Result<Self, ParseError> {
         let mut reader = Reader { text: text.clone(), at: 0, fault: None };
         reader.skip_empty_lines();
-        let Some((start, start_fault)) = reader.next_line().and_then(|line| parse_start(&line)) else {
+        let line = reader.next_line().map(|line| text.slice(line));
+        let Some((start, start_fault)) = line.and_then(|line| parse_start(&line)) else {
             return Err(ParseError { fault: Fault::StartLine, partial: None });
         };
         reader.fault = start_fault;
@@ -220,13 +223,13 @@ impl Reader {
     }
 
     /// The next line without its end. A lone LF ends a line too: nothing we keep may hold one.
-    fn next_line(&mut self) -> Option<Text> {
-        let length = self.rest().iter().position(|byte| *byte == b'\n')?;
+    fn next_line(&mut self) -> Option<Range<usize>> {
+        let length = memchr(b'\n', self.rest())?;
         let start = self.at;
         self.at += length + 1;
         let end = start + length;
         let has_cr = length > 0 && self.text.as_bytes().get(end - 1) == Some(&b'\r');
-        Some(self.text.slice(start..if has_cr { end - 1 } else { end }))
+        Some(start..if has_cr { end - 1 } else { end })
     }
 
     /// Reads fields up to the empty line, and the Content-Length among them.
@@ -245,9 +248,18 @@ impl Reader {
                 self.note(Fault::TooLong);
                 return (headers, Length::Broken);
             }
-            let line = self.unfold(line);
-            let Some((name, value)) = self.field(&line) else {
-                continue;
+            let field = if self.continues() {
+                let joined = self.unfold(line);
+                field(&joined, 0..joined.len())
+            } else {
+                field(&self.text, line)
+            };
+            let (name, value) = match field {
+                Ok(field) => field,
+                Err(fault) => {
+                    self.note(fault);
+                    continue;
+                }
             };
             if name == Name::ContentLength {
                 length = self.content_length(length, &value);
@@ -257,35 +269,23 @@ impl Reader {
         }
     }
 
-    /// Joins the lines that begin with white space to the one before (RFC 3261 §7.3.1).
-    fn unfold(&mut self, line: Text) -> Text {
-        let continues = |reader: &Self| reader.rest().first().copied().is_some_and(grammar::is_space);
-        if !continues(self) {
-            return line;
-        }
-        let mut joined = grammar::trim(&line).as_bytes().to_vec();
-        while continues(self) {
-            let Some(next) = self.next_line() else { break };
-            joined.push(b' ');
-            joined.extend_from_slice(grammar::trim(&next).as_bytes());
-        }
-        Text::from(joined)
+    /// Whether the next line belongs to the one before.
+    fn continues(&self) -> bool {
+        self.rest().first().copied().is_some_and(grammar::is_space)
     }
 
-    fn field(&mut self, line: &Text) -> Option<(Name, Text)> {
-        let bytes = line.as_bytes();
-        if bytes.contains(&b'\r') {
-            self.note(Fault::LoneCr);
-            return None;
-        }
-        let colon = bytes.iter().position(|byte| *byte == b':');
-        let name = colon.map(|colon| grammar::trim(&line.slice(..colon)));
-        let (Some(colon), Some(name)) = (colon, name.filter(|name| grammar::is_token(name.as_bytes())))
-        else {
-            self.note(Fault::HeaderLine);
-            return None;
+    /// Joins the lines that begin with white space to the one before (RFC 3261 §7.3.1).
+    fn unfold(&mut self, line: Range<usize>) -> Text {
+        let trimmed = |reader: &Self, line| {
+            grammar::trim_bytes(reader.text.as_bytes().get(line).unwrap_or_default()).to_vec()
         };
-        Some((Name::from_text(&name), grammar::trim(&line.slice(colon + 1..))))
+        let mut joined = trimmed(self, line);
+        while self.continues() {
+            let Some(next) = self.next_line() else { break };
+            joined.push(b' ');
+            joined.extend(trimmed(self, next));
+        }
+        Text::from(joined)
     }
 
     fn content_length(&mut self, before: Length, value: &Text) -> Length {
@@ -318,4 +318,22 @@ impl Reader {
         }
         true
     }
+}
+
+/// Name and value of one line, which share its memory.
+fn field(text: &Text, line: Range<usize>) -> Result<(Name, Text), Fault> {
+    let bytes = text.as_bytes().get(line.clone()).unwrap_or_default();
+    if memchr(b'\r', bytes).is_some() {
+        return Err(Fault::LoneCr);
+    }
+    let (name, value) = bytes.split_at(memchr(b':', bytes).ok_or(Fault::HeaderLine)?);
+    let written = grammar::inner(name);
+    let name = grammar::trim_bytes(name);
+    if !grammar::is_token(name) {
+        return Err(Fault::HeaderLine);
+    }
+    let name = Name::read(name, || text.slice(line.start + written.start..line.start + written.end));
+    let value = value.get(1..).unwrap_or_default();
+    let (start, value) = (line.end - value.len(), grammar::inner(value));
+    Ok((name, text.slice(start + value.start..start + value.end)))
 }

@@ -1,7 +1,6 @@
 //! Printing a message: long names, and one Content-Length that is true.
 
 use super::{Message, Start};
-use crate::text::Text;
 use bytes::{BufMut, Bytes, BytesMut};
 
 impl Message {
@@ -60,5 +59,13 @@ fn put_clean(out: &mut BytesMut, bytes: &[u8]) {
 }
 
 fn put_number(out: &mut BytesMut, number: usize) {
-    out.put_slice(Text::from(number.to_string()).as_bytes());
+    let mut power = 1;
+    while number / power >= 10 {
+        power *= 10;
+    }
+    while power > 0 {
+        // A digit is below 10.
+        out.put_u8(b'0' + u8::try_from(number / power % 10).unwrap_or(0));
+        power /= 10;
+    }
 }
