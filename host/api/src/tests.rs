@@ -27,6 +27,7 @@ fn tenant(name: &str) -> Tenant {
     Tenant {
         id: name.into(),
         domains: vec![format!("{name}.example")],
+        trusted: Vec::new(),
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
         expiry: Expiry { min_s: 60, max_s: 3_600, default_s: 600 },

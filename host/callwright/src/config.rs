@@ -14,6 +14,7 @@ use toml::de::DeTable;
 
 use crate::error::UserError;
 
+mod address;
 mod document;
 mod hours;
 mod tenant;

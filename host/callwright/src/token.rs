@@ -47,7 +47,7 @@ fn new(path: &Path, tenant: Option<&str>, label: &str, out: &Output) -> Result<(
     let settings = config::load(path)?;
     let scope = match tenant {
         Some(name) => {
-            let tenant = settings.switch.tenants.get(&name.into()).ok_or_else(|| {
+            let tenant = settings.switch.tenants.get(name).ok_or_else(|| {
                 let known: Vec<_> = settings.switch.tenants.keys().map(ToString::to_string).collect();
                 UserError::wrong_use(format!("the configuration has no tenant `{name}`"))
                     .help(format!("it has {}", known.join(", ")))

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_sip::Flow;
 use callwright_sip::digest::{Algorithm, Secret};
+use ipnet::IpNet;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,8 @@ pub struct Tenant {
     pub digest: Algorithm,
     /// Bounds of a registration's expiry.
     pub expiry: Expiry,
+    /// Source addresses whose devices without a password need not prove themselves.
+    pub trusted: Vec<IpNet>,
     /// People by name.
     pub users: BTreeMap<UserId, User>,
     /// Devices by extension.
@@ -110,10 +114,21 @@ pub struct Device {
     pub label: String,
     /// Whose it is.
     pub user: UserId,
-    /// What it proves itself with.
-    pub secret: Secret,
+    /// What it proves itself with; without one it is believed where the tenant trusts the address, and nowhere else.
+    pub secret: Option<Secret>,
+    /// Where it is always reached, without registering.
+    pub contact: Option<FixedContact>,
     /// How many early dialogs it can follow as a caller (RFC 3261 §13.2.2.4).
     pub early_dialogs: EarlyDialogs,
+}
+
+/// Where a device is that does not register: a gateway, or a machine of the tenant's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedContact {
+    /// The Request-URI of what is sent there.
+    pub uri: String,
+    /// The way there.
+    pub flow: Flow,
 }
 
 /// What a calling phone makes of several 18x with different To tags.

@@ -19,6 +19,7 @@ use crate::switchboard::{Switchboard, with_to_tag};
 use crate::time::{Deadline, Timer};
 use crate::view::{Binding, BindingKey};
 
+mod fixed;
 mod prober;
 mod request;
 
@@ -76,6 +77,8 @@ impl Registrar {
                 }
             }
         }
+        let config = Arc::clone(&board.picture.config);
+        fixed::bind_all(board, &config);
     }
 
     /// Handles a REGISTER of an authenticated device.
@@ -249,12 +252,14 @@ impl Registrar {
         }
     }
 
-    /// Devices that the configuration no longer has lose their bindings.
+    /// Devices that the configuration no longer has lose their bindings, and fixed contacts are as it says now.
     pub(crate) fn configured(&mut self, board: &mut Switchboard, config: &Config) {
         let gone: Vec<BindingKey> = board
             .picture
             .bindings
-            .keys()
+            .iter()
+            .filter(|(_, binding)| !binding.is_fixed())
+            .map(|(key, _)| key)
             .filter(|key| {
                 !config
                     .tenants
@@ -266,6 +271,7 @@ impl Registrar {
         for key in gone {
             self.lose(board, key, Gone::Removed);
         }
+        fixed::bind_all(board, config);
     }
 
     /// A probe was answered, or not.

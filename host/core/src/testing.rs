@@ -15,7 +15,8 @@ pub(crate) fn tenant() -> Tenant {
         extension: extension.into(),
         label: label.to_owned(),
         user: user.into(),
-        secret: Secret::new(format!("pw{extension}")),
+        secret: Some(Secret::new(format!("pw{extension}"))),
+        contact: None,
         early_dialogs: EarlyDialogs::PerLeg,
     };
     let devices: BTreeMap<Extension, Device> = [
@@ -54,6 +55,7 @@ pub(crate) fn tenant() -> Tenant {
         domains: vec!["acme.example".to_owned()],
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
+        trusted: Vec::new(),
         expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
         plan: NumberPlan::of(devices.values(), users.values(), groups.values()),
         users,

@@ -60,7 +60,7 @@ pub struct Binding {
     pub cseq: u32,
     /// When it was last refreshed.
     pub registered: Timestamp,
-    /// When it ends.
+    /// When it ends; the end of all time where the configuration made it.
     pub expires: Timestamp,
     /// What the phone says it is.
     pub user_agent: String,
@@ -68,6 +68,17 @@ pub struct Binding {
     pub behind_nat: bool,
     /// Two probes in a row were missed, since then.
     pub suspect_since: Option<Timestamp>,
+}
+
+impl Binding {
+    /// The phone of a fixed contact ([`crate::config::Device::contact`]); a phone that registers has a longer name.
+    pub(crate) const FIXED: &'static str = "fixed";
+
+    /// Whether it comes from the configuration and not from a REGISTER; then it never ends by itself.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.expires == Timestamp::MAX
+    }
 }
 
 /// What one device is doing.

@@ -64,7 +64,8 @@ impl Household {
                 extension: device.as_str().into(),
                 label: label.clone(),
                 user: id.into(),
-                secret: Secret::new(password_of(device)),
+                secret: Some(Secret::new(password_of(device))),
+                contact: None,
                 early_dialogs: EarlyDialogs::PerLeg,
             });
         }
@@ -98,6 +99,7 @@ impl Household {
     /// The tenant as the switch knows it.
     pub(crate) fn tenant(&self) -> Tenant {
         Tenant {
+            trusted: Vec::new(),
             id: self.id.clone(),
             domains: vec![self.domain.clone()],
             zone: self.zone.clone(),

@@ -12,7 +12,7 @@ use callwright_sip::digest::{Algorithm, Secret};
 use jiff::tz::TimeZone;
 
 use super::document::{Table, Value};
-use super::{hours, is_host};
+use super::{address, hours, is_host};
 
 /// Bounds of a registration where the file has none.
 const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
@@ -49,6 +49,7 @@ pub(super) fn read(
         domains: domains(name, &table, own_hosts, taken),
         zone: table.require("zone").and_then(|value| zone(&value)).unwrap_or(TimeZone::UTC),
         digest: table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5),
+        trusted: address::trusted(&table),
         expiry: table.get("expiry").and_then(|value| expiry(&value)).unwrap_or(EXPIRY),
         users,
         devices,
@@ -260,11 +261,14 @@ fn people(table: &Table<'_>, numbers: &mut Numbers) -> People {
 fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
     let table = value.table()?;
     let label = table.require("label").and_then(|value| value.text()).unwrap_or_default();
-    let password = table.require("password");
+    let contact = table.get("contact");
+    // Whoever registers proves itself; a device that never does may be known by its address alone.
+    let password = if contact.is_some() { table.get("password") } else { table.require("password") };
     if let Some(password) = password.as_ref().filter(|password| password.text().is_some_and(str::is_empty)) {
         password.wrong("must not be empty");
     }
-    let secret = Secret::new(password.and_then(|value| value.text()).unwrap_or_default());
+    let contact = contact.and_then(|value| address::fixed_contact(&value));
+    let secret = password.and_then(|value| value.text()).map(Secret::new);
     let early_dialogs = match table.get("early-dialogs").and_then(|value| Some((value.text()?, value))) {
         None | Some(("per-leg", _)) => EarlyDialogs::PerLeg,
         Some(("one", _)) => EarlyDialogs::One,
@@ -275,7 +279,7 @@ fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
     };
     table.done();
     let (extension, label, user) = (extension.into(), label.to_owned(), user.clone());
-    Some(Device { extension, label, user, secret, early_dialogs })
+    Some(Device { extension, label, user, secret, contact, early_dialogs })
 }
 
 fn groups(

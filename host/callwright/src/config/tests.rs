@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use callwright_core::config::Fallback;
@@ -70,10 +71,10 @@ fn every_key_of_the_file_arrives() {
     assert!(acme.emergency.contains("110") && !acme.emergency.contains("911"));
     let to = DestinationRef::Place("night-desk".into());
     assert_eq!(acme.fallback, Fallback::Ring { to, for_ms: 20_000 });
-    let ana = acme.users.get(&"ana".into()).unwrap();
+    let ana = acme.users.get("ana").unwrap();
     assert_eq!(ana.devices, ["1002".into(), "1001".into()], "in the order of the file");
-    assert_eq!(acme.devices.get(&"1011".into()).unwrap().label, "desk");
-    let office = acme.hours.get(&"office".into()).unwrap();
+    assert_eq!(acme.devices.get("1011").unwrap().label, "desk");
+    let office = acme.hours.get("office").unwrap();
     assert_eq!((office.weekly.len(), office.exceptions.len()), (6, 2));
 }
 
@@ -82,7 +83,7 @@ fn a_tenant_needs_no_more_than_domains_and_a_zone() {
     let text =
         "listen = \"127.0.0.1:5060\"\ndata = \"d\"\n[tenants.t]\ndomains = [\"t.example\"]\nzone = \"UTC\"";
     let settings = parse(text, Path::new(".")).unwrap();
-    let tenant = settings.switch.tenants.get(&"t".into()).unwrap();
+    let tenant = settings.switch.tenants.get("t").unwrap();
     assert_eq!((tenant.digest, &tenant.fallback), (Algorithm::Md5, &Fallback::RingDialled));
     assert!(tenant.emergency.contains("112"));
 }
@@ -196,4 +197,51 @@ fn opening_hours_that_nobody_can_read_are_refused() {
 fn a_file_that_is_no_toml_is_refused_with_the_line() {
     let found = parse("listen = \n", Path::new(".")).unwrap_err();
     assert!(found.iter().any(|problem| problem.path.is_empty() && problem.line == 1), "{found:?}");
+}
+
+#[test]
+fn a_fixed_contact_and_trusted_addresses_are_read() {
+    let text = WHOLE
+        .replace(
+            "zone = \"Europe/Berlin\"\ndigest",
+            "zone = \"Europe/Berlin\"\ntrusted = [\"192.0.2.0/24\", \"::1\"]\ndigest",
+        )
+        .replace("password = \"b\"", "contact = \"sip:192.0.2.7:5080\"");
+    let settings = parse(&text, Path::new("/etc/callwright")).unwrap();
+    let tenant = &settings.switch.tenants["acme"];
+    let device = &tenant.devices["1011"];
+    assert_eq!(device.contact.as_ref().unwrap().flow.peer, "192.0.2.7:5080".parse().unwrap());
+    assert!(device.secret.is_none());
+    let trusts = |address: &str| {
+        tenant.trusted.iter().any(|network| network.contains(&address.parse::<IpAddr>().unwrap()))
+    };
+    assert!(trusts("192.0.2.200") && trusts("::1") && !trusts("192.0.3.1"));
+}
+
+#[test]
+fn a_fixed_contact_must_be_an_address_over_udp() {
+    let contact = |contact: &str| with("password = \"b\"", &format!("contact = \"{contact}\""));
+    let path = "tenants.acme.users.bob.devices.1011.contact";
+    for (wrong, why) in [
+        ("192.0.2.7", "is no SIP URI"),
+        ("tel:+4930", "is no SIP URI"),
+        ("sip:gw.example", "names a host"),
+        ("sip:192.0.2.7;transport=tcp", "is not reached over UDP"),
+    ] {
+        let found = contact(wrong);
+        assert!(found.len() == 1 && found[0].starts_with(path) && found[0].contains(why), "{found:?}");
+    }
+    assert_eq!(
+        with("label = \"desk\", password = \"b\"", "label = \"desk\""),
+        ["tenants.acme.users.bob.devices.1011.password: is missing"]
+    );
+}
+
+#[test]
+fn what_is_trusted_must_be_an_address_or_a_network() {
+    let found = with("digest = \"sha-256\"", "trusted = [\"192.0.2.7\", \"office\"]");
+    assert!(
+        found.len() == 1 && found[0].starts_with("tenants.acme.trusted[1]: `office` is no address"),
+        "{found:?}"
+    );
 }

@@ -44,7 +44,7 @@ impl Node {
                 let _tx = spans::request(&method).entered();
                 self.register(&tenant, flow, message);
             }
-            Method::Invite => match authenticate(&mut self.board, &tenant, &message) {
+            Method::Invite => match authenticate(&mut self.board, &tenant, flow, &message) {
                 Ok(device) => self.invite(flow, &message, tenant, device, &uri),
                 Err(challenge) => self.board.refuse(flow, &message, *challenge),
             },
@@ -63,7 +63,12 @@ impl Node {
     }
 
     fn register(&mut self, tenant: &Arc<Tenant>, flow: Flow, message: Message) {
-        match authenticate(&mut self.board, tenant, &message) {
+        match authenticate(&mut self.board, tenant, flow, &message) {
+            Ok(device) if tenant.devices.get(&device).is_some_and(|device| device.contact.is_some()) => {
+                // Its contact is the operator's to change.
+                self.board.count_registration("refused");
+                self.board.refuse(flow, &message, Message::reply(&message, 403));
+            }
             Ok(device) => self.registrar.register(&mut self.board, tenant, device, flow, message),
             Err(challenge) => {
                 self.board.count_registration("challenged");

@@ -24,6 +24,8 @@ use crate::testing::tenant;
 use crate::time::Now;
 use crate::view::{Binding, BindingKey};
 
+mod trust;
+
 const CALLER: &str = "10.0.0.11:5060";
 const CALLEE: &str = "10.0.0.1:5060";
 
@@ -149,7 +151,7 @@ fn opening_hours_changed_during_a_ring_are_what_the_rule_reads_next() {
     let answered = receive(&mut node, CALLEE, &Message::reply(&sent(&rings, CALLEE)[0], 486));
     let read = answered.iter().find_map(|effect| {
         let Effect::Answer { view, .. } = effect else { return None };
-        Some(view.config.tenants[&"acme".into()].hours[&"office".into()].clone())
+        Some(view.config.tenants["acme"].hours["office"].clone())
     });
     assert_eq!(read.unwrap().weekly, open.weekly);
 }

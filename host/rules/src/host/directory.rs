@@ -17,7 +17,7 @@ impl directory::HostWithStore<RunState> for Imports {
     fn find_user(mut host: Host<'_>, id: String) -> wasmtime::Result<Result<Resource<User>, DirectoryError>> {
         host_call(&mut host, &price::FIND_USER, &[&id], |run| {
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
-            let user = tenant.users.get(&id.as_str().into());
+            let user = tenant.users.get(id.as_str());
             found(run, user.map(|user| User(user.id.clone())))
         })
     }
@@ -28,7 +28,7 @@ impl directory::HostWithStore<RunState> for Imports {
     ) -> wasmtime::Result<Result<Resource<Group>, DirectoryError>> {
         host_call(&mut host, &price::FIND_GROUP, &[&name], |run| {
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
-            let group = tenant.groups.get(&name.as_str().into());
+            let group = tenant.groups.get(name.as_str());
             found(run, group.map(|group| Group(group.name.clone())))
         })
     }
@@ -39,7 +39,7 @@ impl directory::HostWithStore<RunState> for Imports {
     ) -> wasmtime::Result<Result<Resource<Destination>, DirectoryError>> {
         host_call(&mut host, &price::FIND_PLACE, &[&name], |run| {
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
-            let place = tenant.places.get(&name.as_str().into());
+            let place = tenant.places.get(name.as_str());
             let got = place.map_or_else(|| "no such place".to_owned(), |place| place.target.to_string());
             run.note_read(format!("directory.find-place({name:?})"), got);
             found(run, place.map(|place| Destination(DestinationRef::Place(place.name.clone()))))

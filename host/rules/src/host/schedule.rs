@@ -33,7 +33,7 @@ impl schedule::HostWithStore<RunState> for Imports {
         host_call(&mut host, &price::HOURS, &[&name], |run| {
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(ScheduleError::Unavailable)) };
             let what = format!("schedule.hours({name:?})");
-            let Some(hours) = tenant.hours.get(&name.as_str().into()) else {
+            let Some(hours) = tenant.hours.get(name.as_str()) else {
                 run.note_read(what, "no such opening hours");
                 return Ok(Err(ScheduleError::NoSuchEntry));
             };

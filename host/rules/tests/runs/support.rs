@@ -217,7 +217,8 @@ pub(crate) fn tenant() -> Tenant {
         extension: extension.into(),
         label: label.to_owned(),
         user: user.into(),
-        secret: Secret::new("secret"),
+        secret: Some(Secret::new("secret")),
+        contact: None,
         early_dialogs: EarlyDialogs::PerLeg,
     };
     let devices = [
@@ -252,6 +253,7 @@ pub(crate) fn tenant() -> Tenant {
     let span = WeeklySpan { day: Weekday::Friday, from: time(8, 0, 0, 0), to: time(18, 0, 0, 0) };
     let office = Hours { name: "office".into(), zone: None, weekly: vec![span], exceptions: BTreeMap::new() };
     Tenant {
+        trusted: Vec::new(),
         id: "acme".into(),
         domains: vec!["acme.example".to_owned()],
         zone: TimeZone::get("Europe/Berlin").unwrap(),
