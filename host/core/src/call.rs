@@ -19,12 +19,12 @@ use tracing::Span;
 
 use crate::cause::Final;
 use crate::config::Tenant;
-use crate::names::{CallId, Extension, LegId};
+use crate::names::{Extension, LegId};
 use crate::record::{Cause, Disposition};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
 use crate::spans;
-use crate::switchboard::{Asker, Switchboard};
+use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Timer};
 use crate::view::{CallView, Phase};
 
@@ -52,6 +52,10 @@ const RECORD_WAIT: Duration = Duration::from_millis(800);
 
 /// One call.
 pub(crate) struct Call {
+    /// Its number within the node.
+    pub(crate) key: CallKey,
+    /// The deadline under which the node knows it.
+    pub(crate) noted: Option<(Duration, Timer)>,
     /// Everything that happens to this call happens in it.
     pub(crate) span: Span,
     facts: Arc<CallFacts>,
@@ -128,6 +132,8 @@ impl Call {
     ) -> Self {
         let to = tenant.plan.find(&facts.number).cloned();
         let mut call = Self {
+            key: board.next_call(),
+            noted: None,
             span,
             story: Story::begin(board.now),
             servers: BTreeMap::from([(caller.tx, Served::Invite)]),
@@ -147,7 +153,7 @@ impl Call {
             waiting: BTreeMap::new(),
         };
         board.repaint().counters.calls += 1;
-        board.servers.insert(call.caller.tx, call.facts.id.clone());
+        board.servers.insert(call.caller.tx, call.key);
         board.change_activity(&call.device_key(&call.caller.device), |activity| activity.dialling += 1);
         tracing::info!("call began");
         call.publish(board);
@@ -402,7 +408,7 @@ impl Call {
         request: Message,
         purpose: Purpose,
     ) -> Option<ClientTx> {
-        let tx = board.ask(&self.facts.id, flow, request)?;
+        let tx = board.ask(self.key, flow, request)?;
         self.clients.insert(tx, purpose);
         Some(tx)
     }
@@ -414,7 +420,7 @@ impl Call {
 
     fn serve(&mut self, board: &mut Switchboard, tx: ServerTx, served: Served) {
         self.servers.insert(tx, served);
-        board.servers.insert(tx, self.facts.id.clone());
+        board.servers.insert(tx, self.key);
     }
 
     fn forget_server(&mut self, board: &mut Switchboard, tx: ServerTx) {
@@ -424,9 +430,9 @@ impl Call {
 }
 
 /// The call that a client transaction belongs to, if to any.
-pub(crate) fn call_of(asker: &Asker) -> Option<&CallId> {
+pub(crate) fn call_of(asker: &Asker) -> Option<CallKey> {
     match asker {
-        Asker::Call(id) => Some(id),
+        Asker::Call(key) => Some(*key),
         Asker::Probe(_) => None,
     }
 }

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 
 use crate::call::{Call, call_of};
 use crate::config::Config;
-use crate::names::{CallId, TenantId};
+use crate::names::TenantId;
 use crate::record::Gone;
 use crate::registrar::Registrar;
 use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
 use crate::spans;
-use crate::switchboard::{Asker, Switchboard};
+use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
 
@@ -55,9 +55,8 @@ pub struct Setup {
 pub struct Node {
     board: Switchboard,
     registrar: Registrar,
-    calls: BTreeMap<CallId, Call>,
-    due: BTreeSet<(Duration, Timer, CallId)>,
-    dues: BTreeMap<CallId, (Duration, Timer)>,
+    calls: BTreeMap<CallKey, Call>,
+    due: BTreeSet<(Duration, Timer, CallKey)>,
     /// No new call is taken.
     closing: bool,
     span: tracing::Span,
@@ -83,15 +82,7 @@ impl Node {
         let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
         let mut registrar = Registrar::default();
         registrar.load(&mut board, setup.bindings);
-        Self {
-            board,
-            registrar,
-            calls: BTreeMap::new(),
-            due: BTreeSet::new(),
-            dues: BTreeMap::new(),
-            closing: false,
-            span,
-        }
+        Self { board, registrar, calls: BTreeMap::new(), due: BTreeSet::new(), closing: false, span }
     }
 
     /// Takes one input.
@@ -110,8 +101,8 @@ impl Node {
                 self.tick_calls();
             }
             Input::Run { run, event, spent } => {
-                if let Some(id) = self.board.runs.get(&run).cloned() {
-                    self.with_call(&id, |call, board| call.run_event(board, event, spent));
+                if let Some(key) = self.board.runs.get(&run).copied() {
+                    self.with_call(key, |call, board| call.run_event(board, event, spent));
                 }
             }
             Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
@@ -119,8 +110,8 @@ impl Node {
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
             Input::ShutDown => {
                 self.closing = true;
-                for id in self.calls.keys().cloned().collect::<Vec<_>>() {
-                    self.with_call(&id, Call::shut_down);
+                for key in self.calls.keys().copied().collect::<Vec<_>>() {
+                    self.with_call(key, Call::shut_down);
                 }
             }
         }
@@ -200,54 +191,56 @@ impl Node {
     }
 
     fn served(&mut self, tx: callwright_sip::ServerTx, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
-        if let Some(id) = self.board.servers.get(&tx).cloned() {
-            self.with_call(&id, handle);
+        if let Some(key) = self.board.servers.get(&tx).copied() {
+            self.with_call(key, handle);
         }
     }
 
     fn asked(&mut self, asker: &Asker, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
-        if let Some(id) = call_of(asker).cloned() {
-            self.with_call(&id, handle);
+        if let Some(key) = call_of(asker) {
+            self.with_call(key, handle);
         }
     }
 
     /// Lets something happen to a call, then forgets the call or notes its next deadline.
-    fn with_call(&mut self, id: &CallId, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
-        let Some(call) = self.calls.get_mut(id) else { return };
+    fn with_call(&mut self, key: CallKey, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
         let span = call.span.clone();
         span.in_scope(|| handle(call, &mut self.board));
-        self.note(id);
+        self.note(key);
     }
 
-    fn note(&mut self, id: &CallId) {
-        if let Some((at, why)) = self.dues.remove(id) {
-            self.due.remove(&(at, why, id.clone()));
+    fn note(&mut self, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let is_done = call.is_done();
+        let due = if is_done { None } else { call.deadline().map(|Deadline { at, why }| (at, why)) };
+        if due != call.noted {
+            if let Some((at, why)) = std::mem::replace(&mut call.noted, due) {
+                self.due.remove(&(at, why, key));
+            }
+            if let Some((at, why)) = due {
+                self.due.insert((at, why, key));
+            }
         }
-        let Some(call) = self.calls.get(id) else { return };
-        if call.is_done() {
+        if is_done {
             call.release(&mut self.board);
-            self.calls.remove(id);
-            return;
-        }
-        if let Some(Deadline { at, why }) = call.deadline() {
-            self.due.insert((at, why, id.clone()));
-            self.dues.insert(id.clone(), (at, why));
+            self.calls.remove(&key);
         }
     }
 
     fn tick_calls(&mut self) {
         let now = self.board.now.mono;
-        let due: Vec<CallId> =
-            self.due.iter().take_while(|(at, ..)| *at <= now).map(|(.., id)| id.clone()).collect();
-        for id in due {
-            self.with_call(&id, Call::tick);
+        let due: Vec<CallKey> =
+            self.due.iter().take_while(|(at, ..)| *at <= now).map(|(.., key)| *key).collect();
+        for key in due {
+            self.with_call(key, Call::tick);
         }
     }
 
     fn flow_closed(&mut self, flow: Flow) {
         self.registrar.closed(&mut self.board, flow);
-        for id in self.calls.keys().cloned().collect::<Vec<_>>() {
-            self.with_call(&id, |call, board| call.flow_closed(board, flow));
+        for key in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.with_call(key, |call, board| call.flow_closed(board, flow));
         }
     }
 

@@ -14,7 +14,7 @@ use callwright_sip::{
 
 use crate::admission::Admission;
 use crate::config::Tenant;
-use crate::names::{CallId, RunId, TenantId, Ticket};
+use crate::names::{RunId, TenantId, Ticket};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
 use crate::time::Now;
@@ -30,11 +30,15 @@ pub(crate) const SERVER: &str = concat!("Callwright/", env!("CARGO_PKG_VERSION")
 /// How long a nonce is good; a phone that comes later is told so and tries again by itself.
 const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// The number of a call within its node. Every message looks for its call several times, so the index compares numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CallKey(u64);
+
 /// Whose client transaction it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asker {
     /// A call's.
-    Call(CallId),
+    Call(CallKey),
     /// The prober of a binding.
     Probe(BindingKey),
 }
@@ -47,12 +51,13 @@ pub(crate) struct Switchboard {
     pub(crate) picture: View,
     pub(crate) admission: Admission,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
-    pub(crate) servers: BTreeMap<ServerTx, CallId>,
-    pub(crate) dialogs: BTreeMap<DialogKey, CallId>,
-    pub(crate) runs: BTreeMap<RunId, CallId>,
+    pub(crate) servers: BTreeMap<ServerTx, CallKey>,
+    pub(crate) dialogs: BTreeMap<DialogKey, CallKey>,
+    pub(crate) runs: BTreeMap<RunId, CallKey>,
     outbox: VecDeque<Effect>,
     host: String,
     port: u16,
+    next_call: u64,
     next_run: u64,
     next_ticket: u64,
     /// The picture as it was last asked for, until it changes.
@@ -76,6 +81,7 @@ impl Switchboard {
             dialogs: BTreeMap::new(),
             runs: BTreeMap::new(),
             outbox: VecDeque::new(),
+            next_call: 0,
             next_run: 0,
             next_ticket: 0,
             shown: OnceCell::new(),
@@ -115,6 +121,11 @@ impl Switchboard {
         ticket
     }
 
+    pub(crate) fn next_call(&mut self) -> CallKey {
+        self.next_call += 1;
+        CallKey(self.next_call)
+    }
+
     pub(crate) fn next_run(&mut self) -> RunId {
         self.next_run += 1;
         RunId(self.next_run)
@@ -136,9 +147,9 @@ impl Switchboard {
     }
 
     /// Sends a request on behalf of a call. `None` when the endpoint is full.
-    pub(crate) fn ask(&mut self, call: &CallId, flow: Flow, request: Message) -> Option<ClientTx> {
+    pub(crate) fn ask(&mut self, call: CallKey, flow: Flow, request: Message) -> Option<ClientTx> {
         let tx = self.sip.request(self.now.mono, flow, request).ok()?;
-        self.clients.insert(tx, Asker::Call(call.clone()));
+        self.clients.insert(tx, Asker::Call(call));
         Some(tx)
     }
 

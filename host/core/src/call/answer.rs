@@ -122,7 +122,7 @@ impl Call {
 
     fn index_dialogs(&mut self, board: &mut Switchboard, keys: [callwright_sip::DialogKey; 2]) {
         for key in keys {
-            board.dialogs.insert(key.clone(), self.facts.id.clone());
+            board.dialogs.insert(key.clone(), self.key);
             self.dialogs.push(key);
         }
     }

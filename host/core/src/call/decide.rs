@@ -177,7 +177,7 @@ impl Call {
             self.run_over(board, RunOutcome::TenantThrottled);
             return;
         }
-        board.runs.insert(id, self.facts.id.clone());
+        board.runs.insert(id, self.key);
         self.publish(board);
         let start = RunStart {
             run: id,

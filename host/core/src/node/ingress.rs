@@ -78,9 +78,9 @@ impl Node {
     }
 
     fn within_dialog(&mut self, flow: Flow, message: Message) {
-        let call = dialog_key_of(&message, true).and_then(|key| self.board.dialogs.get(&key).cloned());
+        let call = dialog_key_of(&message, true).and_then(|key| self.board.dialogs.get(&key).copied());
         match call {
-            Some(id) => self.with_call(&id, |call, board| call.in_dialog(board, flow, message)),
+            Some(key) => self.with_call(key, |call, board| call.in_dialog(board, flow, message)),
             None => self.board.refuse(flow, &message, Message::reply(&message, 481)),
         }
     }
@@ -110,13 +110,13 @@ impl Node {
         };
         let early = tenant.devices.get(&device).map_or(EarlyDialogs::PerLeg, |device| device.early_dialogs);
         let facts = self.facts(message, &tenant, &device, uri);
-        let id = facts.id.clone();
-        let span = spans::call(&id);
+        let span = spans::call(&facts.id);
         let _call = span.clone().entered();
         let caller = Caller::new(&mut self.board, tx, flow, message.clone(), device, early, &span);
         let call = Call::begin(&mut self.board, tenant, facts, caller, span);
-        self.calls.insert(id.clone(), call);
-        self.note(&id);
+        let key = call.key;
+        self.calls.insert(key, call);
+        self.note(key);
     }
 
     fn facts(&mut self, message: &Message, tenant: &Tenant, device: &Extension, uri: &Uri) -> CallFacts {

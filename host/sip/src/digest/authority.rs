@@ -26,7 +26,9 @@ const FACTS_DIGITS: usize = 24;
 
 /// Challenges and verifies for every realm of a node.
 pub struct Authority {
-    key: [u8; 64],
+    /// Keyed, and fed nothing yet.
+    mac: Hmac<Sha256>,
+    nobody: Secret,
     lifetime: Duration,
     nonces_max: usize,
     issued: u64,
@@ -58,14 +60,16 @@ impl Authority {
         for (place, byte) in key.iter_mut().zip(secret) {
             *place = byte;
         }
-        Self { key, lifetime, nonces_max, issued: 0, used: BTreeMap::new(), forgotten: None }
+        let mac = <Hmac<Sha256> as KeyInit>::new(&key.into());
+        let nobody = Secret::new(nonce(&mac, (0, 0), "", Algorithm::Sha256));
+        Self { mac, nobody, lifetime, nonces_max, issued: 0, used: BTreeMap::new(), forgotten: None }
     }
 
     /// The value of WWW-Authenticate for a request that proved nothing.
     pub fn challenge(&mut self, now: Duration, realm: &str, algorithm: Algorithm, stale: bool) -> Text {
         self.issued += 1;
         let issue = (millis(now), self.issued);
-        let nonce = self.nonce(issue, realm, algorithm);
+        let nonce = nonce(&self.mac, issue, realm, algorithm);
         let (realm, opaque) = (realm.to_owned(), None);
         Text::from(Challenge { realm, nonce, opaque, algorithm, offers_auth: true, stale }.to_string())
     }
@@ -111,7 +115,7 @@ impl Authority {
     /// The password of a user who does not exist, to verify against all the same: so the answer takes as long, and since
     /// nobody can know it, strangers get no nonce remembered.
     pub fn nobody(&self) -> Secret {
-        Secret::new(self.nonce((0, 0), "", Algorithm::Sha256))
+        self.nobody.clone()
     }
 
     /// When the nonce was made, if it was made here for this realm and algorithm.
@@ -119,18 +123,8 @@ impl Authority {
         let facts = credentials.nonce.get(..FACTS_DIGITS)?;
         let millis = u64::from_str_radix(facts.get(..12)?, 16).ok()?;
         let number = u64::from_str_radix(facts.get(12..)?, 16).ok()?;
-        let ours = self.nonce((millis, number), &credentials.realm, credentials.algorithm);
+        let ours = nonce(&self.mac, (millis, number), &credentials.realm, credentials.algorithm);
         bool::from(ours.as_bytes().ct_eq(credentials.nonce.as_bytes())).then_some((millis, number))
-    }
-
-    fn nonce(&self, (millis, number): Issue, realm: &str, algorithm: Algorithm) -> String {
-        let facts = format!("{millis:012x}{number:012x}");
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.key.into());
-        for part in [&facts, algorithm.as_str(), realm] {
-            mac.update(part.as_bytes());
-        }
-        let digest = mac.finalize().into_bytes();
-        facts + &hex(digest.get(..MAC_BYTES).unwrap_or(&digest))
     }
 
     /// A nonce past its lifetime is refused for its time and needs no memory.
@@ -140,6 +134,16 @@ impl Authority {
             entry.remove();
         }
     }
+}
+
+fn nonce(mac: &Hmac<Sha256>, (millis, number): Issue, realm: &str, algorithm: Algorithm) -> String {
+    let facts = format!("{millis:012x}{number:012x}");
+    let mut mac = mac.clone();
+    for part in [&facts, algorithm.as_str(), realm] {
+        mac.update(part.as_bytes());
+    }
+    let digest = mac.finalize().into_bytes();
+    facts + &hex(digest.get(..MAC_BYTES).unwrap_or(&digest))
 }
 
 impl Counts {
