@@ -31,9 +31,12 @@ pub(crate) struct Ended {
 pub(crate) fn in_child(component: &[u8], limits: &CompileLimits) -> std::io::Result<Ended> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
-    command.arg("compile-child").env_clear();
+    command.arg("compile-child").env_clear().env("MIMALLOC_ARENA_RESERVE", RESERVE_KIB);
     run(&mut command, component, Duration::from_secs(limits.wall_s))
 }
+
+/// What the allocator of a child takes of its address space at a time: the usual GiB is more than the child may have.
+const RESERVE_KIB: &str = "16384";
 
 /// Feeds a child and listens to it until it has ended, or until its time is over and it is killed.
 fn run(command: &mut Command, component: &[u8], wall: Duration) -> std::io::Result<Ended> {
