@@ -179,7 +179,7 @@ impl Server {
             picture: Arc::clone(&picture),
             meters: meters.clone(),
         };
-        let node = node::start(switch, letters, outside).map_err(|error| no_resource(&error))?;
+        let node = node::start(switch, sockets.udp, letters, outside).map_err(|error| no_resource(&error))?;
         let backstage = Backstage::start(&data, shelf, picture, inbox.clone(), meters.clone())
             .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
@@ -188,7 +188,6 @@ impl Server {
         drop(entered);
         let api = callwright_api::router(Arc::new(backstage));
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(network::receive(sockets.udp, inbox.clone(), meters), runtime.handle());
         tasks.spawn_on(network::accept(sockets.tcp, network, inbox.clone()), runtime.handle());
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %sockets.address, %http, "serving");

@@ -20,7 +20,7 @@ mod udp;
 
 pub(super) use sockets::Sockets;
 pub(super) use tcp::accept;
-pub(super) use udp::receive;
+pub(super) use udp::Datagrams;
 
 /// How many connections are open at most.
 pub(super) const CONNECTIONS_MAX: usize = 8_192;

@@ -1,4 +1,4 @@
-//! The thread that owns the node: inputs in, effects out, a picture published after every batch.
+//! The thread that owns the node: inputs in, effects out, a picture published now and then.
 //!
 //! It never waits for anybody: what it sends either fits into a queue or is answered as refused.
 
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
-use callwright_core::seam::StoreRefused;
+use callwright_core::seam::{Change, StoreRefused};
 use callwright_core::{Effect, Input, Node, View};
 use callwright_rules::Answered;
 use callwright_store::Request;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::clock::Clock;
-use super::network::Network;
+use super::network::{Datagrams, Network};
 use super::pool::Pool;
 use super::writer::Changes;
 
@@ -25,6 +25,10 @@ use super::writer::Changes;
 pub(super) const INPUTS_MAX: usize = 16_384;
 /// How many inputs are handled between two pictures.
 const BATCH_MAX: usize = 256;
+/// How often others get a new picture, where nobody waits for one: making it costs as much as a message.
+const PICTURE_EVERY: Duration = Duration::from_millis(20);
+/// How long the record of a call waits for others to be committed with it; it has a second (ARCHITECTURE §3).
+const RECORDS_EVERY: Duration = Duration::from_millis(50);
 /// How long calls may take to end when the switch ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
@@ -47,14 +51,6 @@ struct Letter {
 pub(super) struct Refused;
 
 impl Inbox {
-    /// Queues what may be lost.
-    ///
-    /// # Errors
-    /// [`Refused`]: it was dropped.
-    pub(super) fn offer(&self, input: Input) -> Result<(), Refused> {
-        self.queue.try_send(Letter { input, handled: None }).map_err(|_| Refused)
-    }
-
     /// Waits for a place in the queue. Once the node has ended nobody is left to tell.
     pub(super) async fn deliver(&self, input: Input) {
         let _ended = self.queue.send(Letter { input, handled: None }).await;
@@ -119,11 +115,31 @@ pub(super) struct Outside {
     pub(super) meters: Meters,
 }
 
-/// Starts the node's thread. It ends after [`Input::ShutDown`], when its calls have ended and its changes are stored.
-pub(super) fn start(node: Node, letters: Letters, outside: Outside) -> std::io::Result<JoinHandle<()>> {
+/// Starts the node's thread, which reads the UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
+/// ended and its changes are stored.
+pub(super) fn start(
+    node: Node,
+    udp: std::net::UdpSocket,
+    letters: Letters,
+    outside: Outside,
+) -> std::io::Result<JoinHandle<()>> {
     outside.picture.publish(node.view());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let owner = Owner { node, outside, letters, answers: VecDeque::new(), unstored: 0, leaving: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let entered = runtime.enter();
+    let datagrams = Datagrams::new(udp)?;
+    drop(entered);
+    let owner = Owner {
+        node,
+        outside,
+        letters,
+        datagrams,
+        answers: VecDeque::new(),
+        unstored: 0,
+        records: Vec::new(),
+        records_due: None,
+        picture_due: None,
+        leaving: None,
+    };
     std::thread::Builder::new()
         .name("callwright-node".to_owned())
         .spawn(move || runtime.block_on(owner.run()))
@@ -133,10 +149,17 @@ struct Owner {
     node: Node,
     outside: Outside,
     letters: Letters,
+    datagrams: Datagrams,
     /// Answers that are known at once, handled before anything else.
     answers: VecDeque<Input>,
     /// Store effects without an answer yet.
     unstored: usize,
+    /// Records of calls that wait to be committed together.
+    records: Vec<Request>,
+    /// When they are committed at the latest.
+    records_due: Option<Instant>,
+    /// When the picture is published; none while nothing happened since the last.
+    picture_due: Option<Instant>,
     /// When the switch ends at the latest.
     leaving: Option<Instant>,
 }
@@ -144,17 +167,21 @@ struct Owner {
 impl Owner {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut inputs = Vec::with_capacity(BATCH_MAX);
         let mut settled = Vec::new();
         while !self.has_left() {
-            self.wait(&mut batch).await;
+            self.wait(&mut batch, &mut inputs).await;
+            if !batch.is_empty() || !inputs.is_empty() {
+                self.picture_due.get_or_insert_with(|| Instant::now() + PICTURE_EVERY);
+            }
             for Letter { input, handled } in batch.drain(..) {
                 self.handle(input);
                 settled.extend(handled);
             }
-            if self.node.deadline().is_some_and(|deadline| deadline.at <= self.outside.clock.now().mono) {
-                self.handle(Input::Tick);
+            for input in inputs.drain(..) {
+                self.handle(input);
             }
-            self.outside.picture.publish(self.node.view());
+            self.do_what_is_due(!settled.is_empty());
             self.outside.meters.inputs_waiting(self.letters.0.len());
             for handled in settled.drain(..) {
                 // Whoever asked may have gone.
@@ -164,20 +191,44 @@ impl Owner {
         info!("node ended");
     }
 
-    /// Until there is something to handle, or the node's deadline, or the end.
-    async fn wait(&mut self, batch: &mut Vec<Letter>) {
+    /// The node's timers, the records and the picture.
+    fn do_what_is_due(&mut self, somebody_waits: bool) {
+        if self.node.deadline().is_some_and(|deadline| deadline.at <= self.outside.clock.now().mono) {
+            self.handle(Input::Tick);
+            self.picture_due.get_or_insert_with(|| Instant::now() + PICTURE_EVERY);
+        }
+        let now = Instant::now();
+        if self.records_due.is_some_and(|due| due <= now) || self.leaving.is_some() {
+            self.commit_records();
+            self.hear_answers();
+        }
+        if somebody_waits || self.picture_due.is_some_and(|due| due <= now) {
+            self.outside.picture.publish(self.node.view());
+            self.picture_due = None;
+        }
+    }
+
+    /// Until there is something to handle, or something is due, or the end.
+    async fn wait(&mut self, batch: &mut Vec<Letter>, inputs: &mut Vec<Input>) {
         let deadline = self.node.deadline().map(|deadline| self.outside.clock.instant(deadline.at));
-        let until = deadline.into_iter().chain(self.leaving).min();
-        let waiting = self.letters.0.recv_many(batch, BATCH_MAX);
-        match until {
-            // Time-out or not, there may be something to do.
-            Some(until) => drop(tokio::time::timeout_at(until.into(), waiting).await),
-            None => drop(waiting.await),
+        let dues = [deadline, self.leaving, self.records_due, self.picture_due];
+        let until = dues.into_iter().flatten().min();
+        let ready = tokio::select! {
+            _ = self.letters.0.recv_many(batch, BATCH_MAX) => None,
+            ready = self.datagrams.ready() => Some(ready),
+            () = due(until) => None,
+        };
+        if let Some(ready) = ready {
+            self.datagrams.take(ready, BATCH_MAX, inputs);
         }
     }
 
     fn handle(&mut self, input: Input) {
         self.turn(input);
+        self.hear_answers();
+    }
+
+    fn hear_answers(&mut self) {
         while let Some(answer) = self.answers.pop_front() {
             self.turn(answer);
         }
@@ -211,11 +262,33 @@ impl Owner {
             Effect::Stop { run } => self.outside.pool.stop(run),
             Effect::Store { ticket, changes } => {
                 self.unstored += 1;
-                if let Err(request) = self.outside.changes.offer(Request { ticket, changes }) {
-                    let refused = StoreRefused::Unavailable("its queue is full".to_owned());
-                    self.answers.push_back(Input::Stored { ticket: request.ticket, result: Err(refused) });
+                let request = Request { ticket, changes };
+                if request.changes.iter().all(|change| matches!(change, Change::Ended { .. })) {
+                    self.records.push(request);
+                    self.records_due.get_or_insert_with(|| Instant::now() + RECORDS_EVERY);
+                    if self.records.len() >= BATCH_MAX {
+                        self.commit_records();
+                    }
+                } else {
+                    // Somebody waits for this answer, and the records go with it.
+                    self.commit_records();
+                    self.commit(request);
                 }
             }
+        }
+    }
+
+    fn commit_records(&mut self) {
+        self.records_due = None;
+        for request in std::mem::take(&mut self.records) {
+            self.commit(request);
+        }
+    }
+
+    fn commit(&mut self, request: Request) {
+        if let Err(request) = self.outside.changes.offer(request) {
+            let refused = StoreRefused::Unavailable("its queue is full".to_owned());
+            self.answers.push_back(Input::Stored { ticket: request.ticket, result: Err(refused) });
         }
     }
 
@@ -224,5 +297,13 @@ impl Owner {
         let Some(latest) = self.leaving else { return false };
         let settled = self.node.view().calls.is_empty() && self.unstored == 0;
         settled || Instant::now() >= latest
+    }
+}
+
+/// Waits for a moment; for ever where there is none.
+async fn due(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until.into()).await,
+        None => std::future::pending().await,
     }
 }

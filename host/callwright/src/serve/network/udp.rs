@@ -6,16 +6,13 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_api::Meters;
 use callwright_core::Input;
 use callwright_sip::Flow;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
-use tokio::io::Interest;
+use tokio::io::{Interest, Ready};
 use tokio::net::UdpSocket;
 use tracing::{debug, warn};
-
-use crate::serve::node::Inbox;
 
 /// The longest datagram there is.
 const DATAGRAM_MAX: usize = 65_535;
@@ -25,38 +22,55 @@ const ERRORS_MAX: usize = 64;
 /// Pause after a failure of the socket itself, as when the interface is down.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Passes datagrams on to the node until the program ends.
-pub(in crate::serve) async fn receive(
-    socket: std::net::UdpSocket,
-    inbox: Inbox,
-    meters: Meters,
-) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket)?;
-    let mut buffer = vec![0; DATAGRAM_MAX];
-    loop {
-        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        if ready.is_error() {
-            for peer in unreachable_peers(&socket) {
-                debug!(%peer, "ICMP error");
-                if inbox.offer(Input::Closed { flow: Flow::udp(peer) }).is_err() {
-                    meters.dropped();
-                }
+/// The socket that the node's own thread reads: a queue and a thread in between would cost more than the message.
+///
+/// What the node does not take in time waits in the system's buffer, and is dropped there when that is full.
+#[derive(Debug)]
+pub(in crate::serve) struct Datagrams {
+    socket: UdpSocket,
+    buffer: Vec<u8>,
+}
+
+impl Datagrams {
+    /// A socket whose readiness the runtime of this thread watches.
+    ///
+    /// # Errors
+    /// The runtime cannot watch it.
+    pub(in crate::serve) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self { socket: UdpSocket::from_std(socket)?, buffer: vec![0; DATAGRAM_MAX] })
+    }
+
+    /// Waits until there is something to take. After a failure of the socket itself it waits a while longer.
+    pub(in crate::serve) async fn ready(&self) -> Ready {
+        match self.socket.ready(Interest::READABLE | Interest::ERROR).await {
+            Ok(ready) => ready,
+            Err(error) => {
+                warn!(%error, "the UDP socket failed");
+                tokio::time::sleep(FAILURE_PAUSE).await;
+                Ready::EMPTY
             }
         }
-        loop {
-            match socket.try_recv_from(&mut buffer) {
+    }
+
+    /// Takes what has come: at most `most` datagrams, and the ICMP errors that ours met.
+    pub(in crate::serve) fn take(&mut self, ready: Ready, most: usize, inputs: &mut Vec<Input>) {
+        if ready.is_error() {
+            for peer in unreachable_peers(&self.socket) {
+                debug!(%peer, "ICMP error");
+                inputs.push(Input::Closed { flow: Flow::udp(peer) });
+            }
+        }
+        for _ in 0..most {
+            match self.socket.try_recv_from(&mut self.buffer) {
                 Ok((length, peer)) => {
-                    let bytes = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
-                    if inbox.offer(Input::Received { flow: Flow::udp(peer), bytes }).is_err() {
-                        meters.dropped();
-                    }
+                    let bytes = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+                    inputs.push(Input::Received { flow: Flow::udp(peer), bytes });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // The same ICMP error, told without its address.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => {
-                    warn!(%error, "the UDP socket failed");
-                    tokio::time::sleep(FAILURE_PAUSE).await;
+                    warn!(%error, "a datagram cannot be read");
                     break;
                 }
             }
@@ -113,38 +127,59 @@ fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use callwright_api::Meters;
+
     use super::*;
     use crate::serve::network::{Network, Sockets};
-    use crate::serve::node;
 
-    /// A socket of the switch, and what the node hears from it.
-    fn listening() -> (Network, SocketAddr, node::Letters) {
+    /// A socket of the switch, and the way out through it.
+    fn listening() -> (Network, SocketAddr, Datagrams) {
         let sockets = Sockets::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let (inbox, letters) = node::inbox();
         let network = Network::new(sockets.udp.try_clone().unwrap(), Meters::default());
-        tokio::spawn(receive(sockets.udp, inbox, Meters::default()));
-        (network, sockets.address, letters)
+        (network, sockets.address, Datagrams::new(sockets.udp).unwrap())
+    }
+
+    async fn next(datagrams: &mut Datagrams) -> Input {
+        let mut inputs = Vec::new();
+        while inputs.is_empty() {
+            let ready = datagrams.ready().await;
+            datagrams.take(ready, 1, &mut inputs);
+        }
+        inputs.remove(0)
     }
 
     #[tokio::test]
     async fn a_peer_that_is_gone_is_reported_by_its_address() {
-        let (network, _, mut letters) = listening();
+        let (network, _, mut datagrams) = listening();
         let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         network.send(Flow::udp(gone), Bytes::from_static(b"OPTIONS"));
-        let input = letters.next().await.unwrap();
+        let input = next(&mut datagrams).await;
         assert!(matches!(input, Input::Closed { flow } if flow == Flow::udp(gone)), "{input:?}");
     }
 
     #[tokio::test]
     async fn a_datagram_arrives_as_it_was_sent() {
-        let (_network, address, mut letters) = listening();
+        let (_network, address, mut datagrams) = listening();
         let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         phone.send_to(b"REGISTER", address).unwrap();
         let from = Flow::udp(phone.local_addr().unwrap());
-        let input = letters.next().await.unwrap();
+        let input = next(&mut datagrams).await;
         assert!(
             matches!(&input, Input::Received { flow, bytes } if *flow == from && bytes == "REGISTER"),
             "{input:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn no_more_is_taken_at_once_than_was_asked_for() {
+        let (_network, address, mut datagrams) = listening();
+        let phone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..3 {
+            phone.send_to(b"x", address).unwrap();
+        }
+        let ready = datagrams.ready().await;
+        let mut inputs = Vec::new();
+        datagrams.take(ready, 2, &mut inputs);
+        assert_eq!(inputs.len(), 2);
     }
 }
