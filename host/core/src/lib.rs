@@ -10,6 +10,7 @@ mod cause;
 pub mod config;
 mod dial;
 pub mod explain;
+mod guard;
 pub mod names;
 mod node;
 pub mod presence;

@@ -85,6 +85,11 @@ pub enum Effect {
         /// Which.
         flow: Flow,
     },
+    /// Somebody has proved on this connection to be a device: it may stay open.
+    Believe {
+        /// Which.
+        flow: Flow,
+    },
     /// Begins a run; answered by [`Input::Run`] until it has ended.
     Start(Box<RunStart>),
     /// Answers the open question of a run.

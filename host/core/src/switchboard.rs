@@ -14,6 +14,7 @@ use callwright_sip::{
 
 use crate::admission::Admission;
 use crate::config::Tenant;
+use crate::guard::Guard;
 use crate::names::{RunId, TenantId, Ticket};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
@@ -48,6 +49,7 @@ pub(crate) struct Switchboard {
     pub(crate) now: Now,
     pub(crate) sip: Endpoint,
     pub(crate) authority: Authority,
+    pub(crate) guard: Guard,
     pub(crate) picture: View,
     pub(crate) admission: Admission,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
@@ -74,6 +76,7 @@ impl Switchboard {
             port: settings.port,
             sip: Endpoint::new(settings, seed),
             authority: Authority::new(secret, NONCE_LIFETIME),
+            guard: Guard::default(),
             picture,
             admission: Admission::default(),
             clients: BTreeMap::new(),

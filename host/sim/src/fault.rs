@@ -125,6 +125,7 @@ impl Faulty {
                 self.ready.push_back(Effect::Store { ticket, changes });
             }
             other @ (Effect::Close { .. }
+            | Effect::Believe { .. }
             | Effect::Start(_)
             | Effect::Answer { .. }
             | Effect::Stop { .. }) => self.ready.push_back(other),

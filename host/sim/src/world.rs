@@ -401,6 +401,8 @@ impl World {
                     self.agenda.push(self.mono, Due::PhoneLoses(name, flow.connection));
                 }
             }
+            // No link here closes by itself.
+            Effect::Believe { .. } => {}
             Effect::Start(start) => {
                 let said = self.runs.start(*start);
                 self.plan(said);

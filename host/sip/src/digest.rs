@@ -32,7 +32,7 @@ pub struct Secret(String);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DigestError {
-    /// The nonce is too old, or not of this authority, realm and algorithm: challenge again with `stale`.
+    /// The nonce is too old, or not of this authority, source, realm and algorithm: challenge again with `stale`.
     #[error("nonce is stale (RFC 7616 §3.3)")]
     Stale,
     /// The nonce count was used before, or is far behind: challenge again with `stale`.

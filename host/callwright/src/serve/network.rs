@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -26,6 +27,8 @@ pub(super) use udp::Datagrams;
 pub(super) const CONNECTIONS_MAX: usize = 8_192;
 /// How many of them from one address: an office behind one NAT.
 pub(super) const CONNECTIONS_PER_PEER_MAX: usize = 1_024;
+/// How many of these may have proved nothing yet: an office whose phones all come back in the same ten seconds.
+pub(super) const UNPROVEN_PER_PEER_MAX: usize = 50;
 /// How many messages may wait for a peer that reads slowly.
 pub(super) const WRITES_MAX: usize = 128;
 
@@ -41,7 +44,14 @@ pub(super) struct Network {
 struct Connections {
     last: u64,
     open: BTreeMap<u64, Peer>,
-    by_address: BTreeMap<IpAddr, usize>,
+    by_address: BTreeMap<IpAddr, Held>,
+}
+
+/// How many connections an address has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    all: usize,
+    unproven: usize,
 }
 
 /// The writing end of one connection. Dropping it lets what is queued go out and closes then.
@@ -51,6 +61,8 @@ struct Peer {
     queue: mpsc::Sender<Bytes>,
     /// Ends the connection without waiting for the peer.
     cut: Arc<Notify>,
+    /// Whether somebody has proved on it to be a device.
+    proven: Arc<AtomicBool>,
 }
 
 /// What the task of a connection works with.
@@ -58,6 +70,7 @@ pub(super) struct Admitted {
     pub(super) flow: Flow,
     pub(super) queue: mpsc::Receiver<Bytes>,
     pub(super) cut: Arc<Notify>,
+    pub(super) proven: Arc<AtomicBool>,
 }
 
 impl Network {
@@ -77,9 +90,18 @@ impl Network {
 
     /// Closes a connection once what is queued has gone out.
     pub(super) fn close(&self, flow: Flow) {
-        let peer = self.connections().open.remove(&flow.connection);
-        if let Some(peer) = peer {
-            self.connections().forget_address(peer.address);
+        self.connections().remove(flow.connection);
+    }
+
+    /// Lets a connection stay open, for somebody has proved on it to be a device.
+    pub(super) fn believe(&self, flow: Flow) {
+        let mut connections = self.connections();
+        let Some(peer) = connections.open.get(&flow.connection) else { return };
+        if !peer.proven.swap(true, Ordering::Relaxed) {
+            let address = peer.address;
+            if let Some(held) = connections.by_address.get_mut(&address) {
+                held.unproven -= 1;
+            }
         }
     }
 
@@ -102,17 +124,16 @@ impl Network {
             debug!(peer = %flow.peer, waiting = WRITES_MAX, "the peer does not read: connection closed");
             self.meters.refused();
             peer.cut.notify_one();
-            let address = peer.address;
-            connections.open.remove(&flow.connection);
-            connections.forget_address(address);
+            connections.remove(flow.connection);
         }
     }
 
     /// Makes a place for a new connection, or refuses it at a bound.
     fn admit(&self, peer: SocketAddr) -> Option<Admitted> {
         let mut connections = self.connections();
-        let from_there = connections.by_address.get(&peer.ip()).copied().unwrap_or(0);
-        if connections.open.len() >= CONNECTIONS_MAX || from_there >= CONNECTIONS_PER_PEER_MAX {
+        let held = connections.by_address.get(&peer.ip()).copied().unwrap_or_default();
+        let is_full = held.all >= CONNECTIONS_PER_PEER_MAX || held.unproven >= UNPROVEN_PER_PEER_MAX;
+        if connections.open.len() >= CONNECTIONS_MAX || is_full {
             self.meters.refused();
             return None;
         }
@@ -120,11 +141,13 @@ impl Network {
         let number = connections.last;
         let (sender, queue) = mpsc::channel(WRITES_MAX);
         let cut = Arc::new(Notify::new());
-        let writer = Peer { address: peer.ip(), queue: sender, cut: Arc::clone(&cut) };
+        let proven = Arc::new(AtomicBool::new(false));
+        let writer =
+            Peer { address: peer.ip(), queue: sender, cut: Arc::clone(&cut), proven: Arc::clone(&proven) };
         connections.open.insert(number, writer);
-        connections.by_address.insert(peer.ip(), from_there + 1);
+        connections.by_address.insert(peer.ip(), Held { all: held.all + 1, unproven: held.unproven + 1 });
         self.meters.connections_open(connections.open.len());
-        Some(Admitted { flow: Flow::tcp(peer, number), queue, cut })
+        Some(Admitted { flow: Flow::tcp(peer, number), queue, cut, proven })
     }
 
     /// The connection is over, whoever ended it.
@@ -140,11 +163,13 @@ impl Network {
 }
 
 impl Connections {
-    fn forget_address(&mut self, address: IpAddr) {
-        if let Some(count) = self.by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&address);
+    fn remove(&mut self, connection: u64) {
+        let Some(peer) = self.open.remove(&connection) else { return };
+        if let Some(held) = self.by_address.get_mut(&peer.address) {
+            held.all -= 1;
+            held.unproven -= usize::from(!peer.proven.load(Ordering::Relaxed));
+            if held.all == 0 {
+                self.by_address.remove(&peer.address);
             }
         }
     }
@@ -182,13 +207,31 @@ mod tests {
         let network = network();
         let mut held = Vec::new();
         for port in 0..CONNECTIONS_PER_PEER_MAX {
-            held.push(network.admit(peer(u16::try_from(port).unwrap())).unwrap());
+            let admitted = network.admit(peer(u16::try_from(port).unwrap())).unwrap();
+            network.believe(admitted.flow);
+            held.push(admitted);
         }
         assert!(network.admit(peer(9_999)).is_none());
         assert!(network.admit(SocketAddr::from(([192, 0, 2, 8], 1))).is_some());
         let first = held.remove(0);
         network.forget(first.flow);
         assert!(network.admit(peer(9_999)).is_some());
+    }
+
+    #[test]
+    fn connections_that_prove_nothing_take_few_places() {
+        let network = network();
+        let ports = 0..u16::try_from(UNPROVEN_PER_PEER_MAX).unwrap();
+        let held: Vec<_> = ports.map(|port| network.admit(peer(port)).unwrap()).collect();
+        assert!(network.admit(peer(9_999)).is_none());
+        network.believe(held[0].flow);
+        network.believe(held[0].flow);
+        let next = network.admit(peer(9_999)).unwrap();
+        assert!(network.admit(peer(9_998)).is_none());
+        network.forget(next.flow);
+        network.forget(held[0].flow);
+        assert!(network.admit(peer(9_998)).is_some());
+        assert!(network.admit(peer(9_997)).is_none());
     }
 
     #[test]

@@ -255,6 +255,7 @@ impl Owner {
         match effect {
             Effect::Transmit { flow, bytes } => self.outside.network.send(flow, bytes),
             Effect::Close { flow } => self.outside.network.close(flow),
+            Effect::Believe { flow } => self.outside.network.believe(flow),
             Effect::Start(start) => self.answers.extend(self.outside.pool.start(*start)),
             Effect::Answer { run, ask, answer, view, now } => {
                 self.outside.pool.answer(run, Answered { ask, answer, view, now });

@@ -128,9 +128,13 @@ impl Call {
         let Some((side, order)) = self.talk_mut().and_then(|talk| {
             let side = talk.side_of(&request)?;
             let peer = talk.peer_mut(side);
-            // The flow a peer speaks from is the flow it is spoken to (TELEPHONY T6).
-            peer.flow = flow;
-            Some((side, peer.dialog.received(&request).is_ok()))
+            let order = peer.dialog.received(&request).is_ok();
+            if order {
+                // The flow a peer speaks from is the flow it is spoken to (TELEPHONY T6); what was said before and is
+                // said again from elsewhere moves nobody.
+                peer.flow = flow;
+            }
+            Some((side, order))
         }) else {
             board.refuse_for_good(flow, &request, Message::reply(&request, 481));
             return;

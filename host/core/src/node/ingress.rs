@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Calls at once; the next one gets 503.
 pub(crate) const CALLS_MAX: usize = 20_000;
+/// Calls of one device that has a password, unanswered or talking; the next one gets 503. A phone has a dozen lines; what
+/// calls for many, such as another switch, is believed by its address and has no password that could be stolen.
+pub(crate) const CALLS_A_DEVICE_MAX: u32 = 100;
 
 impl Node {
     /// A new request that is neither ACK nor CANCEL.
@@ -100,7 +103,7 @@ impl Node {
             return;
         }
         let busy = || Message::reply(message, 503).with(Name::RetryAfter, "10");
-        if self.closing || self.calls.len() >= CALLS_MAX {
+        if self.closing || self.calls.len() >= CALLS_MAX || self.has_enough(&tenant, &device) {
             self.board.refuse(flow, message, busy());
             return;
         }
@@ -117,6 +120,14 @@ impl Node {
         let key = call.key;
         self.calls.insert(key, call);
         self.note(key);
+    }
+
+    /// Whether a device has as many calls as it may, so that a stolen password cannot take the places of all others.
+    fn has_enough(&self, tenant: &Tenant, device: &Extension) -> bool {
+        let has_password = tenant.devices.get(device).is_some_and(|device| device.secret.is_some());
+        let key = (tenant.id.clone(), device.clone());
+        let activity = self.board.picture.activity.get(&key).copied().unwrap_or_default();
+        has_password && activity.dialling + activity.talking >= CALLS_A_DEVICE_MAX
     }
 
     fn facts(&mut self, message: &Message, tenant: &Tenant, device: &Extension, uri: &Uri) -> CallFacts {

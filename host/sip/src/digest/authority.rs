@@ -1,7 +1,8 @@
 //! The side that challenges.
 //!
-//! A nonce is its time, a number and a MAC over both, the realm and the algorithm: nothing is stored for a challenge, so
-//! that strangers cannot fill anything. Only a nonce that a right password came with is remembered, for its counts.
+//! A nonce is its time, a number and a MAC over both, the source, the realm and the algorithm: nothing is stored for a
+//! challenge, so that strangers cannot fill anything, and nobody answers from elsewhere what was asked here. Only a
+//! nonce that a right password came with is remembered, for its counts.
 
 use super::{Algorithm, Challenge, Credentials, DigestError, Secret, expected, hex};
 use crate::method::Method;
@@ -9,6 +10,7 @@ use crate::text::Text;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -61,20 +63,27 @@ impl Authority {
             *place = byte;
         }
         let mac = <Hmac<Sha256> as KeyInit>::new(&key.into());
-        let nobody = Secret::new(nonce(&mac, (0, 0), "", Algorithm::Sha256));
+        let nobody = Secret::new(nonce(&mac, (0, 0), Ipv4Addr::UNSPECIFIED.into(), "", Algorithm::Sha256));
         Self { mac, nobody, lifetime, nonces_max, issued: 0, used: BTreeMap::new(), forgotten: None }
     }
 
-    /// The value of WWW-Authenticate for a request that proved nothing.
-    pub fn challenge(&mut self, now: Duration, realm: &str, algorithm: Algorithm, stale: bool) -> Text {
+    /// The value of WWW-Authenticate for a request from `source` that proved nothing; it is good for that source alone.
+    pub fn challenge(
+        &mut self,
+        now: Duration,
+        source: IpAddr,
+        realm: &str,
+        algorithm: Algorithm,
+        stale: bool,
+    ) -> Text {
         self.issued += 1;
         let issue = (millis(now), self.issued);
-        let nonce = nonce(&self.mac, issue, realm, algorithm);
+        let nonce = nonce(&self.mac, issue, source, realm, algorithm);
         let (realm, opaque) = (realm.to_owned(), None);
         Text::from(Challenge { realm, nonce, opaque, algorithm, offers_auth: true, stale }.to_string())
     }
 
-    /// Checks that the request comes from somebody who knows the password.
+    /// Checks that the request comes from somebody at `source` who knows the password.
     ///
     /// The realm and algorithm must be those of the challenge; that `credentials.realm` is the realm whose `password`
     /// this is, and that the username may do what it asks, is the caller's to check.
@@ -85,12 +94,13 @@ impl Authority {
     pub fn verify(
         &mut self,
         now: Duration,
+        source: IpAddr,
         method: &Method,
         credentials: &Credentials,
         password: &Secret,
     ) -> Result<(), DigestError> {
         let count = credentials.qop.as_ref().map(|qop| qop.nc).ok_or(DigestError::Qop)?;
-        let issue = self.issue_of(credentials).ok_or(DigestError::Stale)?;
+        let issue = self.issue_of(source, credentials).ok_or(DigestError::Stale)?;
         let age = millis(now).checked_sub(issue.0).ok_or(DigestError::Stale)?;
         if u128::from(age) > self.lifetime.as_millis() || self.forgotten.is_some_and(|last| issue <= last) {
             return Err(DigestError::Stale);
@@ -118,12 +128,12 @@ impl Authority {
         self.nobody.clone()
     }
 
-    /// When the nonce was made, if it was made here for this realm and algorithm.
-    fn issue_of(&self, credentials: &Credentials) -> Option<Issue> {
+    /// When the nonce was made, if it was made here for this source, realm and algorithm.
+    fn issue_of(&self, source: IpAddr, credentials: &Credentials) -> Option<Issue> {
         let facts = credentials.nonce.get(..FACTS_DIGITS)?;
         let millis = u64::from_str_radix(facts.get(..12)?, 16).ok()?;
         let number = u64::from_str_radix(facts.get(12..)?, 16).ok()?;
-        let ours = nonce(&self.mac, (millis, number), &credentials.realm, credentials.algorithm);
+        let ours = nonce(&self.mac, (millis, number), source, &credentials.realm, credentials.algorithm);
         bool::from(ours.as_bytes().ct_eq(credentials.nonce.as_bytes())).then_some((millis, number))
     }
 
@@ -136,11 +146,21 @@ impl Authority {
     }
 }
 
-fn nonce(mac: &Hmac<Sha256>, (millis, number): Issue, realm: &str, algorithm: Algorithm) -> String {
+fn nonce(
+    mac: &Hmac<Sha256>,
+    (millis, number): Issue,
+    source: IpAddr,
+    realm: &str,
+    algorithm: Algorithm,
+) -> String {
     let facts = format!("{millis:012x}{number:012x}");
     let mut mac = mac.clone();
     for part in [&facts, algorithm.as_str(), realm] {
         mac.update(part.as_bytes());
+    }
+    match source {
+        IpAddr::V4(address) => mac.update(&address.octets()),
+        IpAddr::V6(address) => mac.update(&address.octets()),
     }
     let digest = mac.finalize().into_bytes();
     facts + &hex(digest.get(..MAC_BYTES).unwrap_or(&digest))

@@ -2,9 +2,12 @@
 
 use callwright_sip::digest::{Algorithm, Authority, Challenge, Credentials, DigestError, Secret, answer};
 use callwright_sip::{Method, Text};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 const REALM: &str = "acme.example";
+/// Where the phone is.
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 fn authority() -> Authority {
     Authority::new([3; 32], Duration::from_secs(60))
@@ -26,7 +29,7 @@ fn response(challenge: &Text, secret: &Secret, nc: u32) -> Credentials {
 }
 
 fn verify(authority: &mut Authority, now: u64, credentials: &Credentials) -> Result<(), DigestError> {
-    authority.verify(at(now), &Method::Register, credentials, &password())
+    authority.verify(at(now), HOME, &Method::Register, credentials, &password())
 }
 
 /// The example of RFC 7616 §3.9.1, which computes over `GET /dir/index.html`.
@@ -64,7 +67,7 @@ fn the_right_password_is_accepted_with_both_algorithms() {
     // spec: RFC 8760 §2.4
     for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
         let mut authority = authority();
-        let challenge = authority.challenge(at(1), REALM, algorithm, false);
+        let challenge = authority.challenge(at(1), HOME, REALM, algorithm, false);
         let credentials = response(&challenge, &password(), 1);
         assert_eq!(credentials.realm, REALM);
         assert_eq!(verify(&mut authority, 2, &credentials), Ok(()));
@@ -75,11 +78,11 @@ fn the_right_password_is_accepted_with_both_algorithms() {
 fn a_wrong_password_method_or_user_is_refused() {
     // spec: RFC 7616 §3.4.1
     let mut authority = authority();
-    let challenge = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
     let wrong = response(&challenge, &Secret::new("wrong"), 1);
     assert_eq!(verify(&mut authority, 2, &wrong), Err(DigestError::WrongPassword));
     let right = response(&challenge, &password(), 1);
-    let as_invite = authority.verify(at(2), &Method::Invite, &right, &password());
+    let as_invite = authority.verify(at(2), HOME, &Method::Invite, &right, &password());
     assert_eq!(as_invite, Err(DigestError::WrongPassword));
     let other = Credentials { username: "1002".to_owned(), ..right.clone() };
     assert_eq!(verify(&mut authority, 2, &other), Err(DigestError::WrongPassword));
@@ -91,7 +94,7 @@ fn a_wrong_password_method_or_user_is_refused() {
 fn a_count_that_came_before_is_a_replay() {
     // spec: RFC 7616 §3.4
     let mut authority = authority();
-    let challenge = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
     let first = response(&challenge, &password(), 1);
     assert_eq!(verify(&mut authority, 2, &first), Ok(()));
     assert_eq!(verify(&mut authority, 2, &first), Err(DigestError::Replayed));
@@ -108,8 +111,8 @@ fn a_count_that_came_before_is_a_replay() {
 #[test]
 fn two_challenges_of_one_moment_have_two_nonces() {
     let mut authority = authority();
-    let first = authority.challenge(at(1), REALM, Algorithm::Md5, false);
-    let second = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let first = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
+    let second = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
     assert_eq!(verify(&mut authority, 1, &response(&first, &password(), 1)), Ok(()));
     assert_eq!(verify(&mut authority, 1, &response(&second, &password(), 1)), Ok(()));
 }
@@ -118,7 +121,7 @@ fn two_challenges_of_one_moment_have_two_nonces() {
 fn a_nonce_that_is_old_or_not_ours_is_stale() {
     // spec: RFC 7616 §3.3
     let mut authority = authority();
-    let challenge = authority.challenge(at(10), REALM, Algorithm::Md5, false);
+    let challenge = authority.challenge(at(10), HOME, REALM, Algorithm::Md5, false);
     let credentials = response(&challenge, &password(), 1);
     assert_eq!(verify(&mut authority, 9, &credentials), Err(DigestError::Stale), "from the future");
     assert_eq!(verify(&mut authority, 71, &credentials), Err(DigestError::Stale));
@@ -140,7 +143,7 @@ fn a_nonce_that_is_old_or_not_ours_is_stale() {
 fn a_nonce_is_good_for_its_realm_and_algorithm_alone() {
     // spec: RFC 7616 §3.3
     let mut authority = authority();
-    let challenge = authority.challenge(at(1), REALM, Algorithm::Sha256, false);
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Sha256, false);
     let parsed = Challenge::parse(&challenge).unwrap();
     let elsewhere = Challenge { realm: "other.example".to_owned(), ..parsed.clone() };
     let credentials = response(&Text::from(elsewhere.to_string()), &password(), 1);
@@ -154,7 +157,7 @@ fn a_nonce_is_good_for_its_realm_and_algorithm_alone() {
 fn a_response_without_qop_is_refused() {
     // spec: RFC 7616 §3.4
     let mut authority = authority();
-    let challenge = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
     let without = Challenge { offers_auth: false, ..Challenge::parse(&challenge).unwrap() };
     let credentials = response(&Text::from(without.to_string()), &password(), 1);
     assert_eq!(verify(&mut authority, 2, &credentials), Err(DigestError::Qop));
@@ -165,7 +168,7 @@ fn beyond_its_bound_the_oldest_nonce_is_stale_and_no_replay_gets_through() {
     let mut authority = Authority::with_capacity([3; 32], at(60), 2);
     let used: Vec<Credentials> = (0..3)
         .map(|second| {
-            let challenge = authority.challenge(at(second), REALM, Algorithm::Md5, false);
+            let challenge = authority.challenge(at(second), HOME, REALM, Algorithm::Md5, false);
             let credentials = response(&challenge, &password(), 1);
             assert_eq!(verify(&mut authority, second, &credentials), Ok(()));
             credentials
@@ -180,7 +183,7 @@ fn beyond_its_bound_the_oldest_nonce_is_stale_and_no_replay_gets_through() {
 fn a_nonce_past_its_lifetime_takes_no_memory() {
     let mut authority = authority();
     let mut new_use = |second| {
-        let challenge = authority.challenge(at(second), REALM, Algorithm::Md5, false);
+        let challenge = authority.challenge(at(second), HOME, REALM, Algorithm::Md5, false);
         assert_eq!(verify(&mut authority, second, &response(&challenge, &password(), 1)), Ok(()));
         format!("{authority:?}")
     };
@@ -227,8 +230,22 @@ fn a_user_who_does_not_exist_has_a_password_that_nobody_knows() {
     let mut authority = authority();
     let nobody = authority.nobody();
     assert!(nobody != Authority::new([4; 32], at(60)).nobody());
-    let challenge = authority.challenge(at(1), REALM, Algorithm::Md5, false);
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
     let guess = response(&challenge, &Secret::new(""), 1);
-    assert_eq!(authority.verify(at(1), &Method::Register, &guess, &nobody), Err(DigestError::WrongPassword));
+    assert_eq!(
+        authority.verify(at(1), HOME, &Method::Register, &guess, &nobody),
+        Err(DigestError::WrongPassword)
+    );
     assert!(format!("{authority:?}").contains("used: 0"), "nothing is remembered for strangers");
+}
+
+#[test]
+fn credentials_are_good_for_the_source_that_was_challenged_alone() {
+    let mut authority = authority();
+    let challenge = authority.challenge(at(1), HOME, REALM, Algorithm::Md5, false);
+    let captured = response(&challenge, &password(), 1);
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
+    let replayed = authority.verify(at(2), elsewhere, &Method::Register, &captured, &password());
+    assert_eq!(replayed, Err(DigestError::Stale));
+    assert_eq!(verify(&mut authority, 2, &captured), Ok(()), "and is not used up by who captured it");
 }

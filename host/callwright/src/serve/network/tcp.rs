@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,8 +20,8 @@ use crate::serve::node::Inbox;
 
 /// What one read takes at most.
 const CHUNK: usize = 16 * 1024;
-/// Whoever connects says something within this time (as timer F of RFC 3261 §17.1.2.2).
-const FIRST_BYTES: Duration = Duration::from_secs(32);
+/// Whoever connects proves to be a device within this time: a phone takes two round trips to register.
+const PROOF_MAX: Duration = Duration::from_secs(10);
 /// A phone may be silent from one registration to the next; this is more than the longest that a tenant allows unless
 /// configured otherwise.
 const SILENCE_MAX: Duration = Duration::from_secs(4_000);
@@ -55,7 +56,7 @@ pub(in crate::serve) async fn accept(
 }
 
 async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inbox: Inbox) {
-    let Admitted { flow, queue, cut } = admitted;
+    let Admitted { flow, queue, cut, proven } = admitted;
     if let Err(error) = stream.set_nodelay(true) {
         debug!(peer = %flow.peer, %error, "cannot set TCP_NODELAY");
     }
@@ -67,6 +68,7 @@ async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inb
         ended = read(reading, flow, &inbox) => ended,
         ended = write(writing, queue) => ended,
         () = cut.notified() => Ok(()),
+        () = nobody_believes(&proven) => Ok(()),
     };
     if let Err(error) = ended {
         debug!(peer = %flow.peer, %error, "connection lost");
@@ -75,15 +77,21 @@ async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inb
     inbox.deliver(Input::Closed { flow }).await;
 }
 
+/// Returns when the time for a proof is over and there was none.
+async fn nobody_believes(proven: &AtomicBool) {
+    tokio::time::sleep(PROOF_MAX).await;
+    if proven.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Passes on what the peer sends; returns when it stops.
 async fn read(mut stream: OwnedReadHalf, flow: Flow, inbox: &Inbox) -> io::Result<()> {
-    let mut patience = FIRST_BYTES;
     loop {
         let mut buffer = BytesMut::with_capacity(CHUNK);
-        if timeout(patience, stream.read_buf(&mut buffer)).await?? == 0 {
+        if timeout(SILENCE_MAX, stream.read_buf(&mut buffer)).await?? == 0 {
             return Ok(());
         }
-        patience = SILENCE_MAX;
         inbox.deliver(Input::Received { flow, bytes: buffer.freeze() }).await;
     }
 }
