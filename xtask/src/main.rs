@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod attack;
 mod demo;
 mod guests;
 mod rule;
@@ -22,6 +23,8 @@ enum Command {
     Test(steps::Args),
     /// Starts the switch with two rules on loopback and makes two calls through them.
     Demo(demo::Args),
+    /// Attacks a switch on loopback and says what held.
+    Attack(attack::Args),
     /// Works on a rule's source.
     #[command(subcommand)]
     Rule(rule::Command),
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Test(args) => steps::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Attack(args) => attack::run(&args),
         Command::Rule(command) => rule::run(&command),
         Command::Scenario(args) => world::scenarios(&args),
         Command::Swarm(args) => world::swarm(&args),

@@ -59,6 +59,12 @@ pub(crate) fn build_callwright(budget: Budget) -> anyhow::Result<PathBuf> {
     Ok(target().join("debug/callwright"))
 }
 
+/// The same as callers meet it; the first time takes some minutes.
+pub(crate) fn build_callwright_for_speed(budget: Budget) -> anyhow::Result<PathBuf> {
+    budget.run(cargo().args(["build", "--workspace", "--release", "--bin", "callwright"]))?;
+    Ok(target().join("release/callwright"))
+}
+
 /// Where cargo puts what it builds.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 use crate::shell::{self, Budget};
 use crate::tally::Tally;
-use crate::{demo, guests, tools};
+use crate::{attack, demo, guests, tools};
 
 /// What all steps together may take.
 const ALL_MAX: Duration = Duration::from_secs(40 * 60);
@@ -44,6 +44,8 @@ enum Step {
     Demo,
     /// What was acknowledged survives `kill -9`.
     Killed,
+    /// Attacks from the network are repelled, in their short form.
+    Attack,
     /// Real phones call each other through the binary.
     Interop,
     /// The README's blocks run as they stand.
@@ -62,6 +64,7 @@ impl Step {
             Self::Doc => "doc",
             Self::Demo => "demo",
             Self::Killed => "killed",
+            Self::Attack => "attack",
             Self::Interop => "interop",
             Self::Readme => "readme",
             Self::Deny => "deny",
@@ -82,6 +85,10 @@ impl Step {
             Self::Doc => doc(budget),
             Self::Demo => demo::run_once(budget),
             Self::Killed => killed(budget, tally),
+            Self::Attack => {
+                let binary = shell::build_callwright(budget)?;
+                counted(budget, attack::program(&binary).arg("--quick"), tally)
+            }
             Self::Interop => interop(budget, tally),
             Self::Readme => test(budget, &["--test", "readme"], tally),
             Self::Deny => deny(budget),
@@ -146,7 +153,18 @@ fn clippy(budget: Budget) -> anyhow::Result<()> {
     let words = ["clippy", "--workspace", "--all-targets"];
     budget.run(shell::cargo().args(words).args(["--", "-D", "warnings"]))?;
     // "All targets" leaves out those that `cargo test` does not run by itself.
-    let rest = ["clippy", "--workspace", "--test", "killed", "--test", "interop", "--test", "readme"];
+    let rest = [
+        "clippy",
+        "--workspace",
+        "--test",
+        "killed",
+        "--test",
+        "attack",
+        "--test",
+        "interop",
+        "--test",
+        "readme",
+    ];
     budget.run(shell::cargo().args(rest).args(["--", "-D", "warnings"]))?;
     // For this machine instead of wasm: the lints are the same, and clippy needs no wasm target then.
     budget.run(shell::cargo().args(words).args(["--manifest-path", GUESTS, "--", "-D", "warnings"]))

@@ -24,6 +24,7 @@ use crate::testing::tenant;
 use crate::time::Now;
 use crate::view::{Binding, BindingKey};
 
+mod guessing;
 mod trust;
 
 const CALLER: &str = "10.0.0.11:5060";

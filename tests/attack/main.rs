@@ -1,0 +1,121 @@
+//! Attacks on a running switch over loopback, each with the claim that it must not break: `cargo xtask attack`.
+//!
+//! Run with `--quick`, as the test command does, the floods are short and slow; without, they are as
+//! `docs/security.md` promises them. The numbers are those of the attacks, SEC-01 and so on.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "all of it is tests: what cannot be done fails them"
+)]
+
+mod flood;
+mod guesses;
+mod malformed;
+mod peer;
+mod phones;
+mod smuggling;
+mod states;
+mod strangers;
+mod streams;
+mod switch;
+mod trunkless;
+mod verdict;
+
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::switch::Switch;
+use crate::verdict::Verdicts;
+
+/// How hard it is tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As much as a test may take.
+    Quick,
+    /// What is promised.
+    Full,
+}
+
+/// One attack on a switch of its own.
+struct Attack {
+    id: &'static str,
+    run: fn(&Switch, Effort, &mut Verdicts),
+}
+
+const ATTACKS: [Attack; 19] = [
+    Attack { id: "SEC-01", run: malformed::messages },
+    Attack { id: "SEC-02", run: malformed::descriptions },
+    Attack { id: "SEC-05", run: strangers::odd_credentials },
+    Attack { id: "SEC-07", run: states::matrix },
+    Attack { id: "SEC-20", run: strangers::borrowed_names },
+    Attack { id: "SEC-21", run: guesses::replays },
+    Attack { id: "SEC-22", run: guesses::downgrades },
+    Attack { id: "SEC-23", run: trunkless::challenges_us },
+    Attack { id: "SEC-24", run: trunkless::challenges_us_for_ever },
+    Attack { id: "SEC-25", run: guesses::names },
+    Attack { id: "SEC-26", run: guesses::passwords },
+    Attack { id: "SEC-27", run: strangers::other_methods },
+    Attack { id: "SEC-29", run: smuggling::headers },
+    Attack { id: "SEC-30", run: smuggling::line_ends },
+    Attack { id: "SEC-40", run: flood::everything },
+    Attack { id: "SEC-41", run: flood::dangling },
+    Attack { id: "SEC-42", run: streams::slots },
+    Attack { id: "SEC-42b", run: streams::lengths },
+    Attack { id: "SEC-43", run: flood::amplification },
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| words.iter().any(|it| it == word);
+    let only = words.iter().skip_while(|word| *word != "--only").nth(1);
+    let effort = if has("--quick") { Effort::Quick } else { Effort::Full };
+    let chosen = ATTACKS.iter().filter(|attack| only.is_none_or(|only| attack.id.starts_with(only.as_str())));
+    let (mut passed, mut failed, mut shown) = (0, 0, Vec::new());
+    for attack in chosen {
+        let began = Instant::now();
+        let verdicts = attack.carry_out(effort);
+        passed += verdicts.passed();
+        failed += verdicts.failed();
+        if has("--json") {
+            shown.extend(verdicts.json());
+        } else {
+            verdicts.print(began.elapsed());
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    if has("--json") {
+        writeln!(out, "{}", serde_json::Value::from(shown)).unwrap();
+    } else {
+        let word = if failed == 0 { "ok" } else { "FAILED" };
+        writeln!(out, "test result: {word}. {passed} passed; {failed} failed").unwrap();
+    }
+    // An attack that nobody has would else count as repelled.
+    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Attack {
+    /// Starts a switch and attacks it. Whatever the attack, afterwards the switch must be whole.
+    fn carry_out(&self, effort: Effort) -> Verdicts {
+        let mut verdicts = Verdicts::of(self.id);
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let switch = Switch::start(self.id);
+            (self.run)(&switch, effort, &mut verdicts);
+            let answers = switch.answers();
+            verdicts.check("the switch answers afterwards", answers, answers.to_string(), "true");
+            let complaints = switch.complaints();
+            verdicts.all(
+                "no invariant broke and nothing panicked",
+                1,
+                &complaints,
+                "no such line in its log",
+            );
+        }));
+        if done.is_err() {
+            verdicts.check("the attack could be carried out", false, "it panicked, see above", "no panic");
+        }
+        verdicts
+    }
+}

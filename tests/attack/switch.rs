@@ -1,0 +1,153 @@
+//! The switch under attack: a process of its own on loopback, fresh for each attack.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::peer::{Peer, Request};
+
+/// Where free ports are looked for: outside the range from which Linux gives ports to whoever asks for none.
+const PORTS: std::ops::Range<u16> = 10_000..20_000;
+/// How many of the quiet phones there are on each side of the lawful calls.
+pub(crate) const LAWFUL: u16 = 40;
+/// Phones of the tenant beside those: called, calling, and the attacker's own.
+pub(crate) const ANA: &str = "1001";
+pub(crate) const BOB: &str = "1011";
+pub(crate) const MALLORY: &str = "1021";
+/// The password of each device.
+pub(crate) const PASSWORD: &str = "Rv7-kestrel";
+
+/// A running switch; it ends with this value.
+pub(crate) struct Switch {
+    folder: PathBuf,
+    process: Child,
+    sip: SocketAddr,
+    http: SocketAddr,
+    agent: ureq::Agent,
+}
+
+impl Switch {
+    pub(crate) fn start(name: &str) -> Self {
+        let process = std::process::id();
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("attack-{process}-{name}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        // Two of these programs at once begin to look far from each other.
+        let from = usize::try_from(process).unwrap() * 16 % PORTS.len();
+        let ports = PORTS.skip(from).chain(PORTS).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let mut free = ports.filter(is_free);
+        let (sip, http) = (free.next().unwrap(), free.next().unwrap());
+        std::fs::write(folder.join("switch.toml"), config(sip, http)).unwrap();
+        let log = File::create(folder.join("switch.log")).unwrap();
+        let mut command = Command::new(std::env::var("CALLWRIGHT").expect("run `cargo xtask attack`"));
+        command.args(["serve", "--config", "switch.toml"]).current_dir(&folder).stdin(Stdio::null());
+        let process = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let settings = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
+        let agent = settings.http_status_as_error(false).build().into();
+        let mut switch = Self { folder, process, sip, http, agent };
+        let began = Instant::now();
+        while !switch.answers() {
+            let ended = switch.process.try_wait().unwrap();
+            assert!(
+                ended.is_none() && began.elapsed() < Duration::from_secs(30),
+                "the switch does not start: {}",
+                switch.printed()
+            );
+        }
+        switch
+    }
+
+    /// Where phones find it.
+    pub(crate) fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// Whether it answers a stranger's OPTIONS.
+    pub(crate) fn answers(&self) -> bool {
+        let peer = Peer::at([127, 0, 0, 9], self.sip);
+        let tries = [50, 500, 3_000].map(Duration::from_millis);
+        tries.into_iter().any(|within| {
+            let options = Request::new("OPTIONS", "acme.example", "probe");
+            peer.send(&options);
+            peer.answer_to(&options, within).is_some()
+        })
+    }
+
+    /// Memory of the process that is in use now, in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
+    /// A metric without labels, such as `callwright_calls_live`.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut answer = self.agent.get(format!("http://{}/metrics", self.http)).call().unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    /// Waits until a metric has come down to `to`; what it was last.
+    pub(crate) fn comes_down(&self, name: &str, to: u64, within: Duration) -> u64 {
+        let until = Instant::now() + within;
+        loop {
+            let value = self.metric(name);
+            if value <= to || Instant::now() >= until {
+                return value;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// What it printed that it should not have: broken invariants and panics.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let printed = self.printed();
+        let bad = |line: &&str| line.contains("ERROR") || line.contains("panicked");
+        printed.lines().filter(bad).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn printed(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.join("switch.log")).unwrap()).into_owned()
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        if !std::thread::panicking() {
+            std::fs::remove_dir_all(&self.folder).unwrap();
+        }
+    }
+}
+
+/// Extension of the caller and of the callee of a lawful pair.
+pub(crate) fn lawful(pair: u16) -> (String, String) {
+    (format!("{}", 2_000 + pair), format!("{}", 3_000 + pair))
+}
+
+/// Two tenants: one asks for MD5 and has the phones, the other for SHA-256.
+fn config(sip: SocketAddr, http: SocketAddr) -> String {
+    let mut text = format!(
+        "listen = \"{sip}\"\nhttp = \"{http}\"\ndata = \"data\"\ndefault-tenant = \"acme\"\n\
+         [tenants.acme]\ndomains = [\"acme.example\"]\nzone = \"Europe/Berlin\"\n\
+         [tenants.strict]\ndomains = [\"strict.example\"]\nzone = \"Europe/Berlin\"\ndigest = \"sha-256\"\n\
+         [tenants.strict.users.eve]\nname = \"Eve\"\nextension = \"100\"\n\
+         devices = {{ 1001 = {{ label = \"desk\", password = \"{PASSWORD}\" }} }}\n"
+    );
+    let pairs = (0..LAWFUL).map(lawful).flat_map(|(caller, callee)| [caller, callee]);
+    let others = [ANA, BOB, MALLORY].map(str::to_owned);
+    for device in others.into_iter().chain(pairs) {
+        text += &format!(
+            "[tenants.acme.users.u{device}]\nname = \"User {device}\"\nextension = \"9{device}\"\n\
+             devices = {{ {device} = {{ label = \"desk\", password = \"{PASSWORD}\" }} }}\n"
+        );
+    }
+    text
+}
+
+fn is_free(address: &SocketAddr) -> bool {
+    UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+}
