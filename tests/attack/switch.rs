@@ -93,6 +93,8 @@ impl Switch {
     pub(crate) fn comes_down(&self, name: &str, to: u64, within: Duration) -> u64 {
         let until = Instant::now() + within;
         loop {
+            // The picture that metrics are read from is painted anew when something happens, not when timers run out.
+            self.answers();
             let value = self.metric(name);
             if value <= to || Instant::now() >= until {
                 return value;
