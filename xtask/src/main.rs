@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod attack;
+mod bench;
 mod demo;
 mod guests;
 mod rule;
@@ -25,6 +26,9 @@ enum Command {
     Demo(demo::Args),
     /// Attacks a switch on loopback and says what held.
     Attack(attack::Args),
+    /// Measures what things cost, beside others that do the same.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Works on a rule's source.
     #[command(subcommand)]
     Rule(rule::Command),
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Test(args) => steps::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Bench(command) => bench::run(&command),
         Command::Rule(command) => rule::run(&command),
         Command::Scenario(args) => world::scenarios(&args),
         Command::Swarm(args) => world::swarm(&args),

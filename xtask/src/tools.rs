@@ -24,6 +24,13 @@ const PHONES: &[Program] = &[
     Program { name: "unshare", package: "util-linux" },
 ];
 
+/// What calls are measured with, and beside.
+const LOAD: &[Program] =
+    &[Program { name: "sipp", package: "sip-tester" }, Program { name: "kamailio", package: "kamailio" }];
+/// Kamailio's other languages are modules, which `PATH` does not show.
+const KAMAILIO_MODULES: [(&str, &str); 2] =
+    [("app_lua.so", "kamailio-lua-modules"), ("app_python3.so", "kamailio-python3-modules")];
+
 /// The cargo-deny that is built where none is found; newer ones read the same configuration.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -35,6 +42,24 @@ pub(crate) fn ensure_compiler() -> anyhow::Result<()> {
 /// sipp, baresip and what the tests of them use.
 pub(crate) fn ensure_phones() -> anyhow::Result<()> {
     ensure(PHONES)
+}
+
+/// sipp, and Kamailio with Lua and Python.
+pub(crate) fn ensure_kamailio() -> anyhow::Result<()> {
+    ensure(LOAD)?;
+    let folders = std::fs::read_dir("/usr/lib")?.flatten().map(|entry| entry.path().join("kamailio/modules"));
+    let folders: Vec<PathBuf> = folders.collect();
+    for (module, package) in KAMAILIO_MODULES {
+        let is_there = || folders.iter().any(|folder| folder.join(module).is_file());
+        if is_there() {
+            continue;
+        }
+        shell::say(&format!("installing {package}"));
+        if !apt_get(&["install", "-y", "--no-install-recommends"], &[package]) || !is_there() {
+            bail!("`{module}` is missing and could not be installed; run: sudo apt-get install -y {package}");
+        }
+    }
+    Ok(())
 }
 
 /// `rustfmt` and `clippy` of the pinned toolchain.

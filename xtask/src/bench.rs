@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: what things cost, measured on a release build beside others that do the same in the same run, since
+//! only their ratio means something on another machine.
+
+mod calls;
+mod load;
+mod peers;
+mod probe;
+mod usage;
+
+/// What is measured.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Calls through the switch and a Wasm rule, beside Kamailio with native, Lua and Python routing.
+    Calls(calls::Args),
+}
+
+/// Measures it.
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Calls(args) => calls::run(args),
+    }
+}
