@@ -195,7 +195,8 @@ fn halted(top: i32) -> Vec<i32> {
     }
 }
 
-fn signal(processes: &[i32], signal: Signal) {
+/// Sends a signal to each of these processes.
+pub(crate) fn signal(processes: &[i32], signal: Signal) {
     for pid in processes.iter().filter_map(|pid| Pid::from_raw(*pid)) {
         // A process that has ended in the meantime is what was wanted.
         let _ = kill_process(pid, signal);

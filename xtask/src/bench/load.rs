@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::Signal;
 
 use super::{probe, usage};
 use crate::shell;
@@ -23,6 +24,8 @@ const TALK: Duration = Duration::from_millis(100);
 const CALL: Duration = Duration::from_millis(200);
 /// What a load may take longer than it should.
 const GRACE: Duration = Duration::from_secs(40);
+/// What a program gets to end by itself.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Of the offered rate so much must be reached for the load to count as carried.
 const REACHED: f64 = 0.93;
 
@@ -153,9 +156,17 @@ impl Running {
 }
 
 impl Drop for Running {
+    /// Asks the whole family to end, and ends what has not: Kamailio's workers outlive a parent that is killed.
     fn drop(&mut self) {
+        let family: Vec<i32> =
+            usage::family(self.0.id()).into_iter().filter_map(|pid| pid.try_into().ok()).collect();
+        shell::signal(&family, Signal::TERM);
+        let until = Instant::now() + FAREWELL;
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        shell::signal(&family, Signal::KILL);
         // It may have ended by itself.
-        let _ended = self.0.kill();
         let _status = self.0.wait();
     }
 }
@@ -192,6 +203,20 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_ends_with_its_children() {
+        let mut command = shell::program("sh");
+        command.args(["-c", "sleep 60 & trap '' TERM; echo; wait; sleep 60"]).stdout(Stdio::piped());
+        let mut running = Running::start(command).unwrap();
+        let mut line = [0; 1];
+        std::io::Read::read_exact(running.0.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let family = usage::family(running.0.id());
+        assert_eq!(family.len(), 2);
+        drop(running);
+        let is_alive = |pid: &u32| Path::new(&format!("/proc/{pid}/exe")).exists();
+        assert!(!family.iter().any(is_alive));
+    }
 
     #[test]
     fn the_last_row_of_the_statistics_counts() {
