@@ -64,8 +64,9 @@ pub(crate) struct Call {
     to: Option<DestinationRef>,
     caller: Caller,
     stage: Stage,
-    legs: BTreeMap<LegId, Leg>,
-    echoes: BTreeMap<LegId, Echo>,
+    // In boxes, as a tree has room for eleven and most calls have one or two.
+    legs: BTreeMap<LegId, Box<Leg>>,
+    echoes: BTreeMap<LegId, Box<Echo>>,
     legs_made: u32,
     run: Option<Run>,
     /// Devices that were rung to an end (TELEPHONY T32).
@@ -299,7 +300,7 @@ impl Call {
             Stage::Over { record_by, recorded: false } => Some(Deadline { at: *record_by, why: Timer::Run }),
         };
         let run = self.run.as_ref().and_then(Run::deadline);
-        let echo = self.echoes.values().map(Echo::deadline).min();
+        let echo = self.echoes.values().map(|echo| echo.deadline()).min();
         [stage, run, echo].into_iter().flatten().min()
     }
 

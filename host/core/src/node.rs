@@ -55,7 +55,7 @@ pub struct Setup {
 pub struct Node {
     board: Switchboard,
     registrar: Registrar,
-    calls: BTreeMap<CallKey, Call>,
+    calls: BTreeMap<CallKey, Box<Call>>,
     due: BTreeSet<(Duration, Timer, CallKey)>,
     /// No new call is taken.
     closing: bool,

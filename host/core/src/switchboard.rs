@@ -2,7 +2,7 @@
 //! the index by which an event finds its call. It decides nothing.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,8 @@ pub(crate) struct Switchboard {
     pub(crate) admission: Admission,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
     pub(crate) servers: BTreeMap<ServerTx, CallKey>,
-    pub(crate) dialogs: BTreeMap<DialogKey, CallKey>,
+    /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
+    pub(crate) dialogs: HashMap<DialogKey, CallKey>,
     pub(crate) runs: BTreeMap<RunId, CallKey>,
     outbox: VecDeque<Effect>,
     host: String,
@@ -81,7 +82,7 @@ impl Switchboard {
             admission: Admission::default(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
-            dialogs: BTreeMap::new(),
+            dialogs: HashMap::new(),
             runs: BTreeMap::new(),
             outbox: VecDeque::new(),
             next_call: 0,

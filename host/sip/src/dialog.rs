@@ -76,7 +76,7 @@ impl Dialog {
         let key = DialogKey {
             call_id: request.call_id()?.detached(),
             local_tag: local_tag.detached(),
-            remote_tag: request.from()?.tag().unwrap_or_default().detached(),
+            remote_tag: request.tag_of_from().unwrap_or_default().detached(),
         };
         Ok(Self {
             key,
@@ -96,10 +96,10 @@ impl Dialog {
     /// # Errors
     /// [`DialogError`] where the response has no To tag, or a 2xx has no usable Contact.
     pub fn of_uac(request: &Message, response: &Message) -> Result<Self, DialogError> {
-        let remote_tag = response.to()?.tag().ok_or(DialogError::NoTag)?;
+        let remote_tag = response.tag_of_to().ok_or(DialogError::NoTag)?;
         let key = DialogKey {
             call_id: request.call_id()?.detached(),
-            local_tag: request.from()?.tag().unwrap_or_default().detached(),
+            local_tag: request.tag_of_from().unwrap_or_default().detached(),
             remote_tag: remote_tag.detached(),
         };
         let contact = contact_of(response)?;
@@ -123,6 +123,11 @@ impl Dialog {
     /// What this dialog is found by.
     pub fn key(&self) -> DialogKey {
         self.key.clone()
+    }
+
+    /// Our tag.
+    pub fn local_tag(&self) -> &Text {
+        &self.key.local_tag
     }
 
     /// Where requests are for: the peer's Contact.

@@ -4,13 +4,13 @@
 //! calls, registrations, users; and sockets, which are the outside's.
 
 use crate::flow::{Flow, Transport};
-use crate::message::{Fault, Message, ParseError, Start};
+use crate::message::{Fault, Message, ParseError};
 use crate::text::Text;
-use crate::uri::Uri;
 use bytes::Bytes;
 use std::time::Duration;
 
 mod client;
+mod essentials;
 mod outbox;
 mod server;
 mod stateless;
@@ -19,8 +19,10 @@ mod timer;
 mod token;
 
 use client::Clients;
+use essentials::Essentials;
 use outbox::Outbox;
 use server::{Absorbed, Servers};
+use stateless::note_source;
 use stream::{Frame, Streams};
 use timer::{Owner, Timers};
 use token::Minter;
@@ -378,11 +380,11 @@ impl Endpoint {
     }
 
     fn message(&mut self, now: Duration, flow: Flow, parsed: Result<Message, ParseError>) {
-        match parsed.and_then(check) {
-            Ok(message) if message.status().is_some() => {
-                self.clients.response(&mut self.context, now, message);
+        match parsed.and_then(Essentials::check) {
+            Ok((message, essentials)) if message.status().is_some() => {
+                self.clients.response(&mut self.context, now, message, &essentials);
             }
-            Ok(message) => self.asked(now, flow, message),
+            Ok((message, essentials)) => self.asked(now, flow, message, essentials),
             Err(error) => {
                 tracing::debug!(peer = %flow, %error, "message is malformed");
                 self.context.answer_malformed(flow, &error);
@@ -392,22 +394,20 @@ impl Endpoint {
     }
 
     /// Handles a request whose headers were checked.
-    fn asked(&mut self, now: Duration, flow: Flow, mut message: Message) {
-        match self.servers.absorb(&mut self.context, now, &message) {
+    fn asked(&mut self, now: Duration, flow: Flow, mut message: Message, essentials: Essentials) {
+        let absorbed = self.servers.absorb(&mut self.context, now, &message, &essentials);
+        if matches!(absorbed, Absorbed::Known) {
+            return;
+        }
+        note_source(essentials.via, flow, &mut message);
+        match absorbed {
             Absorbed::Known => {}
             Absorbed::Merged => {
-                self.context.note_source(flow, &mut message);
                 let response = Message::reply(&message, 482);
                 self.answer_statelessly(flow, &message, response);
             }
-            Absorbed::Cancel(found) => {
-                self.context.note_source(flow, &mut message);
-                self.cancelled(flow, message, found);
-            }
-            Absorbed::New => {
-                self.context.note_source(flow, &mut message);
-                self.context.out.report(Event::Request { flow, message });
-            }
+            Absorbed::Cancel(found) => self.cancelled(flow, message, found),
+            Absorbed::New => self.context.out.report(Event::Request { flow, message }),
         }
     }
 
@@ -422,26 +422,4 @@ impl Endpoint {
             self.context.out.report(Event::Cancelled { tx, message: cancel });
         }
     }
-}
-
-/// Refuses a message that lacks what every message must have (RFC 3261 §8.1.1, §8.1.1.5).
-fn check(message: Message) -> Result<Message, ParseError> {
-    let result = required(&message);
-    result.map_err(|fault| ParseError { fault, partial: Some(Box::new(message.clone())) })?;
-    Ok(message)
-}
-
-fn required(message: &Message) -> Result<(), Fault> {
-    message.vias()?;
-    message.call_id()?;
-    let cseq = message.cseq()?;
-    if let Start::Request { method, uri } = &message.start {
-        Uri::parse(uri).map_err(Fault::RequestUri)?;
-        message.from()?;
-        message.to()?;
-        if *method != cseq.method {
-            return Err(Fault::MethodMismatch);
-        }
-    }
-    Ok(())
 }

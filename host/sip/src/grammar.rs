@@ -45,10 +45,37 @@ pub enum ValueError {
     Parameter(&'static str),
 }
 
+/// A set of bytes: one look each, however many are in it.
+pub(crate) struct Bytes([bool; 256]);
+
+impl Bytes {
+    /// The letters and digits of ASCII, and these.
+    pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {
+        let mut set = [false; 256];
+        let mut byte = 0_u8;
+        while byte.is_ascii() {
+            set[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            set[others[at] as usize] = true;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    pub(crate) fn has(&self, byte: u8) -> bool {
+        // A byte is always within.
+        self.0.get(usize::from(byte)).copied().unwrap_or(false)
+    }
+}
+
 /// RFC 3261 §25.1 `token`.
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+static TOKEN: Bytes = Bytes::alphanumeric_and(b"-.!%*_+`'~");
+
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    TOKEN.has(byte)
 }
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {

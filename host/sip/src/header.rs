@@ -8,6 +8,11 @@ use std::hash::{Hash, Hasher};
 
 macro_rules! names {
     ($($variant:ident = $text:literal $($compact:literal)?;)*) => {
+        #[expect(non_upper_case_globals, reason = "named as the variants that they write")]
+        mod written {
+            $(pub(super) const $variant: &[u8] = $text.as_bytes();)*
+        }
+
         /// The name of a header field, compared without case; compact forms are the same name (RFC 3261 §7.3.3).
         #[derive(Clone, Debug)]
         pub enum Name {
@@ -43,9 +48,9 @@ macro_rules! names {
                     }
                 }
                 // Nearly everybody writes names as the RFCs do: only others are compared one by one.
-                match std::str::from_utf8(bytes) {
-                    $(Ok($text) => return Self::$variant,)*
-                    Ok(_) | Err(_) => {}
+                match bytes {
+                    $(written::$variant => return Self::$variant,)*
+                    _ => {}
                 }
                 $(if bytes.eq_ignore_ascii_case($text.as_bytes()) { return Self::$variant; })*
                 Self::Other(written())

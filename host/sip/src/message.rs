@@ -109,12 +109,12 @@ impl Message {
     }
 
     /// The tag in From, without a look at the address.
-    pub(crate) fn tag_of_from(&self) -> Option<Text> {
+    pub fn tag_of_from(&self) -> Option<Text> {
         NameAddr::written_tag(self.headers.get(&Name::From)?).ok()?
     }
 
     /// The tag in To, without a look at the address.
-    pub(crate) fn tag_of_to(&self) -> Option<Text> {
+    pub fn tag_of_to(&self) -> Option<Text> {
         NameAddr::written_tag(self.headers.get(&Name::To)?).ok()?
     }
 

@@ -4,8 +4,10 @@ use crate::grammar::{self, ValueError};
 use crate::param::Params;
 use crate::text::Text;
 use crate::uri::Uri;
+use memchr::memchr;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// An address with a name for people and parameters of the header.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -51,13 +53,14 @@ impl NameAddr {
     /// [`ValueError`] for what RFC 3261 §20.10 and §25.1 have no place for.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
         let text = grammar::trim(text.into());
-        let Some(parts) = Parts::of(&text)? else { return Self::parse_bare(&text) };
+        let bytes = text.as_bytes();
+        let Some(parts) = Parts::of(bytes)? else { return Self::parse_bare(&text) };
         let display = match parts.name_end {
-            0 => display_of(grammar::trim_bytes(text.as_bytes().get(..parts.open).unwrap_or_default()))?,
-            end => Some(grammar::unquote(text.slice(..end).as_bytes())),
+            0 => display_of(grammar::trim_bytes(bytes.get(..parts.open).unwrap_or_default()))?,
+            end => Some(grammar::unquote(bytes.get(..end).unwrap_or_default())),
         };
-        let uri = Uri::parse(parts.uri(&text))?;
-        Ok(Self { display, uri, params: Params::parse(&text.slice(parts.close + 1..))? })
+        let uri = Uri::parse_part(&text, parts.uri(bytes))?;
+        Ok(Self { display, uri, params: Params::parse(&text, parts.close + 1..text.len())? })
     }
 
     /// The URI of an address exactly as it was written, for a peer that only knows itself by the letter.
@@ -66,29 +69,29 @@ impl NameAddr {
     /// As [`NameAddr::parse`].
     pub fn written_uri(text: impl Into<Text>) -> Result<Text, ValueError> {
         let text = grammar::trim(text.into());
-        match Parts::of(&text)? {
-            Some(parts) => Ok(parts.uri(&text)),
+        match Parts::of(text.as_bytes())? {
+            Some(parts) => Ok(text.slice(parts.uri(text.as_bytes()))),
             None => Ok(grammar::trim(text.slice(..end_of_bare_uri(text.as_bytes())))),
         }
     }
 
     /// The tag of an address, which every message of a dialog is matched by, without a look at the address itself.
     pub(crate) fn written_tag(text: &Text) -> Result<Option<Text>, ValueError> {
-        let end = match Parts::of(text)? {
+        let end = match Parts::of(text.as_bytes())? {
             Some(parts) => parts.close + 1,
             None => end_of_bare_uri(text.as_bytes()),
         };
-        Ok(Params::parse(&text.slice(end..))?.raw("tag").cloned())
+        Params::written(text, end..text.len(), b"tag")
     }
 
     /// Without brackets every parameter belongs to the header, none to the URI (RFC 3261 §20.10).
     fn parse_bare(text: &Text) -> Result<Self, ValueError> {
         let end = end_of_bare_uri(text.as_bytes());
-        let uri = Uri::parse(grammar::trim(text.slice(..end)))?;
+        let uri = Uri::parse_part(text, grammar::inner(text.as_bytes().get(..end).unwrap_or_default()))?;
         if uri.headers.is_some() {
             return Err(ValueError::Byte(b'?'));
         }
-        Ok(Self { display: None, uri, params: Params::parse(&text.slice(end..))? })
+        Ok(Self { display: None, uri, params: Params::parse(text, end..text.len())? })
     }
 
     /// The tag that identifies this party's side of a dialog.
@@ -117,11 +120,10 @@ struct Parts {
 
 impl Parts {
     /// None where there are no brackets.
-    fn of(text: &Text) -> Result<Option<Self>, ValueError> {
-        let bytes = text.as_bytes();
+    fn of(bytes: &[u8]) -> Result<Option<Self>, ValueError> {
         let name_end = if bytes.first() == Some(&b'"') { grammar::end_of_quoted(bytes, 0)? } else { 0 };
         let find = |from: usize, wanted: u8| {
-            bytes.iter().skip(from).position(|byte| *byte == wanted).map(|offset| from + offset)
+            memchr(wanted, bytes.get(from..).unwrap_or_default()).map(|offset| from + offset)
         };
         let Some(open) = find(name_end, b'<') else {
             return if name_end == 0 { Ok(None) } else { Err(ValueError::OpenAngle) };
@@ -134,15 +136,19 @@ impl Parts {
         Ok(Some(Self { name_end, open, close }))
     }
 
-    fn uri(&self, text: &Text) -> Text {
-        grammar::trim(text.slice(self.open + 1..self.close))
+    /// Where the URI stands.
+    fn uri(&self, bytes: &[u8]) -> Range<usize> {
+        let start = self.open + 1;
+        let inner = grammar::inner(bytes.get(start..self.close).unwrap_or_default());
+        start + inner.start..start + inner.end
     }
 }
 
 /// `;` may stand inside the user, and ends the URI behind it.
 fn end_of_bare_uri(bytes: &[u8]) -> usize {
-    let user_end = bytes.iter().position(|byte| *byte == b'@').unwrap_or(0);
-    bytes.iter().skip(user_end).position(|byte| *byte == b';').map_or(bytes.len(), |at| user_end + at)
+    let user_end = memchr(b'@', bytes).unwrap_or(0);
+    let rest = bytes.get(user_end..).unwrap_or_default();
+    memchr(b';', rest).map_or(bytes.len(), |at| user_end + at)
 }
 
 /// Tokens before the bracket; some phones leave out the quotes that other bytes need, which harms nobody.

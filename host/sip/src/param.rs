@@ -4,6 +4,7 @@ use crate::grammar::{self, ValueError};
 use crate::text::Text;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// One parameter as it was written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,33 +79,63 @@ impl Params {
         }
     }
 
-    /// Reads what stands after a value: nothing, or `;` and parameters, with white space wherever it may be.
-    pub(crate) fn parse(text: &Text) -> Result<Self, ValueError> {
-        let bytes = text.as_bytes();
+    /// Reads what stands after a value, in this part of the text: nothing, or `;` and parameters, with white space
+    /// wherever it may be.
+    pub(crate) fn parse(text: &Text, part: Range<usize>) -> Result<Self, ValueError> {
         let mut params = Vec::new();
-        let mut at = skip_space(bytes, 0);
-        while let Some(byte) = bytes.get(at) {
-            if *byte != b';' {
-                return Err(ValueError::Byte(*byte));
-            }
-            let start = skip_space(bytes, at + 1);
-            let name_end = end_of_name(bytes, start);
-            at = skip_space(bytes, name_end);
-            if name_end == start {
-                // An empty parameter, as in `;;lr` or a `;` at the end, is common and means nothing.
-                continue;
-            }
-            let value = if bytes.get(at) == Some(&b'=') {
-                let (value, end) = value_at(text, skip_space(bytes, at + 1))?;
-                at = skip_space(bytes, end);
-                Some(value)
-            } else {
-                None
-            };
-            params.push(Param { name: text.slice(start..name_end), value });
-        }
+        scan(text.as_bytes(), part, |name, value| {
+            params.push(Param { name: text.slice(name), value: value.map(|value| text.slice(value)) });
+        })?;
         Ok(Self(params))
     }
+
+    /// The value of one parameter as it was written, without keeping the others.
+    pub(crate) fn written(
+        text: &Text,
+        part: Range<usize>,
+        wanted: &[u8],
+    ) -> Result<Option<Text>, ValueError> {
+        let bytes = text.as_bytes();
+        let mut found = None;
+        scan(bytes, part, |name, value| {
+            if found.is_none() && bytes.get(name).is_some_and(|name| name.eq_ignore_ascii_case(wanted)) {
+                found = Some(value);
+            }
+        })?;
+        Ok(found.flatten().map(|value| text.slice(value)))
+    }
+}
+
+/// Finds where names and values stand.
+fn scan(
+    bytes: &[u8],
+    part: Range<usize>,
+    mut found: impl FnMut(Range<usize>, Option<Range<usize>>),
+) -> Result<(), ValueError> {
+    let bytes = bytes.get(..part.end).unwrap_or_default();
+    let mut at = skip_space(bytes, part.start);
+    while let Some(byte) = bytes.get(at) {
+        if *byte != b';' {
+            return Err(ValueError::Byte(*byte));
+        }
+        let start = skip_space(bytes, at + 1);
+        let name_end = end_of_name(bytes, start);
+        at = skip_space(bytes, name_end);
+        if name_end == start {
+            // An empty parameter, as in `;;lr` or a `;` at the end, is common and means nothing.
+            continue;
+        }
+        let value = if bytes.get(at) == Some(&b'=') {
+            let value_start = skip_space(bytes, at + 1);
+            let value_end = end_of_value(bytes, value_start)?;
+            at = skip_space(bytes, value_end);
+            Some(value_start..value_end)
+        } else {
+            None
+        };
+        found(start..name_end, value);
+    }
+    Ok(())
 }
 
 impl fmt::Display for Params {
@@ -125,20 +156,20 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 
 /// Names of URI parameters may hold `[]/:&+$` beside token bytes (RFC 3261 §25.1 `paramchar`).
 fn end_of_name(bytes: &[u8], start: usize) -> usize {
-    let is_name = |byte: &u8| grammar::is_token_byte(*byte) || b"[]/:&$()".contains(byte);
-    bytes.iter().skip(start).position(|byte| !is_name(byte)).map_or(bytes.len(), |length| start + length)
+    static NAME: grammar::Bytes = grammar::Bytes::alphanumeric_and(b"-.!%*_+`'~[]/:&$()");
+    let rest = bytes.get(start..).unwrap_or_default();
+    rest.iter().position(|byte| !NAME.has(*byte)).map_or(bytes.len(), |length| start + length)
 }
 
-fn value_at(text: &Text, start: usize) -> Result<(Text, usize), ValueError> {
-    let bytes = text.as_bytes();
+fn end_of_value(bytes: &[u8], start: usize) -> Result<usize, ValueError> {
     if bytes.get(start) == Some(&b'"') {
-        let end = grammar::end_of_quoted(bytes, start)?;
-        return Ok((text.slice(start..end), end));
+        return grammar::end_of_quoted(bytes, start);
     }
     let ends = |byte: &u8| grammar::is_space(*byte) || matches!(byte, b';' | b',' | b'"' | b'<' | b'>');
-    let end = bytes.iter().skip(start).position(ends).map_or(bytes.len(), |length| start + length);
+    let rest = bytes.get(start..).unwrap_or_default();
+    let end = rest.iter().position(ends).map_or(bytes.len(), |length| start + length);
     if end == start {
         return Err(ValueError::Empty);
     }
-    Ok((text.slice(start..end), end))
+    Ok(end)
 }

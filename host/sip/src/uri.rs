@@ -3,8 +3,10 @@
 use crate::grammar::{self, ValueError};
 use crate::param::Params;
 use crate::text::Text;
+use memchr::{memchr, memchr2};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 mod compare;
 
@@ -72,16 +74,21 @@ impl Uri {
     /// [`ValueError`] for what RFC 3261 §25.1 has no place for.
     pub fn parse(text: impl Into<Text>) -> Result<Self, ValueError> {
         let text = text.into();
-        let bytes = text.as_bytes();
-        let colon = bytes.iter().position(|byte| *byte == b':').ok_or(ValueError::Scheme)?;
+        Self::parse_part(&text, 0..text.len())
+    }
+
+    /// Reads the URI that this part of the text is.
+    pub(crate) fn parse_part(text: &Text, part: Range<usize>) -> Result<Self, ValueError> {
+        let bytes = text.as_bytes().get(part.clone()).unwrap_or_default();
+        let colon = memchr(b':', bytes).ok_or(ValueError::Scheme)?;
         if let Some(byte) = bytes.iter().find(|byte| is_outside_uri(**byte)) {
             return Err(ValueError::Byte(*byte));
         }
-        let rest = text.slice(colon + 1..);
+        let rest = part.start + colon + 1..part.end;
         match scheme_of(bytes.get(..colon).unwrap_or_default())? {
-            Scheme::Tel => parse_tel(&rest),
-            Scheme::Other(name) => parse_opaque(name, &rest),
-            scheme @ (Scheme::Sip | Scheme::Sips) => parse_sip(scheme, &rest),
+            Scheme::Tel => parse_tel(text, rest),
+            Scheme::Other(name) => parse_opaque(name, &text.slice(rest)),
+            scheme @ (Scheme::Sip | Scheme::Sips) => parse_sip(scheme, text, rest),
         }
     }
 
@@ -136,16 +143,19 @@ impl Host {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         let text = std::str::from_utf8(bytes).map_err(|_| ValueError::Host)?;
-        if bytes.contains(&b':') {
+        if memchr(b':', bytes).is_some() {
             let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
             return inner.parse::<Ipv6Addr>().map(Self::V6).map_err(|_| ValueError::Host);
         }
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
+        // No top-level domain ends in a digit, every address does.
+        if bytes.last().is_some_and(u8::is_ascii_digit)
+            && let Ok(address) = text.parse::<Ipv4Addr>()
+        {
             return Ok(Self::V4(address));
         }
         // An underscore is no part of a host name, but of names that people give their machines.
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if text.is_empty() || !text.bytes().all(is_name) {
+        static NAME: grammar::Bytes = grammar::Bytes::alphanumeric_and(b"-._");
+        if text.is_empty() || !text.bytes().all(|byte| NAME.has(byte)) {
             return Err(ValueError::Host);
         }
         Ok(Self::Name(text.to_ascii_lowercase()))
@@ -240,25 +250,23 @@ fn scheme_of(bytes: &[u8]) -> Result<Scheme, ValueError> {
     Ok(scheme.unwrap_or_else(|| Scheme::Other(String::from_utf8_lossy(bytes).to_ascii_lowercase())))
 }
 
-fn parse_sip(scheme: Scheme, rest: &Text) -> Result<Uri, ValueError> {
-    let bytes = rest.as_bytes();
+fn parse_sip(scheme: Scheme, text: &Text, rest: Range<usize>) -> Result<Uri, ValueError> {
+    let bytes = text.as_bytes().get(rest.clone()).unwrap_or_default();
     // `@` stands nowhere but after the user; `;` and `?` may stand inside the user (RFC 3261 §25.1 user-unreserved).
-    let (user, password, host_start) = match bytes.iter().position(|byte| *byte == b'@') {
+    let (user, password, host_start) = match memchr(b'@', bytes) {
         Some(at) => {
             let (user, password) = parse_user_info(bytes.get(..at).unwrap_or_default())?;
             (Some(user), password, at + 1)
         }
         None => (None, None, 0),
     };
-    let find = |from: usize, wanted: &[u8]| {
-        let found = bytes.iter().skip(from).position(|byte| wanted.contains(byte));
-        found.map_or(bytes.len(), |offset| from + offset)
-    };
-    let host_end = find(host_start, b";?");
-    let params_end = find(host_end, b"?");
+    let after_user = bytes.get(host_start..).unwrap_or_default();
+    let host_end = memchr2(b';', b'?', after_user).map_or(bytes.len(), |offset| host_start + offset);
+    let after_host = bytes.get(host_end..).unwrap_or_default();
+    let params_end = memchr(b'?', after_host).map_or(bytes.len(), |offset| host_end + offset);
     let (host, port) = parse_host_port(bytes.get(host_start..host_end).unwrap_or_default())?;
-    let params = Params::parse(&rest.slice(host_end..params_end))?;
-    let headers = (params_end < bytes.len()).then(|| rest.slice(params_end + 1..));
+    let params = Params::parse(text, rest.start + host_end..rest.start + params_end)?;
+    let headers = (params_end < bytes.len()).then(|| text.slice(rest.start + params_end + 1..rest.end));
     Ok(Uri { scheme, user, password, host, port, params, headers })
 }
 
@@ -272,9 +280,9 @@ fn parse_user_info(bytes: &[u8]) -> Result<(String, Option<String>), ValueError>
 /// Reads `host` or `host:port`; an IPv6 address has brackets, otherwise its last part would read as a port.
 pub(crate) fn parse_host_port(bytes: &[u8]) -> Result<(Host, Option<u16>), ValueError> {
     let host_end = if bytes.first() == Some(&b'[') {
-        bytes.iter().position(|byte| *byte == b']').ok_or(ValueError::Host)? + 1
+        memchr(b']', bytes).ok_or(ValueError::Host)? + 1
     } else {
-        bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len())
+        memchr(b':', bytes).unwrap_or(bytes.len())
     };
     let (host, rest) = bytes.split_at(host_end);
     let port = match rest {
@@ -288,14 +296,14 @@ pub(crate) fn parse_host_port(bytes: &[u8]) -> Result<(Host, Option<u16>), Value
     Ok((Host::from_bytes(host)?, port))
 }
 
-fn parse_tel(rest: &Text) -> Result<Uri, ValueError> {
-    let bytes = rest.as_bytes();
-    let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
+fn parse_tel(text: &Text, rest: Range<usize>) -> Result<Uri, ValueError> {
+    let bytes = text.as_bytes().get(rest.clone()).unwrap_or_default();
+    let end = memchr(b';', bytes).unwrap_or(bytes.len());
     let number = grammar::unescape_text(bytes.get(..end).unwrap_or_default())?;
     if number.is_empty() {
         return Err(ValueError::Empty);
     }
-    let params = Params::parse(&rest.slice(end..))?;
+    let params = Params::parse(text, rest.start + end..rest.end)?;
     let (password, port, headers) = (None, None, None);
     Ok(Uri { scheme: Scheme::Tel, user: Some(number), password, host: Host::Absent, port, params, headers })
 }

@@ -144,5 +144,5 @@ pub(crate) fn seconds(text: &Text) -> Result<u32, ValueError> {
 
 fn head_and_params(text: &Text) -> Result<(Text, Params), ValueError> {
     let end = text.as_bytes().iter().position(|byte| *byte == b';').unwrap_or(text.len());
-    Ok((grammar::trim(text.slice(..end)), Params::parse(&text.slice(end..))?))
+    Ok((grammar::trim(text.slice(..end)), Params::parse(text, end..text.len())?))
 }

@@ -52,7 +52,7 @@ impl Via {
         let end = sent_by.iter().position(|byte| *byte == b';').unwrap_or(sent_by.len());
         let (sent_by, params) = sent_by.split_at(end);
         let (host, port) = parse_sent_by(grammar::trim_bytes(sent_by))?;
-        let params = Params::parse(&text.slice(bytes.len() - params.len()..))?;
+        let params = Params::parse(&text, bytes.len() - params.len()..bytes.len())?;
         Ok(Self { transport: text.slice(start..start + space), host, port, params })
     }
 

@@ -1,5 +1,6 @@
 //! A phone answers: it wins, the others lose, and the two dialogs become one conversation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, Text};
@@ -25,7 +26,7 @@ pub(super) struct LateOffer {
 
 /// An INVITE that was answered: another phone behind it may answer too.
 pub(super) struct Echo {
-    invite: Message,
+    invite: Arc<Message>,
     flow: Flow,
     reason: Option<&'static str>,
     until: Duration,
@@ -84,7 +85,7 @@ impl Call {
             flow: self.caller.flow,
             device: self.caller.device.clone(),
             span: self.caller.span.clone(),
-            sent: answer.body,
+            sent: answer,
             got: self.caller.description(),
             updates: allows_update(&self.caller.invite),
             session: caller_session,
@@ -154,7 +155,7 @@ impl Call {
         response: &Message,
     ) {
         let Some(echo) = self.echoes.get(&id) else { return };
-        let (invite, flow, reason) = (echo.invite.clone(), echo.flow, echo.reason);
+        let (invite, flow, reason) = (Arc::clone(&echo.invite), echo.flow, echo.reason);
         self.end_answered(board, &invite, flow, tx, response, reason);
     }
 
@@ -174,8 +175,8 @@ impl Call {
     /// Remembers an answered INVITE for as long as another 2xx to it can come.
     fn may_answer_again(&mut self, board: &Switchboard, leg: &Leg, reason: Option<&'static str>) {
         let until = board.now.mono + board.sip.settings().t1 * 64;
-        let echo = Echo { invite: leg.invite.clone(), flow: leg.flow, reason, until };
-        self.echoes.insert(leg.id, echo);
+        let echo = Echo { invite: Arc::clone(&leg.invite), flow: leg.flow, reason, until };
+        self.echoes.insert(leg.id, Box::new(echo));
     }
 
     /// Forgets the INVITEs that nobody can answer any more.
@@ -193,8 +194,7 @@ impl Call {
         reason: Option<&'static str>,
     ) {
         let Ok(mut dialog) = Dialog::of_uac(invite, response) else { return };
-        let (Ok(cseq), Ok(to)) = (response.cseq(), response.to()) else { return };
-        let Some(tag) = to.tag() else { return };
+        let (Ok(cseq), Some(tag)) = (response.cseq(), response.tag_of_to()) else { return };
         let mut ack = dialog.ack(cseq.seq);
         if invite.body.is_empty() && !response.body.is_empty() {
             ack = ack.with_body("application/sdp", sdp::refuse_all(&response.body));

@@ -118,21 +118,23 @@ impl Caller {
         Deadline { at: self.last_at + PROVISIONAL_EVERY, why: Timer::Provisional }
     }
 
-    /// The 200, with the winner's description and none of its headers (TELEPHONY T23).
+    /// The 200, with the winner's description and none of its headers (TELEPHONY T23). Returns the description.
     pub(super) fn answer(
         &mut self,
         board: &mut Switchboard,
         tag: &Text,
         winner: &Message,
         session: Vec<(Name, Text)>,
-    ) -> Message {
+    ) -> Bytes {
         let mut response = self.response(board, 200, tag);
         for (name, value) in session {
             response = response.with(name, value);
         }
         response = with_body_of(response, winner);
-        board.sip.respond(board.now.mono, self.tx, response.clone());
-        response
+        self.last = None;
+        let description = response.body.clone();
+        board.sip.respond(board.now.mono, self.tx, response);
+        description
     }
 
     pub(super) fn reject(&mut self, board: &mut Switchboard, last: &Final) {

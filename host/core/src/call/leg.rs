@@ -35,7 +35,7 @@ pub(super) struct Leg {
     pub(super) user: Option<UserId>,
     pub(super) flow: Flow,
     pub(super) tx: ClientTx,
-    pub(super) invite: Message,
+    pub(super) invite: Arc<Message>,
     /// The To tag of this leg towards the caller.
     pub(super) tag: Text,
     phase: LegPhase,
@@ -123,7 +123,7 @@ impl Call {
             user: user.cloned(),
             flow: binding.flow,
             tx,
-            invite,
+            invite: Arc::new(invite),
             tag: self.caller.tag_for_leg(board),
             phase: LegPhase::Calling { until: board.now.mono + patience },
             started: board.now,
@@ -134,7 +134,7 @@ impl Call {
         };
         leg.span.in_scope(|| tracing::debug!(aor = %device, peer = %binding.flow, "leg started"));
         board.change_activity(&self.device_key(device), |activity| activity.ringing += 1);
-        self.legs.insert(id, leg);
+        self.legs.insert(id, Box::new(leg));
         true
     }
 
@@ -240,7 +240,7 @@ impl Call {
         if cseq.seq > 1 || min_s > SESSION_MAX_S {
             return false;
         }
-        let mut invite = leg.invite.clone();
+        let mut invite = Message::clone(&leg.invite);
         invite.headers.set(Name::CSeq, format!("{} INVITE", cseq.seq + 1));
         invite.headers.set(Name::SessionExpires, min_s.max(self.tenant.session_expires_s).to_string());
         invite.headers.set(Name::MinSe, min_s.to_string());
@@ -248,7 +248,7 @@ impl Call {
         let Some(tx) = self.ask(board, flow, invite.clone(), Purpose::Leg(id)) else { return false };
         self.forget_client(board, old);
         if let Some(leg) = self.legs.get_mut(&id) {
-            leg.invite = invite;
+            leg.invite = Arc::new(invite);
             leg.tx = tx;
         }
         true

@@ -125,7 +125,7 @@ impl Call {
     /// The part that starts now: its time has come, or nothing else is alive.
     fn next_part(&self, now: Duration) -> Option<usize> {
         let ring = self.ring()?;
-        let idle = !self.legs.values().any(Leg::is_alive);
+        let idle = !self.legs.values().any(|leg| leg.is_alive());
         ring.parts
             .iter()
             .enumerate()
@@ -283,13 +283,13 @@ impl Call {
             PartState::Waiting { start } => Some(Deadline { at: start, why: Timer::LegStart }),
             PartState::Rung | PartState::Done(_) => None,
         });
-        let legs = self.legs.values().filter_map(Leg::deadline);
+        let legs = self.legs.values().filter_map(|leg| leg.deadline());
         starts.chain(legs).chain([Deadline { at: ring.ends, why: Timer::RingEnd }]).min()
     }
 
     fn ring_timed_out(&mut self, board: &mut Switchboard) {
         for id in self.wanted_legs() {
-            let rings = self.legs.get(&id).is_some_and(Leg::is_ringing);
+            let rings = self.legs.get(&id).is_some_and(|leg| leg.is_ringing());
             self.give_up(board, id, if rings { Outcome::NoAnswer } else { Outcome::Unreachable });
         }
         if let Some(ring) = self.ring_mut() {

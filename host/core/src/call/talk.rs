@@ -74,8 +74,7 @@ impl Peer {
         response: &Message,
         ack: Option<&Message>,
     ) {
-        let (Ok(cseq), Ok(to)) = (response.cseq(), response.to()) else { return };
-        let Some(tag) = to.tag() else { return };
+        let (Ok(cseq), Some(tag)) = (response.cseq(), response.tag_of_to()) else { return };
         let mut ours = self.dialog.ack(cseq.seq);
         if let Some(ack) = ack {
             ours = with_body_of(ours, ack);
@@ -107,8 +106,8 @@ impl Talk {
 
     /// Whose dialog a request belongs to.
     fn side_of(&self, request: &Message) -> Option<Side> {
-        let tag = request.to().ok()?.tag()?;
-        [Side::Caller, Side::Callee].into_iter().find(|side| self.peer(*side).dialog.key().local_tag == tag)
+        let tag = request.tag_of_to()?;
+        [Side::Caller, Side::Callee].into_iter().find(|side| *self.peer(*side).dialog.local_tag() == tag)
     }
 }
 

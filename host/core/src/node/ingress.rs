@@ -24,7 +24,7 @@ impl Node {
     pub(super) fn request(&mut self, flow: Flow, message: Message) {
         let Some(method) = message.method().cloned() else { return };
         self.board.count_request(counted(&method));
-        if message.to().is_ok_and(|to| to.tag().is_some()) {
+        if message.tag_of_to().is_some() {
             self.within_dialog(flow, message);
             return;
         }
@@ -118,7 +118,7 @@ impl Node {
         let caller = Caller::new(&mut self.board, tx, flow, message.clone(), device, early, &span);
         let call = Call::begin(&mut self.board, tenant, facts, caller, span);
         let key = call.key;
-        self.calls.insert(key, call);
+        self.calls.insert(key, Box::new(call));
         self.note(key);
     }
 

@@ -1,5 +1,6 @@
 //! Client transactions: what we ask (RFC 3261 §17.1, §9.1; RFC 6026 §7.2).
 
+use super::essentials::Essentials;
 use super::timer::{Owner, Timer};
 use super::{ClientTx, Context, Event, Full};
 use crate::flow::{Flow, Transport};
@@ -9,7 +10,7 @@ use crate::method::Method;
 use crate::text::Text;
 use crate::via::MAGIC_COOKIE;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 mod build;
@@ -24,8 +25,9 @@ const TIMER_D_MIN: Duration = Duration::from_secs(32);
 #[derive(Default, Debug)]
 pub(super) struct Clients {
     next: u64,
-    table: BTreeMap<ClientTx, Client>,
-    by_branch: BTreeMap<Text, ClientTx>,
+    table: BTreeMap<ClientTx, Box<Client>>,
+    // Never iterated; see the servers' index.
+    by_branch: HashMap<Text, ClientTx>,
     by_flow: BTreeSet<(Flow, ClientTx)>,
 }
 
@@ -33,8 +35,8 @@ pub(super) struct Clients {
 struct Client {
     flow: Flow,
     branch: Text,
-    /// As it went out, with our Via.
-    request: Message,
+    method: Method,
+    /// The request as it went out, with our Via; empty once there is nothing to repeat, cancel or acknowledge.
     wire: Bytes,
     state: State,
     cancel: Cancel,
@@ -50,7 +52,7 @@ enum State {
     /// An INVITE that was refused; repetitions of the refusal get this ACK.
     InviteCompleted { ack: Bytes },
     /// An INVITE that was accepted, by each To tag with the ACK of the user where it was given.
-    Accepted { forks: BTreeMap<Text, Option<Bytes>> },
+    Accepted { forks: Vec<(Text, Option<Bytes>)> },
     /// Another request without any response.
     Trying { interval: Duration },
     /// Another request with a provisional one.
@@ -94,8 +96,8 @@ impl Clients {
         let wire = request.to_bytes();
         context.out.send(flow, wire.clone());
         let (interval, patience) = (context.settings.t1, context.settings.patience());
-        let is_invite = request.method() == Some(&Method::Invite);
-        let (state, resend, give_up) = if is_invite {
+        let method = request.method().cloned().unwrap_or(Method::Options);
+        let (state, resend, give_up) = if method == Method::Invite {
             (State::Calling { interval }, Timer::A, Timer::B)
         } else {
             (State::Trying { interval }, Timer::E, Timer::F)
@@ -106,13 +108,20 @@ impl Clients {
         context.timers.set(Owner::Client(tx), give_up, now + patience);
         self.by_branch.insert(branch.clone(), tx);
         self.by_flow.insert((flow, tx));
-        self.table.insert(tx, Client { flow, branch, request, wire, state, cancel: Cancel::NotAsked });
+        let client = Client { flow, branch, method, wire, state, cancel: Cancel::NotAsked };
+        self.table.insert(tx, Box::new(client));
         Ok(tx)
     }
 
     /// Takes a response; one that no request of ours asked for vanishes (RFC 3261 §17.1.3).
-    pub(super) fn response(&mut self, context: &mut Context, now: Duration, response: Message) {
-        let Some((tx, status)) = self.match_response(context, &response) else { return };
+    pub(super) fn response(
+        &mut self,
+        context: &mut Context,
+        now: Duration,
+        response: Message,
+        essentials: &Essentials,
+    ) {
+        let Some((tx, status)) = self.match_response(context, &response, essentials) else { return };
         let Some(client) = self.table.get_mut(&tx) else { return };
         let owner = Owner::Client(tx);
         match &mut client.state {
@@ -187,7 +196,7 @@ impl Clients {
     ) {
         let Some(client) = self.table.get_mut(&tx) else { return };
         let State::Accepted { forks } = &mut client.state else { return };
-        if let Some(known) = forks.get_mut(to_tag) {
+        if let Some((_, known)) = forks.iter_mut().find(|(tag, _)| tag == to_tag) {
             context.add_via(client.flow, &mut ack);
             let bytes = ack.to_bytes();
             context.out.send(client.flow, bytes.clone());
@@ -241,19 +250,24 @@ impl Clients {
     }
 
     /// The transaction a response belongs to, by branch and method; answers to our CANCEL end here.
-    fn match_response(&mut self, context: &mut Context, response: &Message) -> Option<(ClientTx, u16)> {
+    fn match_response(
+        &mut self,
+        context: &mut Context,
+        response: &Message,
+        essentials: &Essentials,
+    ) -> Option<(ClientTx, u16)> {
         let status = response.status()?;
         // A response with a second Via went astray (RFC 3261 §8.1.3.3).
-        if response.headers.all(&Name::Via).count() != 1 {
+        if essentials.hops != 1 {
             return None;
         }
-        let tx = *self.by_branch.get(response.top_via().ok()?.branch()?)?;
-        let method = response.cseq().ok()?.method;
+        let tx = *self.by_branch.get(essentials.via.branch()?)?;
+        let method = &essentials.cseq.method;
         let client = self.table.get(&tx)?;
-        if client.request.method() == Some(&method) {
+        if client.method == *method {
             return Some((tx, status));
         }
-        if method == Method::Cancel && status >= 200 {
+        if *method == Method::Cancel && status >= 200 {
             context.timers.cancel(Owner::Client(tx), Timer::CancelResend);
         }
         None
@@ -279,17 +293,17 @@ impl Clients {
 
 /// Whether nobody heard of this 2xx before; a repetition gets its ACK again.
 fn is_new_fork(
-    forks: &mut BTreeMap<Text, Option<Bytes>>,
+    forks: &mut Vec<(Text, Option<Bytes>)>,
     response: &Message,
     context: &mut Context,
     flow: Flow,
 ) -> bool {
     let tag = build::to_tag(response);
-    match forks.get(&tag) {
-        Some(Some(ack)) => context.out.send(flow, ack.clone()),
-        Some(None) => {}
+    match forks.iter().find(|(known, _)| *known == tag) {
+        Some((_, Some(ack))) => context.out.send(flow, ack.clone()),
+        Some((_, None)) => {}
         None if forks.len() < FORKS_MAX => {
-            forks.insert(tag, None);
+            forks.push((tag, None));
             return true;
         }
         None => tracing::debug!(peer = %flow, "one fork too many is dropped"),
@@ -301,16 +315,18 @@ impl Client {
     fn accepted(&mut self, context: &mut Context, now: Duration, tx: ClientTx, response: &Message) {
         let owner = Owner::Client(tx);
         context.timers.cancel_all(owner);
-        self.state = State::Accepted { forks: BTreeMap::from([(build::to_tag(response), None)]) };
+        self.state = State::Accepted { forks: vec![(build::to_tag(response), None)] };
+        self.wire = Bytes::new();
         context.timers.set(owner, Timer::M, now + context.settings.patience());
     }
 
     fn refused(&mut self, context: &mut Context, now: Duration, tx: ClientTx, response: &Message) {
         let owner = Owner::Client(tx);
         context.timers.cancel_all(owner);
-        let ack = build::ack(&self.request, response).to_bytes();
+        let ack = self.sent().map_or_else(Bytes::new, |request| build::ack(&request, response).to_bytes());
         context.out.send(self.flow, ack.clone());
         self.state = State::InviteCompleted { ack };
+        self.wire = Bytes::new();
         context.timers.set(owner, Timer::D, now + context.settings.patience().max(TIMER_D_MIN));
     }
 
@@ -325,7 +341,16 @@ impl Client {
         let owner = Owner::Client(tx);
         context.timers.cancel_all(owner);
         self.state = State::Completed;
+        self.wire = Bytes::new();
         context.timers.set(owner, Timer::K, now + context.settings.t4);
+    }
+
+    /// The request again, for what is built from it. Most requests need neither ACK nor CANCEL, and all are kept.
+    fn sent(&self) -> Option<Message> {
+        match Message::parse(self.wire.clone()) {
+            Ok(request) => Some(request),
+            Err(error) => error.partial.map(|request| *request),
+        }
     }
 
     fn send_held_cancel(&mut self, context: &mut Context, now: Duration, tx: ClientTx) {
@@ -336,7 +361,8 @@ impl Client {
     }
 
     fn send_cancel(&mut self, context: &mut Context, now: Duration, tx: ClientTx, reason: Option<Text>) {
-        let wire = build::cancel(&self.request, reason).to_bytes();
+        let Some(request) = self.sent() else { return };
+        let wire = build::cancel(&request, reason).to_bytes();
         context.out.send(self.flow, wire.clone());
         let interval = context.settings.t1;
         if !self.flow.transport.reliable() {

@@ -1,5 +1,6 @@
 //! Server transactions: what we were asked and have accepted (RFC 3261 §17.2, RFC 6026 §7.1).
 
+use super::essentials::Essentials;
 use super::stateless::reply_flow;
 use super::timer::{Owner, Timer};
 use super::{Context, Event, Full, ServerTx};
@@ -9,7 +10,7 @@ use crate::method::Method;
 use crate::text::Text;
 use bytes::Bytes;
 use keys::{AckKey, Key, MergeKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 mod keys;
@@ -30,10 +31,13 @@ pub(super) enum Absorbed {
 #[derive(Default, Debug)]
 pub(super) struct Servers {
     next: u64,
-    table: BTreeMap<ServerTx, Server>,
-    by_key: BTreeMap<Key, ServerTx>,
-    by_merge: BTreeMap<MergeKey, ServerTx>,
-    by_ack: BTreeMap<AckKey, ServerTx>,
+    table: BTreeMap<ServerTx, Box<Server>>,
+    // Never iterated. A tree of texts costs a dozen of them a look, each somewhere else in memory.
+    by_key: HashMap<Key, ServerTx>,
+    by_merge: HashMap<MergeKey, ServerTx>,
+    by_ack: HashMap<AckKey, ServerTx>,
+    /// Of the request that was reported last, which its user accepts next or not at all.
+    fresh: Option<Essentials>,
 }
 
 #[derive(Debug)]
@@ -73,12 +77,18 @@ impl Servers {
     }
 
     /// Finds out what a request is, and handles it where it belongs to a transaction.
-    pub(super) fn absorb(&mut self, context: &mut Context, now: Duration, request: &Message) -> Absorbed {
-        let key = Key::of(request);
+    pub(super) fn absorb(
+        &mut self,
+        context: &mut Context,
+        now: Duration,
+        request: &Message,
+        essentials: &Essentials,
+    ) -> Absorbed {
+        let key = Key::of(request, essentials);
         let found = self.by_key.get(&key).copied();
         match request.method() {
             Some(Method::Ack) => {
-                self.acknowledged(context, now, found, request);
+                self.acknowledged(context, now, found, request, essentials);
                 Absorbed::Known
             }
             Some(Method::Cancel) => Absorbed::Cancel(found),
@@ -87,10 +97,13 @@ impl Servers {
                     self.repeated(context, tx);
                     Absorbed::Known
                 }
-                None if MergeKey::of(request).is_some_and(|merge| self.by_merge.contains_key(&merge)) => {
+                None if MergeKey::of(essentials).is_some_and(|merge| self.by_merge.contains_key(&merge)) => {
                     Absorbed::Merged
                 }
-                None => Absorbed::New,
+                None => {
+                    self.fresh = Some(essentials.clone());
+                    Absorbed::New
+                }
             },
         }
     }
@@ -101,16 +114,19 @@ impl Servers {
         flow: Flow,
         request: &Message,
     ) -> Result<ServerTx, Full> {
-        let key = Key::of(request);
+        let fresh = self.fresh.take().filter(|fresh| fresh.are_of(request));
+        let essentials = fresh.unwrap_or_else(|| Essentials::of_any(request));
+        let key = Key::of(request, &essentials);
         if let Some(tx) = self.by_key.get(&key) {
             return Ok(*tx);
         }
+        let key = key.detached();
         if self.table.len() >= context.settings.transactions_max {
             return Err(Full);
         }
         self.next += 1;
         let tx = ServerTx(self.next);
-        let flow = reply_flow(flow, request.top_via().ok().as_ref());
+        let flow = reply_flow(flow, Some(&essentials.via));
         let state = if request.method() == Some(&Method::Invite) {
             let last = Message::reply(request, 100).to_bytes();
             context.out.send(flow, last.clone());
@@ -118,12 +134,13 @@ impl Servers {
         } else {
             State::Trying
         };
-        let merge = MergeKey::of(request);
+        let merge = MergeKey::of(&essentials).map(|merge| merge.detached());
         if let Some(merge) = &merge {
             self.by_merge.insert(merge.clone(), tx);
         }
         self.by_key.insert(key.clone(), tx);
-        self.table.insert(tx, Server { flow, key, merge, to_tag: None, cancelled: false, state });
+        let server = Server { flow, key, merge, to_tag: None, cancelled: false, state };
+        self.table.insert(tx, Box::new(server));
         Ok(tx)
     }
 
@@ -134,7 +151,7 @@ impl Servers {
             return;
         }
         if status > 100 {
-            server.to_tag = response.tag_of_to();
+            server.to_tag = response.tag_of_to().map(|tag| tag.detached());
         }
         let bytes = response.to_bytes();
         context.out.send(server.flow, bytes.clone());
@@ -154,7 +171,7 @@ impl Servers {
                 context.timers.set(owner, Timer::J, now + patience);
             }
         } else if status < 300 {
-            let ack = AckKey::of_response(response);
+            let ack = AckKey::of_response(response).detached();
             self.by_ack.insert(ack.clone(), tx);
             // Sent again on streams too, for a hop further on may be a datagram (RFC 3261 §13.3.1.4).
             server.state = State::InviteAccepted { response: bytes, interval: t1, ack, acknowledged: false };
@@ -233,8 +250,9 @@ impl Servers {
         now: Duration,
         by_branch: Option<ServerTx>,
         ack: &Message,
+        essentials: &Essentials,
     ) {
-        let by_dialog = AckKey::of_request(ack).and_then(|key| self.by_ack.get(&key).copied());
+        let by_dialog = self.by_ack.get(&AckKey::of_request(essentials)).copied();
         let Some(tx) = by_branch.or(by_dialog) else { return };
         let Some(server) = self.table.get_mut(&tx) else { return };
         let owner = Owner::Server(tx);
@@ -249,8 +267,11 @@ impl Servers {
                 }
             }
             // An INVITE of a broken phone may share its branch with the ACK of its 2xx: the dialog decides alone.
-            State::InviteAccepted { acknowledged, .. } if by_dialog == Some(tx) && !*acknowledged => {
+            State::InviteAccepted { response, acknowledged, .. }
+                if by_dialog == Some(tx) && !*acknowledged =>
+            {
                 *acknowledged = true;
+                *response = Bytes::new();
                 context.timers.cancel(owner, Timer::AnswerResend);
                 context.out.report(Event::Acknowledged { tx, message: ack.clone() });
             }

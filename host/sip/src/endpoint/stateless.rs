@@ -47,14 +47,6 @@ impl Context {
         self.minter.derive(&[field(Name::CallId), field(Name::From), &seq])
     }
 
-    /// Writes into the top Via where the request really came from.
-    pub(super) fn note_source(&self, flow: Flow, request: &mut Message) {
-        if let Ok(mut via) = request.top_via() {
-            via.note_source(flow.peer);
-            request.headers.set_first(&Name::Via, Text::from(&via));
-        }
-    }
-
     /// Sends a response that has no transaction, within the bound on UDP.
     pub(super) fn answer_within_bound(&mut self, flow: Flow, request: &Message, mut response: Message) {
         let to = reply_flow(flow, request.top_via().ok().as_ref());
@@ -87,15 +79,22 @@ impl Context {
         };
         let copied = [Name::From, Name::To, Name::CallId, Name::CSeq];
         let has_all = copied.iter().all(|name| partial.headers.get(name).is_some());
-        if !answerable || !has_all || partial.top_via().is_err() {
+        let Ok(via) = partial.top_via() else { return };
+        if !answerable || !has_all {
             return;
         }
         let mut request = Message::clone(partial);
-        self.note_source(flow, &mut request);
+        note_source(via, flow, &mut request);
         let mut response = Message::reply(&request, error.fault.status());
         self.complete(&mut response);
         self.answer_within_bound(flow, &request, response);
     }
+}
+
+/// Writes into the top Via where the request really came from.
+pub(super) fn note_source(mut via: Via, flow: Flow, request: &mut Message) {
+    via.note_source(flow.peer);
+    request.headers.set_first(&Name::Via, Text::from(&via));
 }
 
 /// Where the response to a request goes: down its connection, or to the datagram's source (RFC 3261 §18.2.2).

@@ -10,7 +10,7 @@ use crate::message::HeaderError;
 use crate::method::Method;
 use crate::text::Text;
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use std::ops::Range;
 
 /// A message that cannot be handled, with what could be read of it.
@@ -224,12 +224,22 @@ impl Reader {
 
     /// The next line without its end. A lone LF ends a line too: nothing we keep may hold one.
     fn next_line(&mut self) -> Option<Range<usize>> {
-        let length = memchr(b'\n', self.rest())?;
+        let rest = self.rest();
+        let first = memchr2(b'\r', b'\n', rest)?;
+        // Nearly every line ends at its first CR.
+        let (end, next) = match rest.get(first..) {
+            Some([b'\r', b'\n', ..]) => (first, first + 2),
+            Some([b'\n', ..]) => (first, first + 1),
+            Some(after_cr) => {
+                let lf = first + memchr(b'\n', after_cr)?;
+                let has_cr = rest.get(lf - 1) == Some(&b'\r');
+                (if has_cr { lf - 1 } else { lf }, lf + 1)
+            }
+            None => return None,
+        };
         let start = self.at;
-        self.at += length + 1;
-        let end = start + length;
-        let has_cr = length > 0 && self.text.as_bytes().get(end - 1) == Some(&b'\r');
-        Some(start..if has_cr { end - 1 } else { end })
+        self.at += next;
+        Some(start..start + end)
     }
 
     /// Reads fields up to the empty line, and the Content-Length among them.
@@ -326,9 +336,10 @@ fn field(text: &Text, line: Range<usize>) -> Result<(Name, Text), Fault> {
     if memchr(b'\r', bytes).is_some() {
         return Err(Fault::LoneCr);
     }
-    let (name, value) = bytes.split_at(memchr(b':', bytes).ok_or(Fault::HeaderLine)?);
+    let colon = bytes.iter().position(|byte| *byte == b':').ok_or(Fault::HeaderLine)?;
+    let (name, value) = bytes.split_at(colon);
     let written = grammar::inner(name);
-    let name = grammar::trim_bytes(name);
+    let name = name.get(written.clone()).unwrap_or_default();
     if !grammar::is_token(name) {
         return Err(Fault::HeaderLine);
     }

@@ -2,6 +2,7 @@
 
 use super::{Message, Start};
 use bytes::{BufMut, Bytes, BytesMut};
+use memchr::memchr2;
 
 impl Message {
     /// The message as it goes out.
@@ -49,7 +50,7 @@ impl Message {
 
 /// Writes text that was built from outside facts: a line end in it must never begin a header of its own.
 fn put_clean(out: &mut BytesMut, bytes: &[u8]) {
-    if !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+    if memchr2(b'\r', b'\n', bytes).is_none() {
         out.put_slice(bytes);
         return;
     }

@@ -40,5 +40,5 @@ fn follow_up(invite: &Message, method: Method, copied: &[Name]) -> Message {
 
 /// The tag that names the fork a response comes from; none is the empty one.
 pub(super) fn to_tag(response: &Message) -> Text {
-    response.tag_of_to().unwrap_or_default()
+    response.tag_of_to().unwrap_or_default().detached()
 }

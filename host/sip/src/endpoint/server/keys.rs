@@ -1,6 +1,6 @@
 //! By what a request is known again.
 
-use crate::header::Name;
+use crate::endpoint::essentials::Essentials;
 use crate::message::Message;
 use crate::method::Method;
 use crate::text::Text;
@@ -8,7 +8,7 @@ use crate::uri::Host;
 use crate::via::Via;
 
 /// What repetitions of a request, its ACK and its CANCEL share (RFC 3261 §17.2.3).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Key {
     /// The branch identifies it, with the host that made it.
     Branch { branch: Text, host: Host, port: Option<u16>, method: Method },
@@ -17,27 +17,57 @@ pub(super) enum Key {
 }
 
 impl Key {
-    pub(super) fn of(request: &Message) -> Self {
-        let method = match request.method() {
-            Some(Method::Ack | Method::Cancel) | None => Method::Invite,
-            Some(method) => method.clone(),
-        };
-        match request.top_via() {
-            Ok(via) if via.has_cookie() => Self::by_branch(via, method),
-            via => Self::Fields {
-                uri: request.uri().cloned().unwrap_or_default(),
-                call_id: request.call_id().unwrap_or_default(),
-                seq: request.cseq().map_or(0, |cseq| cseq.seq),
-                from_tag: request.tag_of_from(),
-                via: via.map_or_else(|_| Text::default(), as_sent),
+    pub(super) fn of(request: &Message, essentials: &Essentials) -> Self {
+        let (via, method) = (&essentials.via, essentials.method());
+        if via.has_cookie() {
+            let branch = via.branch().cloned().unwrap_or_default();
+            return Self::Branch { branch, host: via.host.clone(), port: via.port, method };
+        }
+        Self::Fields {
+            uri: request.uri().cloned().unwrap_or_default(),
+            call_id: essentials.call_id.clone(),
+            seq: essentials.cseq.seq,
+            from_tag: essentials.from_tag.clone(),
+            via: as_sent(via.clone()),
+            method,
+        }
+    }
+}
+
+// A key is kept for half a minute after its transaction has ended: it must not hold the datagram.
+
+impl Key {
+    pub(super) fn detached(self) -> Self {
+        match self {
+            Self::Branch { branch, host, port, method } => {
+                Self::Branch { branch: branch.detached(), host, port, method }
+            }
+            Self::Fields { uri, call_id, seq, from_tag, via, method } => Self::Fields {
+                uri: uri.detached(),
+                call_id: call_id.detached(),
+                seq,
+                from_tag: from_tag.map(|tag| tag.detached()),
+                via,
                 method,
             },
         }
     }
+}
 
-    fn by_branch(via: Via, method: Method) -> Self {
-        let branch = via.branch().cloned().unwrap_or_default();
-        Self::Branch { branch, host: via.host, port: via.port, method }
+impl MergeKey {
+    pub(super) fn detached(self) -> Self {
+        Self { call_id: self.call_id.detached(), from_tag: self.from_tag.detached(), ..self }
+    }
+}
+
+impl AckKey {
+    pub(super) fn detached(self) -> Self {
+        Self {
+            call_id: self.call_id.detached(),
+            from_tag: self.from_tag.map(|tag| tag.detached()),
+            to_tag: self.to_tag.map(|tag| tag.detached()),
+            ..self
+        }
     }
 }
 
@@ -51,7 +81,7 @@ fn as_sent(mut via: Via) -> Text {
 }
 
 /// What a request has in common with itself on another path (RFC 3261 §8.2.2.2); only a request outside a dialog has one.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct MergeKey {
     call_id: Text,
     from_tag: Text,
@@ -60,18 +90,22 @@ pub(super) struct MergeKey {
 }
 
 impl MergeKey {
-    pub(super) fn of(request: &Message) -> Option<Self> {
-        if request.tag_of_to().is_some() {
+    pub(super) fn of(request: &Essentials) -> Option<Self> {
+        if request.to_tag.is_some() {
             return None;
         }
-        let cseq = request.cseq().ok()?;
-        let call_id = request.headers.get(&Name::CallId)?.clone();
-        Some(Self { call_id, from_tag: request.tag_of_from()?, seq: cseq.seq, method: cseq.method })
+        let (call_id, cseq) = (request.call_id.clone(), &request.cseq);
+        Some(Self {
+            call_id,
+            from_tag: request.from_tag.clone()?,
+            seq: cseq.seq,
+            method: cseq.method.clone(),
+        })
     }
 }
 
 /// What the ACK to a 2xx has in common with it (RFC 3261 §13.2.2.4).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct AckKey {
     call_id: Text,
     from_tag: Option<Text>,
@@ -80,10 +114,9 @@ pub(super) struct AckKey {
 }
 
 impl AckKey {
-    pub(super) fn of_request(ack: &Message) -> Option<Self> {
-        let seq = ack.cseq().ok()?.seq;
-        let (from_tag, to_tag) = (ack.tag_of_from(), ack.tag_of_to());
-        Some(Self { call_id: ack.call_id().ok()?, from_tag, to_tag, seq })
+    pub(super) fn of_request(ack: &Essentials) -> Self {
+        let (from_tag, to_tag) = (ack.from_tag.clone(), ack.to_tag.clone());
+        Self { call_id: ack.call_id.clone(), from_tag, to_tag, seq: ack.cseq.seq }
     }
 
     /// Of our own response, whose fields are copies from a request that was checked.
