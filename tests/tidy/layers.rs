@@ -20,7 +20,7 @@ const LAYERS: [(&str, u8); 8] = [
 ];
 
 /// Crates beside the layers, which nothing may depend on.
-const BESIDE: [&str; 2] = ["callwright-tests", "xtask"];
+const BESIDE: [&str; 3] = ["callwright-bench-node", "callwright-tests", "xtask"];
 
 /// Libraries that only these crates of ours may use, tests excepted.
 const HOMES: [(&str, &[&str]); 8] = [

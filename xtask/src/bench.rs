@@ -3,6 +3,7 @@
 
 mod calls;
 mod load;
+mod node;
 mod peers;
 mod probe;
 mod usage;
@@ -12,11 +13,14 @@ mod usage;
 pub(crate) enum Command {
     /// Calls through the switch and a Wasm rule, beside Kamailio with native, Lua and Python routing.
     Calls(calls::Args),
+    /// A call through the node alone, as users grow more.
+    Node(node::Args),
 }
 
 /// Measures it.
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Calls(args) => calls::run(args),
+        Command::Node(args) => node::run(args),
     }
 }

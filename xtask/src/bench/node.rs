@@ -1,0 +1,69 @@
+//! `cargo xtask bench node`: what a call costs the node alone, and whether it stays the same as users grow more.
+
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::shell::{self, Budget};
+
+/// What is measured.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Calls of one turn, at 300 a second of the node's own time.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..))]
+    calls: u32,
+    /// Numbers of users that are compared; the first is the base.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 10_000, 1_000_000])]
+    users: Vec<u32>,
+    /// How often each is measured; all take turns and the best turn counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    turns: u32,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds the program and lets all numbers of users take turns.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let build = ["build", "--release", "--package", "callwright-bench-node"];
+    Budget::unbounded().run(shell::cargo().args(build))?;
+    let mut best: Vec<Option<Value>> = vec![None; args.users.len()];
+    for turn in 1..=args.turns {
+        for (users, best) in args.users.iter().zip(&mut best) {
+            shell::say(&format!("turn {turn} of {}: {users} users", args.turns));
+            let measured = measure(args.calls, *users)?;
+            if best.as_ref().is_none_or(|best| cost(&measured) < cost(best)) {
+                *best = Some(measured);
+            }
+        }
+    }
+    let best: Vec<Value> = best.into_iter().flatten().collect();
+    if args.json {
+        return shell::answer(&Value::Array(best).to_string());
+    }
+    let base = best.first().map_or(f64::NAN, cost);
+    shell::answer("    users  us/call  ratio  steps")?;
+    for measured in &best {
+        let users = measured["users"].as_u64().unwrap_or_default();
+        let cost = cost(measured);
+        let steps = measured["steps"].as_object().into_iter().flatten();
+        let steps: Vec<String> = steps.map(|(step, took)| format!("{step} {took}")).collect();
+        shell::answer(&format!("{users:>9} {cost:>8.1} {:>6.2}  {}", cost / base, steps.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// Microseconds of a call.
+fn cost(measured: &Value) -> f64 {
+    measured["us_per_call"].as_f64().unwrap_or(f64::INFINITY)
+}
+
+fn measure(calls: u32, users: u32) -> anyhow::Result<Value> {
+    let program = shell::target().join("release/bench-node");
+    let output = Command::new(&program).args([calls.to_string(), users.to_string()]).output()?;
+    if !output.status.success() {
+        bail!("bench-node ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    serde_json::from_slice(&output.stdout).context("bench-node prints one JSON object")
+}
