@@ -23,7 +23,7 @@ use essentials::Essentials;
 use outbox::Outbox;
 use server::{Absorbed, Servers};
 use stateless::note_source;
-use stream::{Frame, Streams};
+use stream::{Frame, Streams, unread};
 use timer::{Owner, Timers};
 use token::Minter;
 
@@ -252,7 +252,7 @@ impl Endpoint {
             match owner {
                 Owner::Server(tx) => self.servers.fire(&mut self.context, now, tx, timer),
                 Owner::Client(tx) => self.clients.fire(&mut self.context, now, tx, timer),
-                Owner::Stream(flow) => self.offence(flow, Fault::Truncated),
+                Owner::Stream(flow) => self.offence(flow, unread(Fault::Truncated)),
             }
         }
     }
@@ -347,7 +347,7 @@ impl Endpoint {
                 }
                 Ok(Some(Frame::Ping)) => pinged = true,
                 Ok(None) => break,
-                Err(fault) => return self.offence(flow, fault),
+                Err(error) => return self.offence(flow, error),
             }
         }
         if pinged {
@@ -368,13 +368,15 @@ impl Endpoint {
         }
     }
 
-    /// Ends a stream whose messages cannot be told apart any more, and nothing else.
-    fn offence(&mut self, flow: Flow, fault: Fault) {
-        tracing::debug!(peer = %flow, %fault, "stream is closed");
+    /// Ends a stream whose messages cannot be told apart any more, and nothing else; a request whose body has no end is
+    /// answered before.
+    fn offence(&mut self, flow: Flow, error: ParseError) {
+        tracing::debug!(peer = %flow, %error, "stream is closed");
+        self.context.answer_malformed(flow, &error);
         self.streams.refuse(flow);
         self.context.timers.cancel_all(Owner::Stream(flow));
         self.context.out.close(flow);
-        self.context.out.report(Event::Malformed { flow, error: ParseError { fault, partial: None } });
+        self.context.out.report(Event::Malformed { flow, error });
         self.clients.fail(&mut self.context, flow);
         self.context.out.report(Event::Closed { flow });
     }

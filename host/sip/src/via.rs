@@ -4,6 +4,7 @@ use crate::grammar::{self, ValueError};
 use crate::param::Params;
 use crate::text::Text;
 use crate::uri::{self, Host};
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +17,8 @@ pub const MAGIC_COOKIE: &str = "z9hG4bK";
 /// One hop of a request's path.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Via {
+    /// The version of SIP, where it is another than 2.0: such a hop can be told so (RFC 3261 §21.5.6).
+    pub version: Option<Text>,
     /// The transport as written, usually `UDP` or `TCP`.
     pub transport: Text,
     /// The host that sent the request, as it calls itself.
@@ -39,9 +42,11 @@ impl Via {
             return Err(ValueError::Protocol);
         };
         let is_sip = grammar::trim_bytes(name).eq_ignore_ascii_case(b"SIP");
-        if !is_sip || grammar::trim_bytes(version) != b"2.0" {
+        let version = grammar::trim_bytes(version);
+        if !is_sip || !grammar::is_token(version) {
             return Err(ValueError::Protocol);
         }
+        let version = (version != b"2.0").then(|| Text::from(version.to_vec()));
         let start = bytes.len() - rest.len() + grammar::inner(rest).start;
         let rest = grammar::trim_bytes(rest);
         let space = rest.iter().position(|byte| grammar::is_space(*byte)).ok_or(ValueError::Host)?;
@@ -53,7 +58,7 @@ impl Via {
         let (sent_by, params) = sent_by.split_at(end);
         let (host, port) = parse_sent_by(grammar::trim_bytes(sent_by))?;
         let params = Params::parse(&text, bytes.len() - params.len()..bytes.len())?;
-        Ok(Self { transport: text.slice(start..start + space), host, port, params })
+        Ok(Self { version, transport: text.slice(start..start + space), host, port, params })
     }
 
     /// The transaction's name, where there is one.
@@ -127,7 +132,8 @@ impl From<&Via> for Text {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
+        let version = self.version.as_ref().map_or(Cow::Borrowed("2.0"), Text::lossy);
+        write!(f, "SIP/{version}/{} {}", self.transport, self.host)?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }

@@ -77,10 +77,9 @@ impl Context {
             Start::Request { method, .. } => *method != Method::Ack,
             Start::Response { .. } => false,
         };
-        let copied = [Name::From, Name::To, Name::CallId, Name::CSeq];
-        let has_all = copied.iter().all(|name| partial.headers.get(name).is_some());
         let Ok(via) = partial.top_via() else { return };
-        if !answerable || !has_all {
+        // Via and CSeq are all that a sender needs to know which of its requests is meant (RFC 3261 §17.1.3).
+        if !answerable || partial.headers.get(&Name::CSeq).is_none() {
             return;
         }
         let mut request = Message::clone(partial);

@@ -52,7 +52,7 @@ impl Streams {
     }
 
     /// The next complete thing of a stream.
-    pub(super) fn next(&mut self, flow: Flow) -> Result<Option<Frame>, Fault> {
+    pub(super) fn next(&mut self, flow: Flow) -> Result<Option<Frame>, ParseError> {
         let Some(stream) = self.0.get_mut(&flow) else { return Ok(None) };
         match stream {
             Stream::Refused => Ok(None),
@@ -102,9 +102,9 @@ impl Framer {
         self.head.is_some() || !self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Frame>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<Frame>, ParseError> {
         if self.buffer.len() > STREAM_BUFFER_MAX {
-            return Err(Fault::TooLong);
+            return Err(unread(Fault::TooLong));
         }
         if self.head.is_none() {
             if self.take_line_ends() {
@@ -113,8 +113,8 @@ impl Framer {
             if !self.is_midway() {
                 return Ok(None);
             }
-            self.check_start_line()?;
-            let Some(end) = self.end_of_headers()? else { return Ok(None) };
+            self.check_start_line().map_err(unread)?;
+            let Some(end) = self.end_of_headers().map_err(unread)? else { return Ok(None) };
             self.read_head(end)?;
         }
         match self.head.take() {
@@ -194,13 +194,20 @@ impl Framer {
     }
 
     /// Reads the headers. Without a Content-Length that can be believed the stream has lost its step.
-    fn read_head(&mut self, end: usize) -> Result<(), Fault> {
+    fn read_head(&mut self, end: usize) -> Result<(), ParseError> {
         let bytes = self.buffer.split_to(end).freeze();
         self.searched = 0;
         self.start_line_read = false;
-        let head = Head::read(&Text::from(bytes)).map_err(|error| error.fault)?;
-        let length = head.trusted_length().filter(|length| *length <= MESSAGE_MAX - end);
-        self.head = Some((head, length.ok_or(Fault::ContentLength)?));
+        let head = Head::read(&Text::from(bytes))?;
+        let Some(length) = head.trusted_length().filter(|length| *length <= MESSAGE_MAX - end) else {
+            return Err(head.refused(Fault::ContentLength));
+        };
+        self.head = Some((head, length));
         Ok(())
     }
+}
+
+/// A stream in which not even the headers of a message can be read.
+pub(super) fn unread(fault: Fault) -> ParseError {
+    ParseError { fault, partial: None }
 }

@@ -156,6 +156,12 @@ impl Head {
         }
     }
 
+    /// Gives the message up for this fault, without its body.
+    pub(crate) fn refused(self, fault: Fault) -> ParseError {
+        let message = Message { start: self.start, headers: self.headers, body: Bytes::new() };
+        ParseError { fault, partial: Some(Box::new(message)) }
+    }
+
     /// Joins the body to the rest.
     pub(crate) fn into_message(self, body: Bytes) -> Result<Message, ParseError> {
         let message = Message { start: self.start, headers: self.headers, body };

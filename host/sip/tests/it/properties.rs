@@ -86,6 +86,7 @@ fn name_addr() -> impl Strategy<Value = NameAddr> {
 fn via() -> impl Strategy<Value = Via> {
     let parts = (token(), host(), option::of(any::<u16>()), params());
     parts.prop_map(|(transport, host, port, params)| Via {
+        version: None,
         transport: Text::from(transport),
         host,
         port,

@@ -112,6 +112,26 @@ fn another_version_gets_505() {
     let bytes = String::from_utf8(request(Method::Options).to_bytes().to_vec()).unwrap();
     bench.receive(phone(), bytes.replacen("SIP/2.0", "SIP/7.0", 1));
     assert_eq!(bench.statuses(), [505]);
+    // Who speaks it signs its Via with it too, and hears it back as it was.
+    bench.receive(phone(), bytes.replace("SIP/2.0", "SIP/7.0"));
+    let sent = bench.sent();
+    assert_eq!(sent[0].1.status(), Some(505));
+    assert_eq!(sent[0].1.top_via().unwrap().version.unwrap().as_str(), Some("7.0"));
+}
+
+#[test]
+fn a_request_without_from_to_and_call_id_is_told_so() {
+    // spec: RFC 4475 §3.3.1
+    let mut bench = Bench::new();
+    let mut broken = request(Method::Options);
+    for name in [Name::From, Name::To, Name::CallId] {
+        broken.headers.remove(&name);
+    }
+    bench.receive_message(phone(), &broken);
+    assert_eq!(bench.statuses(), [400]);
+    broken.headers.remove(&Name::CSeq);
+    bench.receive_message(phone(), &broken);
+    assert_eq!(bench.transmits(), [], "without CSeq nobody knows what was answered");
 }
 
 #[test]

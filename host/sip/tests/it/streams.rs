@@ -123,6 +123,16 @@ fn a_length_that_cannot_be_believed_closes_the_stream() {
 }
 
 #[test]
+fn a_request_whose_body_has_no_end_is_answered_before_its_stream_is_closed() {
+    // spec: RFC 3261 §18.3
+    let mut bench = Bench::new();
+    let bytes = String::from_utf8(request(Method::Options).to_bytes().to_vec()).unwrap();
+    bench.receive(phone_stream(), bytes.replace("Content-Length: 0\r\n", ""));
+    assert_eq!(bench.statuses(), [400]);
+    assert_eq!(fault_of(&mut bench), Fault::ContentLength);
+}
+
+#[test]
 fn headers_without_end_close_the_stream() {
     let mut bench = Bench::new();
     bench.receive(phone_stream(), "OPTIONS sip:bob@example.com SIP/2.0\r\n");

@@ -200,7 +200,7 @@ fn what_is_no_via_is_refused() {
         "",
         "SIP/2.0/UDP",
         "SIP/2.0 host",
-        "SIP/3.0/UDP host",
+        "SIP/3 0/UDP host",
         "HTTP/2.0/TCP host",
         "SIP/2.0/UDP ho st",
         "SIP/2.0/UDP host:x",
