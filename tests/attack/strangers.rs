@@ -108,7 +108,7 @@ pub(crate) fn other_methods(switch: &Switch, _effort: Effort, verdicts: &mut Ver
         ("NOTIFY", &[401, 481]),
         ("INFO", &[401, 481]),
         ("UPDATE", &[401, 481]),
-        ("FOO", &[401, 405]),
+        ("FOO", &[401, 501]),
     ] {
         let request = Request::new(method, &format!("9{ANA}@acme.example"), ANA)
             .with("Event", "message-summary")

@@ -19,6 +19,7 @@ use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
 
+mod content;
 mod ingress;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callwright_sip::digest::Authority;
 use callwright_sip::{
-    ClientTx, DialogKey, Endpoint, EndpointSettings, Flow, Message, Name, ServerTx, Text, Transport,
+    ClientTx, DialogKey, Endpoint, EndpointSettings, Flow, Message, Method, Name, ServerTx, Text, Transport,
 };
 
 use crate::admission::Admission;
@@ -238,6 +238,12 @@ pub(crate) fn with_to_tag(mut message: Message, tag: &Text) -> Message {
         message.headers.set(Name::To, Text::from(bytes::Bytes::from(value)));
     }
     message
+}
+
+/// A method that is not for us, or that nobody here has heard of (RFC 3261 §8.2.1, §21.5.2).
+pub(crate) fn not_allowed(request: &Message) -> Message {
+    let status = if matches!(request.method(), Some(Method::Other(_))) { 501 } else { 405 };
+    Message::reply(request, status).with(Name::Allow, Text::from_static(ALLOW))
 }
 
 /// Copies a body with what says how to read it.

@@ -50,7 +50,7 @@ pub struct BindingKey {
 pub struct Binding {
     /// What it is the binding of.
     pub key: BindingKey,
-    /// The contact URI, sent back as the Request-URI.
+    /// The contact URI as it was registered.
     pub contact: String,
     /// Where requests go.
     pub flow: Flow,
@@ -71,6 +71,15 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// What requests to this phone ask for: its contact without the headers that a contact may carry, which no
+    /// Request-URI has and which nobody must be made to send (RFC 3261 §19.1.1, §19.1.5).
+    pub(crate) fn request_uri(&self) -> &str {
+        // A `?` before the `@` belongs to the user.
+        let host = self.contact.find('@').unwrap_or(0);
+        let end = self.contact.get(host..).and_then(|rest| rest.find('?')).map(|at| host + at);
+        end.and_then(|end| self.contact.get(..end)).unwrap_or(&self.contact)
+    }
+
     /// The phone of a fixed contact ([`crate::config::Device::contact`]); a phone that registers has a longer name.
     pub(crate) const FIXED: &'static str = "fixed";
 

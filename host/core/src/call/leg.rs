@@ -154,7 +154,7 @@ impl Call {
         let hops = self.caller.hops.saturating_sub(1);
         let from_tag = board.sip.mint();
         let call_id = board.sip.mint();
-        let mut invite = Message::request(Method::Invite, binding.contact.as_str())
+        let mut invite = Message::request(Method::Invite, binding.request_uri())
             .with(Name::MaxForwards, hops.to_string())
             .with(Name::From, format!("{name}<{uri}>;tag={}", from_tag.lossy()))
             .with(Name::To, format!("<sip:{}@{domain}>", user_part(&self.facts.number)))

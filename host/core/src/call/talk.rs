@@ -13,7 +13,7 @@ use crate::record::Cause;
 use crate::rule::AnsweredBy;
 use crate::sdp;
 use crate::spans;
-use crate::switchboard::{ALLOW, SERVER, Switchboard, with_body_of};
+use crate::switchboard::{ALLOW, SERVER, Switchboard, not_allowed, with_body_of};
 use crate::time::Now;
 
 /// Requests of a call that are passed on at once, other than INVITE.
@@ -163,10 +163,7 @@ impl Call {
             | Method::Notify
             | Method::Publish
             | Method::Refer
-            | Method::Other(_) => {
-                let response = Message::reply(&request, 405).with(Name::Allow, Text::from_static(ALLOW));
-                board.refuse_for_good(flow, &request, response);
-            }
+            | Method::Other(_) => board.refuse_for_good(flow, &request, not_allowed(&request)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The way in: which tenant and device a request belongs to, and who in the node takes it.
 
-use callwright_sip::{Flow, Message, Method, Name, Text, Uri, dialog_key_of};
+use callwright_sip::{Flow, Message, Method, Name, Scheme, Text, Uri, dialog_key_of};
 
-use super::Node;
+use super::{Node, content};
 use crate::auth::authenticate;
 use crate::call::{Call, Caller, MIN_SE_S, interval_too_small};
 use crate::config::{EarlyDialogs, Tenant};
@@ -10,7 +10,7 @@ use crate::dial;
 use crate::names::{CallId, Extension};
 use crate::rule::{CallFacts, DestinationRef, Entry};
 use crate::spans;
-use crate::switchboard::{ALLOW, SUPPORTED};
+use crate::switchboard::{ALLOW, SUPPORTED, not_allowed};
 use std::sync::Arc;
 
 /// Calls at once; the next one gets 503.
@@ -28,11 +28,13 @@ impl Node {
             self.within_dialog(flow, message);
             return;
         }
-        if let Some(refusal) = refused_at_once(&message, &method) {
+        // The endpoint hands on no request whose URI cannot be read.
+        let Some(uri) = message.uri().and_then(|uri| Uri::parse(uri.clone()).ok()) else { return };
+        if let Some(refusal) = refused_at_once(&message, &method, &uri) {
             self.board.refuse(flow, &message, refusal);
             return;
         }
-        let Some((tenant, uri)) = self.tenant_of(&message) else {
+        let Some(tenant) = self.tenant_of(&message, &uri) else {
             tracing::info!(peer = %flow, "no tenant for a request: set `default-tenant` or add the domain to a tenant");
             self.board.refuse(flow, &message, Message::reply(&message, 404));
             return;
@@ -59,8 +61,7 @@ impl Node {
                 self.board.refuse(flow, &message, Message::reply(&message, 481));
             }
             Method::Ack | Method::Cancel | Method::Message | Method::Refer | Method::Other(_) => {
-                let response = Message::reply(&message, 405).with(Name::Allow, Text::from_static(ALLOW));
-                self.board.refuse(flow, &message, response);
+                self.board.refuse(flow, &message, not_allowed(&message));
             }
         }
     }
@@ -88,15 +89,17 @@ impl Node {
         }
     }
 
-    fn tenant_of(&self, message: &Message) -> Option<(Arc<Tenant>, Uri)> {
-        let uri: Uri = message.uri()?.as_str()?.parse().ok()?;
+    fn tenant_of(&self, message: &Message, uri: &Uri) -> Option<Arc<Tenant>> {
         let from = message.from().ok()?;
-        let tenant = dial::tenant_of(&self.board.picture.config, &uri, &from.uri)?;
-        Some((Arc::clone(tenant), uri))
+        dial::tenant_of(&self.board.picture.config, uri, &from.uri).map(Arc::clone)
     }
 
     /// An authenticated device begins a call.
     fn invite(&mut self, flow: Flow, message: &Message, tenant: Arc<Tenant>, device: Extension, uri: &Uri) {
+        if let Some(refusal) = content::refused(message) {
+            self.board.refuse(flow, message, refusal);
+            return;
+        }
         if interval_too_small(message) {
             let response = Message::reply(message, 422).with(Name::MinSe, MIN_SE_S.to_string());
             self.board.refuse(flow, message, response);
@@ -153,8 +156,16 @@ impl Node {
     }
 }
 
-/// What no tenant and no method changes: hops, and extensions that we do not have (RFC 3261 §8.2).
-fn refused_at_once(message: &Message, method: &Method) -> Option<Message> {
+/// What no tenant changes: schemes, hops, and extensions that we do not have (RFC 3261 §8.2).
+fn refused_at_once(message: &Message, method: &Method, uri: &Uri) -> Option<Message> {
+    if matches!(uri.scheme, Scheme::Other(_)) {
+        return Some(Message::reply(message, 416));
+    }
+    // Nothing but a SIP URI is registered (RFC 3261 §10.2).
+    let is_sip = |uri: &Uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
+    if *method == Method::Register && !message.to().is_ok_and(|to| is_sip(&to.uri)) {
+        return Some(Message::reply(message, 400));
+    }
     if matches!(message.max_forwards(), Ok(Some(0))) && *method != Method::Options {
         return Some(Message::reply(message, 483));
     }
@@ -173,7 +184,7 @@ fn refused_at_once(message: &Message, method: &Method) -> Option<Message> {
 fn capabilities(response: Message) -> Message {
     response
         .with(Name::Allow, Text::from_static(ALLOW))
-        .with(Name::Accept, "application/sdp")
+        .with(Name::Accept, Text::from_static(content::ACCEPT))
         .with(Name::Supported, Text::from_static(SUPPORTED))
 }
 

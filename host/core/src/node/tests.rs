@@ -25,6 +25,7 @@ use crate::time::Now;
 use crate::view::{Binding, BindingKey};
 
 mod guessing;
+mod refusals;
 mod trust;
 
 const CALLER: &str = "10.0.0.11:5060";

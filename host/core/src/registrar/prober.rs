@@ -92,10 +92,10 @@ fn probe(board: &mut Switchboard, binding: &Binding) {
         Transport::Udp => {
             let domain = board.tenant(&binding.key.tenant).map(|t| t.domain().to_owned()).unwrap_or_default();
             let tag = board.sip.mint();
-            let options = Message::request(Method::Options, binding.contact.as_str())
+            let options = Message::request(Method::Options, binding.request_uri())
                 .with(Name::MaxForwards, "70")
                 .with(Name::From, format!("<sip:{domain}>;tag={}", tag.lossy()))
-                .with(Name::To, format!("<{}>", binding.contact))
+                .with(Name::To, format!("<{}>", binding.request_uri()))
                 .with(Name::CallId, board.sip.mint())
                 .with(Name::CSeq, "1 OPTIONS");
             if let Ok(tx) = board.sip.request(board.now.mono, binding.flow, options) {

@@ -27,7 +27,7 @@ const ELSEWHERE: &str = "Call completed elsewhere";
 /// How long a cancelled leg may still answer: 64*T1.
 const DROPPED_AFTER: Duration = Duration::from_secs(32);
 /// Responses that refuse a request as such: no call has begun.
-const NO_CALL: [u16; 10] = [400, 401, 403, 405, 407, 416, 420, 421, 422, 482];
+const NO_CALL: [u16; 13] = [400, 401, 403, 405, 406, 407, 415, 416, 420, 421, 422, 482, 501];
 
 /// All calls and legs since the world began.
 #[derive(Default)]
