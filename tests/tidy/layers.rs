@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::tree::{Offences, none, root};
 
 /// The crates of the host by layer.
-const LAYERS: [(&str, u8); 8] = [
+const LAYERS: [(&str, u8); 9] = [
     ("callwright-sip", 0),
     ("callwright-media", 0),
     ("callwright-core", 1),
+    ("callwright-config", 2),
     ("callwright-rules", 2),
     ("callwright-store", 2),
     ("callwright-api", 3),
@@ -33,7 +34,7 @@ const HOMES: [(&str, &[&str]); 8] = [
         &["callwright-rules", "callwright-store", "callwright-api", "callwright-sim", "callwright", "xtask"],
     ),
     ("tokio", &["callwright-api", "callwright"]),
-    ("toml", &["callwright-rules", "callwright"]),
+    ("toml", &["callwright-config", "callwright-rules"]),
     ("wasmtime", &["callwright-rules"]),
 ];
 

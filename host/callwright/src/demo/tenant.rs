@@ -112,13 +112,12 @@ impl DemoTenant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
 
     #[test]
     fn the_demos_configuration_is_one_that_the_switch_takes() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let demo = DemoTenant::new(any, any).unwrap();
-        let settings = config::parse(&demo.text(), Path::new(".")).unwrap();
+        let settings = callwright_config::parse(&demo.text(), Path::new(".")).unwrap();
         let tenant = settings.switch.tenant_of_domain(DOMAIN).unwrap();
         assert_eq!((tenant.users.len(), tenant.devices.len()), (4, 6));
         assert_eq!(tenant.hours.values().next().unwrap().exceptions.len(), 3);

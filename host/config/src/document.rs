@@ -12,13 +12,13 @@ use toml::de::{DeTable, DeValue};
 
 /// One thing that is wrong with the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct Problem {
     /// Key path, as `tenants.acme.zone`; empty where the file is no TOML.
-    pub(crate) path: String,
+    pub path: String,
     /// Line in the file, counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// What is wrong.
-    pub(crate) what: String,
+    pub what: String,
 }
 
 impl fmt::Display for Problem {

@@ -1,0 +1,151 @@
+//! The configuration file: read as a whole, refused as a whole, every error named by its key path.
+//!
+//! The grammar is `docs/configuration.md`. What comes out is plain values; nothing here opens a file, a socket or a database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use callwright_core::Config;
+use callwright_core::config::Tenant;
+use callwright_core::names::TenantId;
+use toml::de::DeTable;
+
+mod address;
+mod document;
+mod hours;
+mod tenant;
+
+pub use document::Problem;
+use document::{Report, Table, Value};
+
+/// Where the API listens when the file does not say.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// The file, understood.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// UDP and TCP, on one port.
+    pub listen: SocketAddr,
+    /// Host written into Via and Contact.
+    pub advertise: String,
+    /// The HTTP API; always loopback.
+    pub http: SocketAddr,
+    /// Folder of everything that survives.
+    pub data: PathBuf,
+    /// Filter of the log, as `info` or `callwright_core=debug`.
+    pub log: String,
+    /// Tenants and everything in them.
+    pub switch: Arc<Config>,
+}
+
+/// Checks the text of a configuration file; relative paths in it are meant from `folder`.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the file.
+pub fn parse(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
+    let report = Report::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        report.add("", error.span().unwrap_or_default(), error.message());
+    }
+    let settings = read(Table::root(&document, &report), folder);
+    // A file that is no TOML at all would be reported as lacking everything, too.
+    match (settings, report.into_problems()) {
+        (Some(settings), problems) if problems.is_empty() => Ok(settings),
+        (_, problems) => Err(problems),
+    }
+}
+
+fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
+    let listen = root.require("listen").and_then(|value| value.parsed::<SocketAddr>());
+    let advertise = advertised(&root, listen);
+    let http = match root.get("http") {
+        Some(value) => loopback(&value),
+        None => Some(HTTP),
+    };
+    let data = root.require("data").and_then(|value| value.text()).map(|data| folder.join(data));
+    let log = root.get("log").and_then(|value| value.text()).unwrap_or("info").to_owned();
+    let tenants = tenants(&root, &own_hosts(listen, advertise.as_deref()));
+    let default_tenant = root.get("default-tenant").and_then(|value| {
+        let name = TenantId::from(value.text()?);
+        if !tenants.iter().any(|tenant| tenant.id == name) {
+            value.wrong(format!("no tenant `{name}`"));
+        }
+        Some(name)
+    });
+    root.done();
+    let (listen, advertise) = (listen?, advertise?);
+    let own_hosts = own_hosts(Some(listen), Some(&advertise));
+    let switch = Arc::new(Config::new(own_hosts, default_tenant, tenants));
+    Some(Settings { listen, advertise, http: http?, data: data?, log, switch })
+}
+
+/// The host that peers are told to answer to; an address for all interfaces is none.
+fn advertised(root: &Table<'_>, listen: Option<SocketAddr>) -> Option<String> {
+    match root.get("advertise") {
+        Some(value) => {
+            let host = value.text()?;
+            if is_host(host) {
+                return Some(host.to_owned());
+            }
+            value.wrong("must be a host name or an address, without a port");
+            None
+        }
+        None => {
+            let listen = listen?;
+            if listen.ip().is_unspecified() {
+                root.require("advertise");
+                return None;
+            }
+            Some(host_of(listen.ip()))
+        }
+    }
+}
+
+fn loopback(value: &Value<'_>) -> Option<SocketAddr> {
+    let address: SocketAddr = value.parsed()?;
+    if !address.ip().is_loopback() {
+        value.wrong("must be a loopback address: put a proxy that speaks TLS before it");
+    }
+    Some(address)
+}
+
+/// Names and addresses that mean the switch itself and no tenant.
+fn own_hosts(listen: Option<SocketAddr>, advertise: Option<&str>) -> BTreeSet<String> {
+    let mut hosts: BTreeSet<String> = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into();
+    hosts.extend(listen.filter(|listen| !listen.ip().is_unspecified()).map(|listen| host_of(listen.ip())));
+    hosts.extend(advertise.map(str::to_ascii_lowercase));
+    hosts
+}
+
+/// An address as a SIP URI has it.
+fn host_of(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(inside) = bracketed {
+        return inside.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let label = |label: &str| {
+        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+/// All tenants; no domain belongs to two of them or to the switch itself.
+fn tenants(root: &Table<'_>, own_hosts: &BTreeSet<String>) -> Vec<Tenant> {
+    let mut domains: BTreeMap<String, String> = BTreeMap::new();
+    let all = root.require("tenants").map(|all| all.entries()).unwrap_or_default();
+    all.into_iter().filter_map(|(name, value)| tenant::read(name, &value, own_hosts, &mut domains)).collect()
+}
+
+#[cfg(test)]
+mod tests;
