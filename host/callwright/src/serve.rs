@@ -29,6 +29,7 @@ mod http;
 pub(crate) mod log;
 mod network;
 mod node;
+mod pace;
 mod pool;
 mod shelf;
 mod signals;

@@ -28,6 +28,12 @@ use crate::versions::{Activation, How, NewVersion, RuleVersion, VersionState};
 /// How long a write waits for another process, as `callwright token new` beside a running switch.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pages of the log after which they go into the file. Index pages are written by nearly every call: the more calls one
+/// checkpoint has, the fewer times a call they are copied.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// KiB of pages that a connection keeps; the right and the busy pages of all indices.
+const CACHE_KIB: i32 = 8_192;
+
 /// How many prepared statements a connection keeps; more than this crate has.
 const STATEMENTS_KEPT: usize = 64;
 
@@ -90,6 +96,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(connection)
 }

@@ -28,7 +28,7 @@ const BATCH_MAX: usize = 256;
 /// How often others get a new picture, where nobody waits for one: making it costs as much as a message.
 const PICTURE_EVERY: Duration = Duration::from_millis(20);
 /// How long the record of a call waits for others to be committed with it; it has a second (ARCHITECTURE §3).
-const RECORDS_EVERY: Duration = Duration::from_millis(50);
+const RECORDS_EVERY: Duration = Duration::from_millis(250);
 /// How long calls may take to end when the switch ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
@@ -258,7 +258,7 @@ impl Owner {
             Effect::Believe { flow } => self.outside.network.believe(flow),
             Effect::Start(start) => self.answers.extend(self.outside.pool.start(*start)),
             Effect::Answer { run, ask, answer, view, now } => {
-                self.outside.pool.answer(run, Answered { ask, answer, view, now });
+                self.answers.extend(self.outside.pool.answer(run, Answered { ask, answer, view, now }));
             }
             Effect::Stop { run } => self.outside.pool.stop(run),
             Effect::Store { ticket, changes } => {

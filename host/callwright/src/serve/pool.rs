@@ -1,5 +1,6 @@
-//! The threads on which rules run. A run is a value: it waits here for a thread, and parks here while phones ring.
+//! Where rules run. A run is a value: it waits here for a thread, and parks here while phones ring.
 //!
+//! A rule that has been quick runs on the node's own thread (ADR 0006), every other on the pool's.
 //! Every start gets exactly one end, whatever happens to the run in between.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,8 @@ use callwright_rules::{Answered, Run, Step};
 use tracing::{debug, error};
 
 use super::node::Inbox;
-use super::shelf::Shelf;
+use super::pace::{self, Pace};
+use super::shelf::{Shelf, Shelved};
 
 /// How many threads run rules.
 const WORKERS: usize = 2;
@@ -64,10 +66,25 @@ enum Slot {
     Doomed(Option<Live>),
 }
 
-/// A run and how long it has been on a thread.
+/// A run, how long it has been on a thread, and what its version is known for.
 struct Live {
     run: Run,
     ran: Duration,
+    pace: Arc<Pace>,
+}
+
+/// What came of a stretch on a thread.
+enum Stretch {
+    /// To be told to the node before the run is parked.
+    Asked(Input, Live),
+    Slice(Live),
+    Ended(Input),
+}
+
+impl Live {
+    fn new(ready: &Shelved, start: RunStart) -> Self {
+        Self { run: Run::start(&ready.rule, start), ran: Duration::ZERO, pace: Arc::clone(&ready.pace) }
+    }
 }
 
 impl Pool {
@@ -91,22 +108,33 @@ impl Pool {
         Ok(Self { shared })
     }
 
-    /// Begins a run; its end is the answer where there is no place for it.
+    /// Begins a run. What it says is returned where it is known at once: the rule is quick, or there is no place for it.
     pub(super) fn start(&self, start: RunStart) -> Option<Input> {
         let run = start.run;
         let mut state = self.shared.state();
         if state.runs.len() >= RUNS_MAX || state.queue.len() >= QUEUE_MAX {
             return Some(ended(run, RunOutcome::HostBusy, Spent::default()));
         }
+        if let Some(ready) = self.shared.shelf.quick(&start.rule.version) {
+            state.runs.insert(run, Slot::Busy);
+            drop(state);
+            return self.shared.stretch_here(run, Live::new(&ready, start), None);
+        }
         let slot = Slot::Fresh { start: Box::new(start), since: Instant::now() };
         self.shared.enqueue(&mut state, run, slot);
         None
     }
 
-    /// Lets a run go on with its answer. One that has ended meanwhile needs none.
-    pub(super) fn answer(&self, run: RunId, resume: Answered) {
+    /// Lets a run go on with its answer; returns what it says where its rule is quick. One that has ended meanwhile
+    /// needs no answer.
+    pub(super) fn answer(&self, run: RunId, resume: Answered) -> Option<Input> {
         let mut state = self.shared.state();
         match state.runs.remove(&run) {
+            Some(Slot::Parked(live)) if live.pace.is_quick() => {
+                state.runs.insert(run, Slot::Busy);
+                drop(state);
+                return self.shared.stretch_here(run, live, Some(resume));
+            }
             Some(Slot::Parked(live)) => {
                 self.shared.enqueue(&mut state, run, Slot::Due { live, resume: Some(resume) });
             }
@@ -119,6 +147,7 @@ impl Pool {
             }
             None => debug!(%run, "an answer for a run that has ended"),
         }
+        None
     }
 
     /// Drops a run, and makes its end if it has none yet.
@@ -174,16 +203,13 @@ impl Shared {
     fn work(&self) {
         while let Some((run, job)) = self.next() {
             match job {
-                Job::Begin(start) => match self.shelf.rule(&start.rule.version) {
-                    Ok(rule) => {
-                        let live = Live { run: Run::start(&rule, *start), ran: Duration::ZERO };
-                        self.step(run, live, None);
-                    }
-                    Err(why) => self.end(run, RunOutcome::InstantiateFailed(why), Spent::default()),
+                Job::Begin(start) => match self.shelf.ready(&start.rule.version) {
+                    Ok(ready) => self.step(run, Live::new(&ready, *start), None),
+                    Err(why) => self.fail(run, RunOutcome::InstantiateFailed(why)),
                 },
                 Job::GoOn(live, resume) => self.step(run, live, resume),
                 Job::Bury(live) => self.bury(run, live),
-                Job::TooLate => self.end(run, RunOutcome::HostBusy, Spent::default()),
+                Job::TooLate => self.fail(run, RunOutcome::HostBusy),
             }
         }
     }
@@ -214,25 +240,56 @@ impl Shared {
         }
     }
 
+    /// Lets a run run on a thread of the pool.
+    fn step(&self, id: RunId, live: Live, resume: Option<Answered>) {
+        match self.stretch(id, live, resume) {
+            Stretch::Slice(live) => self.park(id, live, true),
+            Stretch::Asked(asked, live) => {
+                // Told before it is parked: whatever the node says to it comes after its question.
+                self.inbox.deliver_blocking(asked);
+                self.park(id, live, false);
+            }
+            Stretch::Ended(ended) => self.end(id, ended),
+        }
+    }
+
+    /// Lets a run run on the node's thread, which hears at once what it says.
+    fn stretch_here(&self, id: RunId, live: Live, resume: Option<Answered>) -> Option<Input> {
+        match self.stretch(id, live, resume) {
+            // Its version is quick no longer: a thread of the pool takes it from here.
+            Stretch::Slice(live) => {
+                self.park(id, live, true);
+                None
+            }
+            Stretch::Asked(asked, live) => {
+                self.park(id, live, false);
+                Some(asked)
+            }
+            Stretch::Ended(ended) => {
+                self.state().runs.remove(&id);
+                Some(ended)
+            }
+        }
+    }
+
     /// Lets a run run until it asks, has used its slice, or ends.
-    fn step(&self, id: RunId, mut live: Live, resume: Option<Answered>) {
-        let began = Instant::now();
+    fn stretch(&self, id: RunId, mut live: Live, resume: Option<Answered>) -> Stretch {
+        let began = pace::processor_time();
         let step = live.run.resume(resume);
-        live.ran += began.elapsed();
-        let ran = live.ran;
-        let ran_us = micros(ran);
+        let took = pace::processor_time().saturating_sub(began);
+        live.ran += took;
+        live.pace.note(took);
+        let ran_us = micros(live.ran);
         match step {
-            Step::Slice => self.park(id, live, true),
+            Step::Slice => Stretch::Slice(live),
             Step::Event { event: event @ RunEvent::Asked { .. }, mut spent } => {
                 spent.ran_us = ran_us;
-                // Told before it is parked: whatever the node says to it comes after its question.
-                self.inbox.deliver_blocking(Input::Run { run: id, event, spent: *spent });
-                self.park(id, live, false);
+                Stretch::Asked(Input::Run { run: id, event, spent: *spent }, live)
             }
             Step::Event { event: RunEvent::Ended(outcome), mut spent } => {
                 spent.ran_us = ran_us;
-                self.meters.ran(ran);
-                self.end(id, outcome, *spent);
+                self.meters.ran(live.ran);
+                Stretch::Ended(ended(id, outcome, *spent))
             }
         }
     }
@@ -261,17 +318,22 @@ impl Shared {
         match stopped {
             Some((Step::Event { event: RunEvent::Ended(outcome), mut spent }, ran)) => {
                 spent.ran_us = micros(ran);
-                self.end(id, outcome, *spent);
+                self.end(id, ended(id, outcome, *spent));
             }
             Some((Step::Event { event: RunEvent::Asked { .. }, .. } | Step::Slice, _)) | None => {
-                self.end(id, RunOutcome::CallerGone, Spent::default());
+                self.fail(id, RunOutcome::CallerGone);
             }
         }
     }
 
-    fn end(&self, run: RunId, outcome: RunOutcome, spent: Spent) {
+    /// Ends a run that has nothing to say.
+    fn fail(&self, run: RunId, outcome: RunOutcome) {
+        self.end(run, ended(run, outcome, Spent::default()));
+    }
+
+    fn end(&self, run: RunId, ended: Input) {
         self.state().runs.remove(&run);
-        self.inbox.deliver_blocking(ended(run, outcome, spent));
+        self.inbox.deliver_blocking(ended);
     }
 }
 
@@ -368,11 +430,47 @@ mod tests {
         let (_folder, pool, mut letters) = pool();
         assert!(pool.start(start(1, "ready")).is_none());
         assert!(matches!(event(&mut letters, 1).await, RunEvent::Asked { ask: AskId(1), .. }));
-        pool.answer(RunId(1), done());
+        assert!(pool.answer(RunId(1), done()).is_none());
         assert_eq!(event(&mut letters, 1).await, RunEvent::Ended(RunOutcome::Ok));
-        pool.answer(RunId(1), done());
+        assert!(pool.answer(RunId(1), done()).is_none());
         pool.stop(RunId(1));
         assert!(pool.shared.state().runs.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_has_been_quick_answers_its_starter_at_once() {
+        let (_folder, pool, mut letters) = pool();
+        let pace = pool.shared.shelf.ready(&"ready".into()).unwrap().pace;
+        for run in 100..200 {
+            if pace.is_quick() {
+                break;
+            }
+            assert!(pool.start(start(run, "ready")).is_none());
+            assert!(matches!(event(&mut letters, run).await, RunEvent::Asked { .. }));
+            pool.stop(RunId(run));
+            assert!(matches!(event(&mut letters, run).await, RunEvent::Ended(_)));
+        }
+        let asked = pool.start(start(2, "ready"));
+        assert!(matches!(asked, Some(Input::Run { event: RunEvent::Asked { .. }, .. })), "{asked:?}");
+        let ended = pool.answer(RunId(2), done());
+        assert!(
+            matches!(ended, Some(Input::Run { event: RunEvent::Ended(RunOutcome::Ok), .. })),
+            "{ended:?}"
+        );
+        assert!(pool.shared.state().runs.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_is_slow_once_goes_back_to_the_pool() {
+        let (_folder, pool, mut letters) = pool();
+        let pace = pool.shared.shelf.ready(&"ready".into()).unwrap().pace;
+        (0..100).for_each(|_| pace.note(Duration::ZERO));
+        assert!(pool.start(start(1, "ready")).is_some());
+        pace.note(Duration::from_secs(1));
+        assert!(pool.answer(RunId(1), done()).is_none());
+        assert_eq!(event(&mut letters, 1).await, RunEvent::Ended(RunOutcome::Ok));
+        assert!(pool.start(start(2, "ready")).is_none());
+        assert!(matches!(event(&mut letters, 2).await, RunEvent::Asked { .. }));
     }
 
     #[tokio::test]

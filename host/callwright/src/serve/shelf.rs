@@ -16,6 +16,7 @@ use callwright_rules::{ArtefactKey, Engine, EngineLimits, Rule};
 use callwright_store::{Blobs, Digest, FileBlobs, Store, StoreError};
 use tracing::{debug, info, warn};
 
+use super::pace::Pace;
 use crate::compile;
 use crate::data::Data;
 use crate::error::UserError;
@@ -38,9 +39,16 @@ pub(super) struct Shelf {
     ready: Mutex<Ready>,
 }
 
+/// A version that is ready.
+#[derive(Clone)]
+pub(super) struct Shelved {
+    pub(super) rule: Rule,
+    pub(super) pace: Arc<Pace>,
+}
+
 #[derive(Default)]
 struct Ready {
-    rules: BTreeMap<Version, Rule>,
+    rules: BTreeMap<Version, Shelved>,
     order: VecDeque<Version>,
 }
 
@@ -72,9 +80,14 @@ impl Shelf {
     }
 
     /// A version that is ready; why not, in words for the tenant.
-    pub(super) fn rule(&self, version: &Version) -> Result<Rule, String> {
-        let rule = self.ready().rules.get(version).cloned();
-        rule.ok_or_else(|| format!("version {version} is not loaded"))
+    pub(super) fn ready(&self, version: &Version) -> Result<Shelved, String> {
+        let ready = self.lock().rules.get(version).cloned();
+        ready.ok_or_else(|| format!("version {version} is not loaded"))
+    }
+
+    /// A version that is ready and has been quick.
+    pub(super) fn quick(&self, version: &Version) -> Option<Shelved> {
+        self.lock().rules.get(version).filter(|ready| ready.pace.is_quick()).cloned()
     }
 
     /// Loads every active rule, at the start. One that does not load is said so and left to its fallback.
@@ -94,7 +107,7 @@ impl Shelf {
     /// # Errors
     /// [`UploadError::Unusable`], or the outside failed.
     pub(super) fn load(&self, version: &Version) -> Result<(), UploadError> {
-        if self.rule(version).is_ok() {
+        if self.ready(version).is_ok() {
             return Ok(());
         }
         if let Some(rule) = self.load_compiled(version) {
@@ -152,9 +165,10 @@ impl Shelf {
     }
 
     fn put(&self, rule: Rule) {
-        let mut ready = self.ready();
+        let mut ready = self.lock();
         let version = rule.version().clone();
-        if ready.rules.insert(version.clone(), rule).is_none() {
+        let shelved = Shelved { rule, pace: Arc::default() };
+        if ready.rules.insert(version.clone(), shelved).is_none() {
             ready.order.push_back(version);
         }
         if ready.order.len() > READY_MAX {
@@ -163,7 +177,7 @@ impl Shelf {
         }
     }
 
-    fn ready(&self) -> MutexGuard<'_, Ready> {
+    fn lock(&self) -> MutexGuard<'_, Ready> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

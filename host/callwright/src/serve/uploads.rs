@@ -54,7 +54,7 @@ impl Uploads {
         let sent = upload::Upload { component: &upload.component, rule_toml: &upload.manifest };
         let admitted = admit(&sent, &upload.tenant).map_err(|problems| refused(&problems))?;
         let version = admitted.version.clone();
-        if self.shelf.rule(&version).is_err() {
+        if self.shelf.ready(&version).is_err() {
             self.shelf.make(&version, &upload.component)?.map_err(|problem| refused(&[problem]))?;
         }
         self.blobs.put(&upload.component).map_err(|error| UploadError::Outside(error.to_string()))?;

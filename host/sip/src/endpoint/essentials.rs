@@ -54,8 +54,13 @@ impl Essentials {
 
     /// Those of a request that somebody made by hand: what cannot be read is empty.
     pub(super) fn of_any(request: &Message) -> Self {
-        let nowhere =
-            || Via { version: None, transport: Text::default(), host: Host::Absent, port: None, params: Params::default() };
+        let nowhere = || Via {
+            version: None,
+            transport: Text::default(),
+            host: Host::Absent,
+            port: None,
+            params: Params::default(),
+        };
         let method = request.method().cloned().unwrap_or(Method::Options);
         Self {
             via: request.top_via().unwrap_or_else(|_| nowhere()),
