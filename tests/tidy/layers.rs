@@ -21,7 +21,7 @@ const LAYERS: [(&str, u8); 9] = [
 ];
 
 /// Crates beside the layers, which nothing may depend on.
-const BESIDE: [&str; 3] = ["callwright-bench-node", "callwright-tests", "xtask"];
+const BESIDE: [&str; 3] = ["callwright-bench", "callwright-tests", "xtask"];
 
 /// Libraries that only these crates of ours may use, tests excepted.
 const HOMES: [(&str, &[&str]); 8] = [

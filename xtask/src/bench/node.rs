@@ -26,7 +26,7 @@ pub(crate) struct Args {
 
 /// Builds the program and lets all numbers of users take turns.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let build = ["build", "--release", "--package", "callwright-bench-node"];
+    let build = ["build", "--release", "--package", "callwright-bench"];
     Budget::unbounded().run(shell::cargo().args(build))?;
     let mut best: Vec<Option<Value>> = vec![None; args.users.len()];
     for turn in 1..=args.turns {
