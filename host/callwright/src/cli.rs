@@ -19,7 +19,7 @@ pub(crate) struct Cli {
 /// The verbs.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Runs the switch until SIGTERM; SIGHUP reads the configuration again.
+    /// Runs the switch until SIGTERM and the end of its calls; SIGHUP reads the configuration again.
     Serve(ServeArgs),
     /// Makes, lists and revokes tokens of the API, in the data folder of a configuration.
     #[command(subcommand)]

@@ -52,7 +52,7 @@ const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// How often the threads are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM and the end of its calls, or SIGINT.
 ///
 /// # Errors
 /// The configuration, the data folder or an address cannot be used, or a part of the switch failed for good.
@@ -105,6 +105,7 @@ pub(crate) struct Server {
     runtime: Runtime,
     tasks: JoinSet<std::io::Result<()>>,
     signals: Signals,
+    picture: Arc<Picture>,
     threads: Threads,
 }
 
@@ -181,7 +182,7 @@ impl Server {
             meters: meters.clone(),
         };
         let node = node::start(switch, sockets.udp, letters, outside).map_err(|error| no_resource(&error))?;
-        let backstage = Backstage::start(&data, shelf, picture, inbox.clone(), meters.clone())
+        let backstage = Backstage::start(&data, shelf, Arc::clone(&picture), inbox.clone(), meters.clone())
             .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
         let entered = runtime.enter();
@@ -202,19 +203,20 @@ impl Server {
             runtime,
             tasks,
             signals,
+            picture,
             threads,
         })
     }
 
-    /// Waits for a signal to end, and follows those to reload.
+    /// Waits for a signal to end, then for the end of the calls; follows signals to reload.
     ///
     /// # Errors
     /// A part of the switch ended by itself.
     pub(crate) fn until_told(&mut self, path: &Path, settings: &Settings) -> Result<(), UserError> {
-        let Self { runtime, tasks, signals, threads, inbox, .. } = self;
+        let Self { runtime, tasks, signals, threads, inbox, picture, .. } = self;
         runtime.block_on(async {
             tokio::select! {
-                () = signals.follow(path, settings, inbox) => Ok(()),
+                () = signals.until_the_end(path, settings, inbox, picture) => Ok(()),
                 ended = tasks.join_next() => {
                     error!(?ended, "a part of the network ended");
                     Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))

@@ -25,7 +25,7 @@ data = "data"
 domains = ["acme.example"]
 zone = "Europe/Berlin"
 users.ana = { extension = "100", devices = { 1001 = { label = "desk", password = "a-secret" } } }
-users.bob = { extension = "101", devices = { 1011 = { label = "desk", password = "b-secret" } } }
+users.bob = { extension = "101", devices = { 1011 = { label = "desk", password = "b-secret" }, 1012 = { label = "soft", password = "b-secret" } } }
 "#;
 
 /// A switch in a folder of its own, ended with the test.
@@ -94,9 +94,14 @@ impl Switch {
 
     /// Starts a built-in phone of the tenant.
     fn phone(&self, extension: &str, password: &str, words: &[&str]) -> Child {
+        self.phone_command(extension, password, words).stdout(Stdio::null()).spawn().unwrap()
+    }
+
+    fn phone_command(&self, extension: &str, password: &str, words: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command.args(["phone", extension, "--password", password, "--domain", "acme.example", "--registrar"]);
-        command.arg(self.started["sip"].as_str().unwrap()).args(words).stdout(Stdio::null()).spawn().unwrap()
+        command.arg(self.started["sip"].as_str().unwrap()).args(words);
+        command
     }
 
     /// Runs the CLI against this switch.
@@ -131,10 +136,54 @@ impl Switch {
         }
     }
 
-    fn end(mut self) -> (TempDir, ExitStatus) {
+    /// What a built-in phone of the tenant has to say in the end.
+    fn phone_says(&self, extension: &str, password: &str, words: &[&str]) -> String {
+        let output = self.phone_command(extension, password, words).output().unwrap();
+        text(&output.stdout) + &text(&output.stderr)
+    }
+
+    /// Bob calls Ana, and they talk for so many seconds.
+    fn call_up(&self, talk: &str) -> LiveCall {
+        let ana = self.phone("1001", "a-secret", &["--answer-after", "0"]);
+        self.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 1);
+        let bob = self.phone("1011", "b-secret", &["--call", "100", "--talk", talk]);
+        self.until("calls", |shown| shown["calls"][0]["phase"] == "talking");
+        LiveCall { ana, bob }
+    }
+
+    /// Waits for its end and starts it again.
+    fn again(self) -> (Self, ExitStatus) {
+        let operator = self.started["operator_token"].clone();
+        let (folder, status) = self.ended();
+        let mut again = Self::start_in(folder);
+        again.started["operator_token"] = operator;
+        (again, status)
+    }
+
+    fn end(self) -> (TempDir, ExitStatus) {
         self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    fn ended(mut self) -> (TempDir, ExitStatus) {
         let status = self.child.wait().unwrap();
         (std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()), status)
+    }
+}
+
+/// A call between two built-in phones, which end with it.
+struct LiveCall {
+    ana: Child,
+    bob: Child,
+}
+
+impl Drop for LiveCall {
+    fn drop(&mut self) {
+        for phone in [&mut self.ana, &mut self.bob] {
+            // It may have ended already.
+            let _ended = phone.kill();
+            let _reaped = phone.wait();
+        }
     }
 }
 
@@ -240,10 +289,7 @@ fn a_reload_with_an_error_changes_nothing_and_names_the_key() {
 #[test]
 fn a_reload_that_removes_a_user_leaves_their_call_alone() {
     let switch = Switch::start();
-    let mut ana = switch.phone("1001", "a-secret", &["--answer-after", "0"]);
-    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 1);
-    let mut bob = switch.phone("1011", "b-secret", &["--call", "100", "--talk", "2"]);
-    switch.until("calls", |shown| shown["calls"][0]["phase"] == "talking");
+    let mut call = switch.call_up("2");
     let without_ana: String =
         CONFIG.lines().filter(|line| !line.contains("users.ana")).map(|line| format!("{line}\n")).collect();
     std::fs::write(switch.folder.path().join("switch.toml"), without_ana).unwrap();
@@ -253,13 +299,57 @@ fn a_reload_that_removes_a_user_leaves_their_call_alone() {
         shown["registrations"].as_array().unwrap().iter().all(|phone| phone["device"] == "1011")
     });
     assert_eq!(switch.shows("calls")["calls"][0]["phase"], "talking");
-    assert!(bob.wait().unwrap().success());
+    assert!(call.bob.wait().unwrap().success());
     switch.until("records", |shown| !shown["records"].as_array().unwrap().is_empty());
-    ana.kill().unwrap();
-    ana.wait().unwrap();
     let record = switch.shows("records")["records"][0].clone();
     assert_eq!(record["cause"], "caller-hung-up", "{record}");
     assert!(record["talk_ms"].as_u64().unwrap() >= 1_900, "{record}");
+}
+
+#[test]
+fn sigterm_lets_the_call_go_on_and_refuses_the_next() {
+    let switch = Switch::start();
+    let mut call = switch.call_up("8");
+    switch.signal(Signal::TERM);
+    switch.logs(&["INFO", "no new calls", "calls=1"]);
+    let late = switch.phone_says("1012", "b-secret", &["--call", "101"]);
+    assert!(late.contains("the call was refused with 503"), "{late}");
+    assert!(call.bob.wait().unwrap().success());
+    switch.logs(&["INFO", "the last call has ended"]);
+    let (switch, status) = switch.again();
+    assert_eq!(status.code(), Some(0));
+    let records = switch.shows("records")["records"].clone();
+    assert_eq!(records.as_array().unwrap().len(), 1, "{records}");
+    assert_eq!(records[0]["cause"], "caller-hung-up", "{records}");
+}
+
+#[test]
+fn a_second_sigterm_ends_calls_at_once() {
+    let switch = Switch::start();
+    let mut call = switch.call_up("60");
+    switch.signal(Signal::TERM);
+    switch.logs(&["INFO", "no new calls", "calls=1"]);
+    switch.signal(Signal::TERM);
+    switch.logs(&["WARN", "told again", "calls=1"]);
+    assert!(call.bob.wait().unwrap().success(), "bob hears a BYE");
+    let (switch, status) = switch.again();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(switch.shows("records")["records"][0]["cause"], "shutting-down");
+}
+
+#[test]
+fn a_drain_ends_at_its_limit_which_a_reload_may_change() {
+    let switch = Switch::start();
+    let mut call = switch.call_up("60");
+    std::fs::write(switch.folder.path().join("switch.toml"), format!("drain-s = 1\n{CONFIG}")).unwrap();
+    switch.signal(Signal::HUP);
+    switch.logs(&["INFO", "reloaded"]);
+    switch.signal(Signal::TERM);
+    switch.logs(&["WARN", "`drain-s` is over", "calls=1"]);
+    assert!(call.bob.wait().unwrap().success(), "bob hears a BYE");
+    let (switch, status) = switch.again();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(switch.shows("records")["records"][0]["cause"], "shutting-down");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use callwright_core::Config;
 use callwright_core::config::Tenant;
@@ -23,6 +24,11 @@ use document::{Report, Table, Value};
 /// Where the API listens when the file does not say.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
+/// How long calls may go on when the file does not say: less than the 90 s after which systemd kills a service.
+const DRAIN_S: u32 = 60;
+/// Longer than a day nobody waits for the end.
+const DRAIN_MAX_S: u32 = 86_400;
+
 /// The file, understood.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -34,6 +40,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// Folder of everything that survives.
     pub data: PathBuf,
+    /// How long calls may go on when the switch is told to end.
+    pub drain: Duration,
     /// Filter of the log, as `info` or `callwright_core=debug`.
     pub log: String,
     /// Tenants and everything in them.
@@ -66,6 +74,10 @@ fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
         None => Some(HTTP),
     };
     let data = root.require("data").and_then(|value| value.text()).map(|data| folder.join(data));
+    let drain_s = match root.get("drain-s") {
+        Some(value) => value.small(0..=DRAIN_MAX_S),
+        None => Some(DRAIN_S),
+    };
     let log = root.get("log").and_then(|value| value.text()).unwrap_or("info").to_owned();
     let tenants = tenants(&root, &own_hosts(listen, advertise.as_deref()));
     let default_tenant = root.get("default-tenant").and_then(|value| {
@@ -79,7 +91,8 @@ fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
     let (listen, advertise) = (listen?, advertise?);
     let own_hosts = own_hosts(Some(listen), Some(&advertise));
     let switch = Arc::new(Config::new(own_hosts, default_tenant, tenants));
-    Some(Settings { listen, advertise, http: http?, data: data?, log, switch })
+    let drain = Duration::from_secs(u64::from(drain_s?));
+    Some(Settings { listen, advertise, http: http?, data: data?, drain, log, switch })
 }
 
 /// The host that peers are told to answer to; an address for all interfaces is none.

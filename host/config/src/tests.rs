@@ -12,6 +12,7 @@ listen = "127.0.0.1:5060"
 http = "127.0.0.1:8081"
 data = "data"
 default-tenant = "acme"
+drain-s = 300
 
 [tenants.acme]
 domains = ["Acme.example", "acme.test"]
@@ -63,6 +64,7 @@ fn every_key_of_the_file_arrives() {
     let settings = parse(WHOLE, Path::new("/etc/callwright")).unwrap();
     assert_eq!(settings.data, Path::new("/etc/callwright/data"));
     assert_eq!(settings.advertise, "127.0.0.1");
+    assert_eq!(settings.drain, Duration::from_secs(300));
     let config = &settings.switch;
     assert_eq!(config.default_tenant, Some("acme".into()));
     let acme = config.tenant_of_domain("ACME.example").unwrap();

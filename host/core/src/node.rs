@@ -109,6 +109,7 @@ impl Node {
             Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
             Input::Configured(config) => self.configured(config),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
+            Input::Drain => self.closing = true,
             Input::ShutDown => {
                 self.closing = true;
                 for key in self.calls.keys().copied().collect::<Vec<_>>() {
@@ -130,6 +131,12 @@ impl Node {
         let sip = self.board.sip.deadline().map(|(at, _)| Deadline { at, why: Timer::Transaction });
         let call = self.due.first().map(|(at, why, _)| Deadline { at: *at, why: *why });
         [sip, call, self.registrar.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether no call is left, not even one that has ended and waits for the answer to its last BYE.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.calls.is_empty()
     }
 
     /// The picture of this moment.

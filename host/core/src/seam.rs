@@ -55,6 +55,8 @@ pub enum Input {
         /// All that are active.
         active: Vec<Arc<ActiveRule>>,
     },
+    /// Refuses new calls; those in progress go on.
+    Drain,
     /// Ends every call and refuses new ones.
     ShutDown,
 }

@@ -174,7 +174,7 @@ impl Checks {
                 self.wire.closed(*flow);
             }
             Input::Run { run, event, .. } => self.run_says(*run, event),
-            Input::ShutDown => self.wire.closing(),
+            Input::Drain | Input::ShutDown => self.wire.closing(),
             Input::Tick | Input::Stored { .. } | Input::Configured(_) | Input::Rules { .. } => {}
         }
     }

@@ -76,6 +76,8 @@ pub enum Happening {
     Configured(Arc<Config>),
     /// A tenant activates other rules.
     Rules(TenantId, Vec<Arc<ActiveRule>>),
+    /// The switch takes no new calls from now on.
+    Drain,
     /// The switch is asked to end.
     ShutDown,
 }
@@ -329,6 +331,7 @@ impl World {
                 self.drive_switch(Input::Configured(config));
             }
             Happening::Rules(tenant, active) => self.drive_switch(Input::Rules { tenant, active }),
+            Happening::Drain => self.drive_switch(Input::Drain),
             Happening::ShutDown => self.drive_switch(Input::ShutDown),
         }
     }

@@ -241,6 +241,7 @@ impl Owner {
             Input::Received { .. }
             | Input::Closed { .. }
             | Input::Tick
+            | Input::Drain
             | Input::Run { .. }
             | Input::Configured(_)
             | Input::Rules { .. } => {}
@@ -296,7 +297,7 @@ impl Owner {
     /// Whether the switch was told to end and nothing of it is left to do.
     fn has_left(&self) -> bool {
         let Some(latest) = self.leaving else { return false };
-        let settled = self.node.view().calls.is_empty() && self.unstored == 0;
+        let settled = self.node.is_quiet() && self.unstored == 0;
         settled || Instant::now() >= latest
     }
 }

@@ -1,15 +1,27 @@
-//! SIGTERM and SIGINT end the switch, SIGHUP reads the configuration again.
+//! SIGTERM lets the calls end and then the switch, SIGINT ends both at once, SIGHUP reads the configuration again.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callwright_core::Input;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::node::Inbox;
+use super::node::{Inbox, Picture};
 use crate::config::{self, Settings};
+
+/// How often the picture is looked at for the end of the last call.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a signal asks for.
+enum Told {
+    /// No new calls, and the end when those in progress are over, or after so long.
+    Drain(Duration),
+    /// The end, at once.
+    End,
+}
 
 /// The signals that this program follows.
 pub(super) struct Signals {
@@ -28,20 +40,55 @@ impl Signals {
         })
     }
 
-    /// Follows signals until one says to end. `running` is what the switch was started with.
-    pub(super) async fn follow(&mut self, path: &Path, running: &Settings, inbox: &Inbox) {
+    /// Follows signals until the switch shall end: told so once, its calls end by themselves within the limit of the
+    /// configuration; told again, or by SIGINT, at once. `running` is what the switch was started with.
+    pub(super) async fn until_the_end(
+        &mut self,
+        path: &Path,
+        running: &Settings,
+        inbox: &Inbox,
+        picture: &Picture,
+    ) {
+        let Told::Drain(at_most) = self.follow(path, running, inbox).await else { return };
+        if inbox.settle(Input::Drain).await.is_err() {
+            error!("the node has ended");
+            return;
+        }
+        let calls = || picture.latest().calls.len();
+        info!(
+            calls = calls(),
+            at_most_s = at_most.as_secs(),
+            "no new calls: waiting for the end of the others"
+        );
+        tokio::select! {
+            () = last_call(picture) => info!("the last call has ended"),
+            () = tokio::time::sleep(at_most) => warn!(calls = calls(), "`drain-s` is over: calls are ended"),
+            _ = self.follow(path, running, inbox) => warn!(calls = calls(), "told again: calls are ended"),
+        }
+    }
+
+    /// Follows signals until one says to end.
+    async fn follow(&mut self, path: &Path, running: &Settings, inbox: &Inbox) -> Told {
+        let mut drain = running.drain;
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => reload(path, running, inbox).await,
+                _ = self.terminate.recv() => return Told::Drain(drain),
+                _ = self.interrupt.recv() => return Told::End,
+                _ = self.hang_up.recv() => drain = reload(path, running, inbox).await.unwrap_or(drain),
             }
         }
     }
 }
 
-/// Takes over a file without an error; one with an error changes nothing.
-async fn reload(path: &Path, running: &Settings, inbox: &Inbox) {
+/// Returns when no call is left.
+async fn last_call(picture: &Picture) {
+    while !picture.latest().calls.is_empty() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Takes over a file without an error, and returns its drain limit; one with an error changes nothing.
+async fn reload(path: &Path, running: &Settings, inbox: &Inbox) -> Option<Duration> {
     let fresh = match config::load(path) {
         Ok(fresh) => fresh,
         Err(refused) => {
@@ -49,7 +96,7 @@ async fn reload(path: &Path, running: &Settings, inbox: &Inbox) {
             for problem in refused.cause {
                 warn!(problem, "configuration not taken over");
             }
-            return;
+            return None;
         }
     };
     for (key, changed) in [
@@ -67,4 +114,5 @@ async fn reload(path: &Path, running: &Settings, inbox: &Inbox) {
         Ok(()) => info!(tenants = fresh.switch.tenants.len(), "reloaded"),
         Err(_) => error!("the node has ended"),
     }
+    Some(fresh.drain)
 }

@@ -42,7 +42,10 @@ impl Node {
         let _tenant = spans::tenant(&tenant.id).entered();
         match method {
             Method::Options => {
-                let response = capabilities(Message::reply(&message, 200));
+                // As an INVITE would be answered (RFC 3261 §11.2): whoever spreads calls over several switches asks this.
+                let response =
+                    if self.closing { unavailable(&message) } else { Message::reply(&message, 200) };
+                let response = capabilities(response);
                 self.board.refuse(flow, &message, response);
             }
             Method::Register => {
@@ -105,13 +108,12 @@ impl Node {
             self.board.refuse(flow, message, response);
             return;
         }
-        let busy = || Message::reply(message, 503).with(Name::RetryAfter, "10");
         if self.closing || self.calls.len() >= CALLS_MAX || self.has_enough(&tenant, &device) {
-            self.board.refuse(flow, message, busy());
+            self.board.refuse(flow, message, unavailable(message));
             return;
         }
         let Ok(tx) = self.board.sip.accept(self.board.now.mono, flow, message) else {
-            self.board.refuse(flow, message, busy());
+            self.board.refuse(flow, message, unavailable(message));
             return;
         };
         let early = tenant.devices.get(&device).map_or(EarlyDialogs::PerLeg, |device| device.early_dialogs);
@@ -179,6 +181,11 @@ fn refused_at_once(message: &Message, method: &Method, uri: &Uri) -> Option<Mess
         return None;
     }
     Some(Message::reply(message, 420).with(Name::Unsupported, unknown.join(", ")))
+}
+
+/// No call can be taken now, but soon again, here or elsewhere (RFC 3261 §21.5.4).
+fn unavailable(request: &Message) -> Message {
+    Message::reply(request, 503).with(Name::RetryAfter, "10")
 }
 
 fn capabilities(response: Message) -> Message {

@@ -38,7 +38,7 @@ pub(super) struct Wire {
     finals: BTreeMap<(String, u32), (u16, String)>,
     invites: BTreeSet<(String, u32, String)>,
     keeps_unmissed: bool,
-    /// The switch was asked to end: it takes no new call.
+    /// The switch takes no new call any more.
     is_closing: bool,
     step: Step,
 }
@@ -154,7 +154,7 @@ impl Wire {
         self.callers.iter()
     }
 
-    /// The switch is asked to end.
+    /// The switch is asked to drain, or to end.
     pub(super) fn closing(&mut self) {
         self.is_closing = true;
     }
@@ -193,6 +193,7 @@ impl Wire {
     }
 
     fn invited(&mut self, now: Now, owner: &Owner, message: &Glance, tally: &mut Tally) {
+        let is_late = self.is_closing;
         let is_new = self.invites.insert((message.call_id.clone(), message.cseq, message.branch.clone()));
         if !is_new {
             tally.count(Rare::RetransmittedInvite);
@@ -201,7 +202,7 @@ impl Wire {
             if let Some(caller) =
                 caller.filter(|caller| caller.refused_as_request.is_some() && !caller.is_decided())
             {
-                caller.began = now;
+                (caller.began, caller.is_late) = (now, is_late);
             }
             return;
         }
@@ -215,7 +216,7 @@ impl Wire {
             .entry(message.call_id.clone())
             .or_insert_with(|| CallerSide::new(owner.clone(), session, now));
         if message.cseq > caller.cseq && !caller.is_decided() {
-            (caller.cseq, caller.began) = (message.cseq, now);
+            (caller.cseq, caller.began, caller.is_late) = (message.cseq, now, is_late);
             caller.refused_as_request = None;
         }
     }
@@ -396,7 +397,7 @@ impl Wire {
                 caller.answered = Some(now);
                 caller.winner.clone_from(&self.step.answering);
             }
-            status if NO_CALL.contains(&status) || (status == 503 && self.is_closing) => {
+            status if NO_CALL.contains(&status) || (status == 503 && caller.is_late) => {
                 caller.refused_as_request = Some(status);
             }
             _ => caller.over = Some(now),

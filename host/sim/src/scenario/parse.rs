@@ -83,8 +83,8 @@ fn statement(blueprint: &mut Blueprint, words: &mut Words, has_begun: bool) -> R
     } else if words.accept_all(&["reload", "without"]) {
         let user = words.text("a user")?;
         What::Reload { tenant: blueprint.current(), without: blueprint.user(user)? }
-    } else if words.accept_all(&["switch", "shuts", "down"]) {
-        What::ShutDown
+    } else if words.accept("switch") {
+        switch(words)?
     } else {
         key(blueprint, words)?
     };
@@ -111,6 +111,16 @@ fn call(blueprint: &mut Blueprint, words: &mut Words) -> Result<What, Mistake> {
         dial.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     Ok(What::Call { from, dial })
+}
+
+fn switch(words: &mut Words) -> Result<What, Mistake> {
+    if words.accept("drains") {
+        Ok(What::Drain)
+    } else if words.accept_all(&["shuts", "down"]) {
+        Ok(What::ShutDown)
+    } else {
+        Err(words.wrong("drains or shuts down"))
+    }
 }
 
 fn store(words: &mut Words) -> Result<What, Mistake> {

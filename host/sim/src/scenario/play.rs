@@ -176,6 +176,7 @@ fn plan(
             houses.iter_mut().filter(|house| house.id == tenant).for_each(|house| house.remove(&without));
             Happening::Configured(config_of(houses, OWN_HOST))
         }
+        What::Drain => Happening::Drain,
         What::ShutDown => Happening::ShutDown,
     };
     world.schedule(*cursor, happening);
@@ -196,6 +197,7 @@ pub(super) fn caller_of<'a>(scenario: &'a Scenario, call: &str) -> Option<&'a st
         | What::StoreFails(_)
         | What::RulesTake(_)
         | What::Reload { .. }
+        | What::Drain
         | What::ShutDown
         | What::Expect(_) => None,
     })

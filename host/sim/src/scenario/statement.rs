@@ -55,6 +55,8 @@ pub(super) enum What {
         /// Who is gone.
         without: UserId,
     },
+    /// The switch takes no new calls from now on.
+    Drain,
     /// The switch ends.
     ShutDown,
     /// Checked when the world has come to rest.
@@ -77,6 +79,7 @@ impl What {
             | Self::Unplug(..)
             | Self::Close(_)
             | Self::Reload { .. }
+            | Self::Drain
             | Self::ShutDown => false,
         }
     }

@@ -49,6 +49,7 @@ pub(super) fn plan(seed: u64, city: &mut City, end: Duration) {
         world.schedule(at, Happening::StoreRefuses(Some(StoreRefused::Full)));
         world.schedule(at + Duration::from_secs(10), Happening::StoreRefuses(None));
     }
+    drain(Dice::new(seed, "drain"), world, end, notes);
     if dice.chance(150) {
         world.schedule(
             Duration::ZERO,
@@ -81,6 +82,21 @@ fn office(
     if dice.chance(30) {
         notes.push(format!("{end:?}: the switch shuts down"));
         world.schedule(end - Duration::from_secs(1), Happening::ShutDown);
+    }
+}
+
+/// The switch takes no new calls; half of those that drain are ended before all of theirs are over.
+fn drain(mut dice: Dice, world: &mut World, end: Duration, notes: &mut Vec<String>) {
+    if !dice.chance(40) {
+        return;
+    }
+    let at = dice.between(end - LAST_CALL, end);
+    notes.push(format!("{at:?}: the switch drains"));
+    world.schedule(at, Happening::Drain);
+    if dice.chance(500) {
+        let later = at + dice.between(Duration::ZERO, LAST_CALL);
+        notes.push(format!("{later:?}: the switch shuts down"));
+        world.schedule(later, Happening::ShutDown);
     }
 }
 

@@ -19,6 +19,8 @@ pub(in crate::checks) struct CallerSide {
     pub(super) cseq: u32,
     /// When that came.
     pub(in crate::checks) began: Now,
+    /// That was when the switch took no new call any more.
+    pub(super) is_late: bool,
     /// When its 2xx was sent.
     pub(in crate::checks) answered: Option<Now>,
     /// When it was over: its refusal, or the first BYE.
@@ -42,6 +44,7 @@ impl CallerSide {
             session,
             cseq: 0,
             began,
+            is_late: false,
             answered: None,
             over: None,
             status: 0,
