@@ -11,6 +11,8 @@
 
 mod flood;
 mod guesses;
+#[path = "../shared/handset.rs"]
+mod handset;
 mod malformed;
 mod peer;
 mod phones;
@@ -20,6 +22,7 @@ mod strangers;
 mod streams;
 mod switch;
 mod trunkless;
+#[path = "../shared/verdict.rs"]
 mod verdict;
 
 use std::io::Write as _;
@@ -94,6 +97,15 @@ fn main() -> ExitCode {
     }
     // An attack that nobody has would else count as repelled.
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Verdicts {
+    /// Notes an answer that must be one of these; none is 0.
+    pub(crate) fn answered(&mut self, claim: impl Into<String>, status: u16, allowed: &[u16]) {
+        let word = |status: &u16| if *status == 0 { "no answer".to_owned() } else { status.to_string() };
+        let words: Vec<_> = allowed.iter().map(word).collect();
+        self.check(claim, allowed.contains(&status), word(&status), words.join(" or "));
+    }
 }
 
 impl Attack {

@@ -1,33 +1,22 @@
 //! Lawful phones: they register, call and are called on a thread of their own, and it is counted how each call went.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use callwright_sim::Phone;
-use callwright_sim::phone::PhoneSettings;
-use callwright_sim::phone::manner::{Dial, Manner, Order, PhoneEffect, PhoneInput, Then};
+use callwright_sim::phone::manner::{Dial, Manner, Order, Then};
 use callwright_sim::phone::seen::Sighting;
-use callwright_sip::Flow;
 
+use crate::handset::Handset;
 use crate::switch::{LAWFUL, PASSWORD, Switch, lawful};
 
 /// How long calls may take to end once no new one begins: the timers of a transaction (RFC 3261 §17.1.1.2).
 const SETTLE: Duration = Duration::from_secs(40);
 /// How long registering may take.
 const REGISTER_MAX: Duration = Duration::from_secs(30);
-
-/// A phone and its socket.
-struct Handset {
-    phone: Phone,
-    socket: UdpSocket,
-    heard: usize,
-    registered: bool,
-}
 
 /// How the lawful calls went.
 #[derive(Default)]
@@ -82,21 +71,21 @@ pub(crate) struct Callee {
 impl Callee {
     pub(crate) fn start(switch: &Switch, device: &str, then: Then) -> Self {
         let manner = Manner { then, ..Manner::default() };
-        let mut handset = Handset::new(device, [127, 0, 3, 1], switch.sip(), 77);
-        handset.handle(Duration::ZERO, PhoneInput::Order(Order::Manner(manner)));
+        let mut handset = Handset::new(device, PASSWORD, [127, 0, 3, 1], switch.sip(), 77);
+        handset.order(Duration::ZERO, Order::Manner(manner));
         let began = Instant::now();
-        handset.handle(Duration::ZERO, PhoneInput::Order(Order::Register));
+        handset.order(Duration::ZERO, Order::Register);
         while !handset.registered {
             assert!(began.elapsed() < REGISTER_MAX, "the callee cannot register");
-            handset.listen(began.elapsed());
-            handset.news(|_, _| {});
+            handset.listen(began.elapsed(), |_| {});
+            handset.news();
             std::thread::sleep(Duration::from_millis(1));
         }
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                handset.listen(began.elapsed());
+                handset.listen(began.elapsed(), |_| {});
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
@@ -124,7 +113,8 @@ impl Phones {
         let pairs: Vec<_> = (0..LAWFUL).map(lawful).collect();
         let callers = pairs.iter().map(|(caller, _)| caller);
         let devices = callers.chain(pairs.iter().map(|(_, callee)| callee));
-        let handset = |(device, seed): (&String, u64)| Handset::new(device, [127, 0, 2, 1], switch, seed);
+        let handset =
+            |(device, seed): (&String, u64)| Handset::new(device, PASSWORD, [127, 0, 2, 1], switch, seed);
         let mut phones = Self { began: Instant::now(), handsets: devices.zip(1..).map(handset).collect() };
         let answers = Manner {
             then: Then::Answer,
@@ -133,20 +123,20 @@ impl Phones {
             ..Manner::default()
         };
         for handset in &mut phones.handsets {
-            handset.handle(Duration::ZERO, PhoneInput::Order(Order::Manner(answers.clone())));
-            handset.handle(Duration::ZERO, PhoneInput::Order(Order::Register));
+            handset.order(Duration::ZERO, Order::Manner(answers.clone()));
+            handset.order(Duration::ZERO, Order::Register);
         }
         while !phones.handsets.iter().all(|handset| handset.registered) {
             assert!(phones.began.elapsed() < REGISTER_MAX, "the lawful phones cannot register");
             phones.listen();
-            phones.handsets.iter_mut().for_each(|handset| handset.news(|_, _| {}));
+            phones.handsets.iter_mut().for_each(|handset| drop(handset.news()));
         }
         phones
     }
 
     fn listen(&mut self) {
         for handset in &mut self.handsets {
-            handset.listen(self.began.elapsed());
+            handset.listen(self.began.elapsed(), |_| {});
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -169,13 +159,17 @@ impl Phones {
                 open.insert(name.clone(), (now, false));
                 lane.begun += 1;
                 let order = Order::Call(Dial::new(&name, &lawful(pair).1));
-                self.handsets[usize::from(pair)].handle(now, PhoneInput::Order(order));
+                self.handsets[usize::from(pair)].order(now, order);
                 continue;
             }
             self.listen();
             let now = self.began.elapsed();
             for handset in &mut self.handsets {
-                handset.news(|call, what| follow(&mut lane, &mut open, now, call, what));
+                for seen in handset.news() {
+                    if let Some(call) = &seen.call {
+                        follow(&mut lane, &mut open, now, call, &seen.what);
+                    }
+                }
             }
         }
         lane.failures.extend(open.into_keys().map(|call| format!("{call} never ended")));
@@ -219,56 +213,5 @@ fn follow(
         | Sighting::Held
         | Sighting::Resumed
         | Sighting::Glare => {}
-    }
-}
-
-impl Handset {
-    fn new(device: &str, address: [u8; 4], switch: SocketAddr, seed: u64) -> Self {
-        let socket = UdpSocket::bind(SocketAddr::from((address, 0))).unwrap();
-        socket.connect(switch).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let settings = PhoneSettings {
-            extension: device.to_owned(),
-            password: PASSWORD.to_owned(),
-            domain: "acme.example".to_owned(),
-            display: device.to_owned(),
-            user_agent: "lawful/1".to_owned(),
-            local: socket.local_addr().unwrap(),
-            flow: Flow::udp(switch),
-            expires_s: 600,
-            instance: Some(format!("urn:uuid:00000000-0000-4000-8000-00000000{device}")),
-            seed,
-        };
-        Self { phone: Phone::new(settings), socket, heard: 0, registered: false }
-    }
-
-    fn listen(&mut self, now: Duration) {
-        let mut datagram = [0; 4_096];
-        while let Ok(length) = self.socket.recv(&mut datagram) {
-            self.handle(now, PhoneInput::Received(Bytes::copy_from_slice(&datagram[..length])));
-        }
-        if self.phone.deadline().is_some_and(|deadline| deadline <= now) {
-            self.handle(now, PhoneInput::Tick);
-        }
-    }
-
-    /// Tells of each thing it noticed that belongs to a call of its own.
-    fn news(&mut self, mut tell: impl FnMut(&str, &Sighting)) {
-        for seen in &self.phone.seen()[self.heard..] {
-            self.registered |= matches!(seen.what, Sighting::Registered { .. });
-            seen.call.iter().for_each(|call| tell(call, &seen.what));
-        }
-        self.heard = self.phone.seen().len();
-    }
-
-    fn handle(&mut self, now: Duration, input: PhoneInput) {
-        self.phone.handle(now, input);
-        while let Some(effect) = self.phone.poll() {
-            match effect {
-                // What the network refuses is lost, as datagrams are; the phone will try again.
-                PhoneEffect::Transmit(bytes) => drop(self.socket.send(&bytes)),
-                PhoneEffect::Close => {}
-            }
-        }
     }
 }

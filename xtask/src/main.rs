@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod attack;
 mod bench;
+mod crash;
 mod demo;
 mod guests;
 mod rule;
@@ -26,6 +27,8 @@ enum Command {
     Demo(demo::Args),
     /// Attacks a switch on loopback and says what held.
     Attack(attack::Args),
+    /// Kills, ends and reloads a switch under load, and says what was lost.
+    Crash(crash::Args),
     /// Measures what things cost, beside others that do the same.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test(args) => steps::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Crash(args) => crash::run(&args),
         Command::Bench(command) => bench::run(&command),
         Command::Rule(command) => rule::run(&command),
         Command::Scenario(args) => world::scenarios(&args),

@@ -70,6 +70,12 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
+/// Tells programs that run the switch where it is, and where the example rules are.
+pub(crate) fn hand_over<'a>(command: &'a mut Command, binary: &Path, rules: &[PathBuf]) -> &'a mut Command {
+    let rules: Vec<_> = rules.iter().map(|rule| rule.display().to_string()).collect();
+    command.env("CALLWRIGHT", binary).env("CALLWRIGHT_RULES", rules.join(":"))
+}
+
 /// The time that a piece of work may still take.
 #[derive(Clone, Copy)]
 pub(crate) struct Budget {

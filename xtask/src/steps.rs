@@ -1,6 +1,5 @@
 //! `cargo xtask test`: the checks in their order, each with its seconds, and the count of the tests as the last line.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::shell::{self, Budget};
 use crate::tally::Tally;
-use crate::{attack, demo, guests, tools};
+use crate::{attack, crash, demo, guests, tools};
 
 /// What all steps together may take.
 const ALL_MAX: Duration = Duration::from_secs(40 * 60);
@@ -42,8 +41,8 @@ enum Step {
     Doc,
     /// The demo's two calls go as its rules say.
     Demo,
-    /// What was acknowledged survives `kill -9`.
-    Killed,
+    /// What was acknowledged survives `kill -9`, and calls survive the end and the reload of the switch.
+    Crash,
     /// Attacks from the network are repelled, in their short form.
     Attack,
     /// Real phones call each other through the binary.
@@ -63,7 +62,7 @@ impl Step {
             Self::Test => "test",
             Self::Doc => "doc",
             Self::Demo => "demo",
-            Self::Killed => "killed",
+            Self::Crash => "crash",
             Self::Attack => "attack",
             Self::Interop => "interop",
             Self::Readme => "readme",
@@ -84,7 +83,10 @@ impl Step {
             }
             Self::Doc => doc(budget),
             Self::Demo => demo::run_once(budget),
-            Self::Killed => killed(budget, tally),
+            Self::Crash => {
+                let (rules, binary) = (guests::build_all()?, shell::build_callwright(budget)?);
+                counted(budget, crash::program(&binary, &rules).arg("--quick"), tally)
+            }
             Self::Attack => {
                 let binary = shell::build_callwright(budget)?;
                 counted(budget, attack::program(&binary).arg("--quick"), tally)
@@ -157,7 +159,7 @@ fn clippy(budget: Budget) -> anyhow::Result<()> {
         "clippy",
         "--workspace",
         "--test",
-        "killed",
+        "crash",
         "--test",
         "attack",
         "--test",
@@ -184,20 +186,6 @@ fn test(budget: Budget, select: &[&str], tally: &mut Tally) -> anyhow::Result<()
     counted(budget, shell::cargo().args(["test", "--workspace"]).args(select), tally)
 }
 
-/// Kills the switch again and again in the middle of its work.
-fn killed(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
-    let (binary, rules) = (shell::build_callwright(budget)?, guests::build_all()?);
-    let mut command = shell::cargo();
-    command.args(["test", "--workspace", "--test", "killed"]);
-    counted(budget, hand_over(&mut command, &binary, &rules), tally)
-}
-
-/// Tells tests that run the switch where it is, and where the example rules are.
-fn hand_over<'a>(command: &'a mut Command, binary: &Path, rules: &[PathBuf]) -> &'a mut Command {
-    let rules: Vec<_> = rules.iter().map(|rule| rule.display().to_string()).collect();
-    command.env("CALLWRIGHT", binary).env("CALLWRIGHT_RULES", rules.join(":"))
-}
-
 /// Runs the real phones in network, process and mount namespaces of their own: whatever they leave behind ends with them.
 fn interop(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
     tools::ensure_phones()?;
@@ -217,7 +205,7 @@ fn interop(budget: Budget, tally: &mut Tally) -> anyhow::Result<()> {
     }
     inside.arg(shell::cargo().get_program());
     inside.args(["test", "--offline", "--workspace", "--test", "interop", "--", "--test-threads=1"]);
-    counted(budget, hand_over(&mut inside, &binary, &rules), tally)
+    counted(budget, shell::hand_over(&mut inside, &binary, &rules), tally)
 }
 
 fn deny(budget: Budget) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! What an attack has shown: one line a claim, with what was measured and what is allowed.
+//! What an attack or a crash has shown: one line a claim, with what was measured and what is allowed.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) struct Verdict {
     bound: String,
 }
 
-/// The verdicts of one attack, in the order in which they were reached.
+/// The verdicts of one of them, in the order in which they were reached.
 pub(crate) struct Verdicts {
     id: &'static str,
     reached: Vec<Verdict>,
@@ -40,13 +40,6 @@ impl Verdicts {
     /// Notes a number that may be at most so high.
     pub(crate) fn at_most(&mut self, claim: impl Into<String>, measured: u64, bound: u64, unit: &str) {
         self.check(claim, measured <= bound, format!("{measured} {unit}"), format!("at most {bound} {unit}"));
-    }
-
-    /// Notes an answer that must be one of these; none is 0.
-    pub(crate) fn answered(&mut self, claim: impl Into<String>, status: u16, allowed: &[u16]) {
-        let word = |status: &u16| if *status == 0 { "no answer".to_owned() } else { status.to_string() };
-        let words: Vec<_> = allowed.iter().map(word).collect();
-        self.check(claim, allowed.contains(&status), word(&status), words.join(" or "));
     }
 
     /// Many answers of one kind as one claim: the first that is not as it should be is named.
