@@ -1,10 +1,11 @@
-//! What a running switch survives: `cargo xtask crash`. It is killed, ended and made to read its files again under load,
-//! each time as a process of its own on loopback, and each claim is printed with what was measured.
+//! What a running switch survives: `cargo xtask crash`. It is killed, ended and made to read its files again under
+//! load, and its disk is filled, each time as a process of its own on loopback, and each claim is printed with what was measured.
 //!
 //! Words: `--only NAME`, `--times N` kills, `--json`, and `--quick` for the short form, which is part of the test command.
 
 #![expect(clippy::unwrap_used, reason = "all of it is tests: what cannot be done fails them")]
 
+mod disk;
 mod drain;
 #[path = "../shared/handset.rs"]
 mod handset;
@@ -42,10 +43,11 @@ struct Crash {
     run: fn(Effort, &mut Verdicts),
 }
 
-const CRASHES: [Crash; 3] = [
+const CRASHES: [Crash; 4] = [
     Crash { id: "kill", run: kill::again_and_again },
     Crash { id: "drain", run: drain::sigterm },
     Crash { id: "reload", run: reload::under_calls },
+    Crash { id: "disk", run: disk::full },
 ];
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -56,6 +56,10 @@ impl Folder {
     /// What the switch printed in all its lives.
     pub(crate) fn printed(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.path.join("switch.log")).unwrap()).into_owned()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes the configuration, with some more behind it.
@@ -164,6 +168,11 @@ impl Switch {
         let mut process = self.process.lock().unwrap();
         process.kill().unwrap();
         process.wait().unwrap();
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.lock().unwrap().id()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

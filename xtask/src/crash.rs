@@ -9,7 +9,7 @@ use crate::{guests, tools};
 /// What is tried, and how hard.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only this: kill, drain, reload.
+    /// Only this: kill, drain, reload, disk.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// How often the switch is killed; 200 unless said otherwise.

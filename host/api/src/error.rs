@@ -19,6 +19,7 @@ const RULE_REFUSED: &str = "CW-0305";
 const CONFLICT: &str = "CW-0306";
 const OVERLOADED: &str = "CW-0307";
 const OUTSIDE: &str = "CW-0308";
+const NO_ROOM: &str = "CW-0309";
 
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Serialize)]
@@ -100,6 +101,10 @@ impl From<Overloaded> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         warn!(error = %error, "the store failed a request");
+        if matches!(error, StoreError::Full) {
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, NO_ROOM, error.to_string())
+                .help("free room on the disk of the data folder; calls go on meanwhile");
+        }
         let source = std::error::Error::source(&error).map(ToString::to_string);
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, error.to_string())
             .because(source)

@@ -101,7 +101,11 @@ impl FileBlobs {
             .mode(0o600)
             .open(&temporary)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-        written.map_err(|source| wrong(&temporary, source))?;
+        written.map_err(|source| {
+            // On a full disk even a part of it is room that others need; where this fails too the next blob takes it.
+            let _stays = fs::remove_file(&temporary);
+            wrong(&temporary, source)
+        })?;
         fs::rename(&temporary, path).map_err(|source| wrong(path, source))?;
         flush_folder(&self.folder)
     }

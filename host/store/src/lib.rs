@@ -28,4 +28,4 @@ pub use tokens::{Scope, TOKENS_MAX, Token, TokenHash, TokenId};
 pub use versions::{
     Activation, HISTORY_MAX, How, NewVersion, RULES_MAX, RuleVersion, VERSIONS_MAX, VersionState,
 };
-pub use writer::{BATCH_MAX, Request, Writer};
+pub use writer::{BATCH_MAX, LATE_MAX, Request, Writer};

@@ -1,5 +1,6 @@
 //! From the core's store effects to its inputs: group commit as a value.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use crate::store::Store;
 /// How many requests one commit takes at most.
 pub const BATCH_MAX: usize = 512;
 
+/// How many records of calls wait at most for a store that refuses them; at some ten kilobytes each. One more is lost.
+pub const LATE_MAX: usize = 10_000;
+
 /// One [`callwright_core::Effect::Store`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
@@ -26,25 +30,70 @@ pub struct Request {
 /// Commits what the core wants stored and makes the answers.
 ///
 /// The daemon calls [`Writer::work`] on a thread of its own with whatever has queued up while the last batch was
-/// flushed, so a lone request waits for nobody and a crowd shares a flush; the simulator calls it inline.
+/// flushed, so a lone request waits for nobody and a crowd shares a flush.
+///
+/// Whoever waits for an answer is told at once when the store refuses. Nobody waits for the record of a call, and nobody could
+/// write it again: while the disk is full it stays here, unanswered, until the store takes it.
 pub struct Writer {
     store: Arc<dyn Store>,
+    /// Requests that are all records and were refused.
+    late: VecDeque<Request>,
 }
 
 impl Writer {
     /// A writer into that store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, late: VecDeque::new() }
     }
 
-    /// Commits a batch, at most [`BATCH_MAX`] requests a flush, and answers each request in order.
+    /// Commits a batch, at most [`BATCH_MAX`] requests a flush, and answers in order all that do not wait for a later try.
     #[must_use]
-    pub fn work(&self, batch: &[Request]) -> Vec<Input> {
-        batch.chunks(BATCH_MAX).flat_map(|chunk| self.flush(chunk)).collect()
+    pub fn work(&mut self, batch: &[Request]) -> Vec<Input> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for chunk in batch.chunks(BATCH_MAX) {
+            match self.flush(chunk) {
+                Ok(answered) => answers.extend(answered),
+                Err(refused) => {
+                    answers.extend(chunk.iter().filter_map(|request| self.put_off(request, &refused)));
+                }
+            }
+        }
+        answers
     }
 
-    fn flush(&self, chunk: &[Request]) -> Vec<Input> {
+    /// Tries again what has waited, as far as the store takes it.
+    #[must_use]
+    pub fn catch_up(&mut self) -> Vec<Input> {
+        let mut answers = Vec::new();
+        while !self.late.is_empty() {
+            let oldest: Vec<Request> = self.late.iter().take(BATCH_MAX).cloned().collect();
+            let Ok(answered) = self.flush(&oldest) else { break };
+            self.late.drain(..oldest.len());
+            answers.extend(answered);
+        }
+        answers
+    }
+
+    /// How many records wait for the store to take them.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.late.len()
+    }
+
+    /// Keeps a record for later; the answer where it is none, or too much waits already.
+    fn put_off(&mut self, request: &Request, refused: &StoreRefused) -> Option<Input> {
+        if is_record(request) && self.late.len() < LATE_MAX {
+            self.late.push_back(request.clone());
+            return None;
+        }
+        if is_record(request) {
+            warn!(waiting = LATE_MAX, "the record of a call is lost: too many wait for the store");
+        }
+        Some(Input::Stored { ticket: request.ticket, result: Err(refused.clone()) })
+    }
+
+    fn flush(&self, chunk: &[Request]) -> Result<Vec<Input>, StoreRefused> {
         let groups: Vec<&[Change]> = chunk.iter().map(|request| request.changes.as_slice()).collect();
         let results: Vec<Result<(), StoreRefused>> = match self.store.commit(&groups) {
             Ok(results) => {
@@ -52,13 +101,17 @@ impl Writer {
             }
             Err(failed) => {
                 warn!(error = &failed as &dyn Error, requests = chunk.len(), "the store refused a batch");
-                chunk.iter().map(|_| Err(failed.refused())).collect()
+                return Err(failed.refused());
             }
         };
         debug_assert_eq!(results.len(), chunk.len(), "a store answers each group");
         let answered = chunk.iter().zip(results);
-        answered.map(|(request, result)| Input::Stored { ticket: request.ticket, result }).collect()
+        Ok(answered.map(|(request, result)| Input::Stored { ticket: request.ticket, result }).collect())
     }
+}
+
+fn is_record(request: &Request) -> bool {
+    request.changes.iter().all(|change| matches!(change, Change::Ended { .. }))
 }
 
 /// Two records of one call: the core minted an id twice.

@@ -145,7 +145,10 @@ impl Shelf {
         if let Err(problem) = self.engine.prove(&rule) {
             return Ok(Err(problem));
         }
-        write_whole(&self.path(version), &sealed).map_err(|error| outside(&error))?;
+        // It may be lost at any time: where it cannot be kept it is made anew at the next start.
+        if let Err(error) = write_whole(&self.path(version), &sealed) {
+            warn!(%version, %error, "compiled code is not kept");
+        }
         if let Err(error) = thin_out(&self.compiled) {
             warn!(%error, "old compiled code cannot be removed");
         }
@@ -187,7 +190,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
+    file.write_all(bytes).inspect_err(|_| drop(fs::remove_file(&beside)))?;
     fs::rename(&beside, path)
 }
 

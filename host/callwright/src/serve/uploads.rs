@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callwright_api::{Overloaded, Upload, UploadError};
 use callwright_rules::upload::{self, Problem, admit};
-use callwright_store::{Blobs, FileBlobs, NewVersion, RuleError, Store};
+use callwright_store::{BlobError, Blobs, FileBlobs, NewVersion, RuleError, Store, StoreError};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tracing::info;
@@ -57,7 +57,12 @@ impl Uploads {
         if self.shelf.ready(&version).is_err() {
             self.shelf.make(&version, &upload.component)?.map_err(|problem| refused(&[problem]))?;
         }
-        self.blobs.put(&upload.component).map_err(|error| UploadError::Outside(error.to_string()))?;
+        self.blobs.put(&upload.component).map_err(|error| {
+            if matches!(error, BlobError::Full) {
+                return UploadError::Store(StoreError::Full.into());
+            }
+            UploadError::Outside(error.to_string())
+        })?;
         let kept = NewVersion {
             rule: admitted.manifest.activate(&upload.tenant, version),
             manifest: upload.manifest.clone(),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
 use callwright_store::{BATCH_MAX, CALLS_KEPT_MAX, Request, Store, Writer};
 use jiff::{Timestamp, ToSpan};
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tracing::{error, info, warn};
@@ -15,6 +16,8 @@ use super::node::Inbox;
 
 /// How many requests may wait for the disk; more are refused at once.
 pub(super) const CHANGES_MAX: usize = 16_384;
+/// How often the store is asked again to take what it has refused.
+const AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// How often old records are looked for, counted in batches.
 const PRUNE_EVERY: u64 = 4_096;
 /// How long records are kept: two years, in hours.
@@ -49,7 +52,8 @@ pub(super) fn start(
 ) -> std::io::Result<(Changes, JoinHandle<()>)> {
     let (queue, waiting) = mpsc::channel(CHANGES_MAX);
     let changes = Changes { queue, meters: meters.clone() };
-    let thread = Thread { store, waiting, inbox, meters: meters.clone() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let thread = Thread { store, waiting, runtime, inbox, meters: meters.clone() };
     let handle =
         std::thread::Builder::new().name("callwright-store".to_owned()).spawn(move || thread.run())?;
     Ok((changes, handle))
@@ -58,20 +62,27 @@ pub(super) fn start(
 struct Thread {
     store: Arc<dyn Store>,
     waiting: Receiver<Request>,
+    /// For waiting so long and no longer.
+    runtime: Runtime,
     inbox: Inbox,
     meters: Meters,
 }
 
 impl Thread {
     fn run(mut self) {
-        let writer = Writer::new(Arc::clone(&self.store));
+        let mut writer = Writer::new(Arc::clone(&self.store));
         let mut batches: u64 = 0;
+        let mut again = Instant::now();
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while self.waiting.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        while self.wait(&mut batch, writer.behind() > 0) {
             let began = Instant::now();
-            let answers = writer.work(&batch);
+            let mut answers = writer.work(&batch);
+            if again <= began {
+                answers.extend(writer.catch_up());
+                again = began + AGAIN_EVERY;
+            }
             self.meters.committed(began.elapsed());
-            self.meters.changes_waiting(self.waiting.len());
+            self.meters.changes_waiting(self.waiting.len() + writer.behind());
             batch.clear();
             for answer in answers {
                 self.inbox.deliver_blocking(answer);
@@ -81,6 +92,19 @@ impl Thread {
             }
             batches += 1;
         }
+        if writer.behind() > 0 {
+            warn!(records = writer.behind(), "the disk took no writes to the end: records of calls are lost");
+        }
+    }
+
+    /// Waits for something to commit, and no longer than until the next try where something was refused. False at the end.
+    fn wait(&mut self, batch: &mut Vec<Request>, is_behind: bool) -> bool {
+        if !is_behind {
+            return self.waiting.blocking_recv_many(batch, BATCH_MAX) > 0;
+        }
+        let received =
+            async { tokio::time::timeout(AGAIN_EVERY, self.waiting.recv_many(batch, BATCH_MAX)).await };
+        self.runtime.block_on(received).map_or(true, |received| received > 0)
     }
 
     /// One bounded step, so that nobody waits for it for long.

@@ -345,7 +345,7 @@ pub(crate) fn the_first_host_key_stays(store: &Arc<dyn Store>) {
 }
 
 pub(crate) fn the_writer_answers_each_ticket_in_order(store: &Arc<dyn Store>) {
-    let writer = Writer::new(Arc::clone(store));
+    let mut writer = Writer::new(Arc::clone(store));
     let request = |ticket: u64, changes: Vec<Change>| Request { ticket: Ticket(ticket), changes };
     let batch: Vec<_> = (0..600)
         .map(|n| request(n, vec![Change::Bound(Arc::new(binding(&n.to_string(), "phone", 600)))]))
