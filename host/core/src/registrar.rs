@@ -61,14 +61,16 @@ impl Registrar {
     pub(crate) fn load(&mut self, board: &mut Switchboard, bindings: Vec<Arc<Binding>>) {
         for binding in bindings {
             let left = binding.expires.duration_since(board.now.wall);
-            let known = board
-                .tenant(&binding.key.tenant)
-                .is_some_and(|tenant| tenant.devices.contains_key(&binding.key.device));
-            match Duration::try_from(left) {
-                Ok(left) if known && binding.flow.transport == Transport::Udp => {
+            let tenant = board.tenant(&binding.key.tenant);
+            let tenant = tenant.filter(|tenant| tenant.devices.contains_key(&binding.key.device));
+            let known = tenant.is_some();
+            match (Duration::try_from(left), tenant) {
+                (Ok(left), Some(tenant)) if binding.flow.transport == Transport::Udp => {
+                    // Where the clock was set back meanwhile it has no longer than a phone would be granted now.
+                    let left = left.min(Duration::from_secs(u64::from(tenant.expiry.max_s)));
                     self.bind(board, binding, board.now.mono + left);
                 }
-                Ok(_) | Err(_) => {
+                (Ok(_) | Err(_), _) => {
                     let how = if known { Gone::Expired } else { Gone::Removed };
                     let at = binding.expires.min(board.now.wall);
                     let device = (binding.key.tenant.clone(), binding.key.device.clone());
