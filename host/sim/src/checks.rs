@@ -20,7 +20,7 @@ use std::time::Duration;
 use callwright_core::names::{CallId, Extension, RunId, TenantId};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::{RunEvent, RunOutcome};
-use callwright_core::view::Phase;
+use callwright_core::view::{Binding, Phase};
 use callwright_core::{Change, Config, Effect, Input, Now, View};
 
 use crate::ledger::Kept;
@@ -232,6 +232,25 @@ impl Checks {
 
     pub(crate) fn closed_by_peer(&mut self) {
         self.tally.count(Rare::ConnectionClosed);
+    }
+
+    /// The calendar's clock was set.
+    pub(crate) fn clock_jumped(&mut self, at: Duration) {
+        self.registrar.clock_jumped(at);
+    }
+
+    /// The switch was killed: nobody can ask it for what it had in hand, but for all that was acknowledged.
+    pub(crate) fn killed(&mut self) {
+        self.streams = Reassembly::default();
+        self.runs.clear();
+        self.step = Step::default();
+        self.wire.killed();
+        self.registrar.killed();
+    }
+
+    /// It starts again, with what the store gives it.
+    pub(crate) fn restored(&mut self, now: Now, config: &Config, bindings: &[Arc<Binding>]) {
+        self.registrar.restored(now, config, bindings, &mut self.found);
     }
 
     pub(crate) fn stands_still(&mut self, now: Now) {

@@ -9,7 +9,7 @@ use callwright_core::seam::StoreRefused;
 use callwright_core::view::BindingKey;
 use callwright_core::{Change, View};
 use callwright_sip::Transport;
-use callwright_store::{Fault, Memory, Store, StoreError};
+use callwright_store::{Fault, Memory, Restored, Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
 /// A binding that ends this soon may be gone in one place and still be there in the other.
@@ -66,6 +66,11 @@ impl Ledger {
 
     pub(crate) fn records(&self) -> &[Kept] {
         &self.records
+    }
+
+    /// What a switch finds that starts now. A store that cannot be read has nothing, which the checks will see.
+    pub(crate) fn restored(&self, now: Timestamp) -> Restored {
+        self.memory.restore(now).unwrap_or_default()
     }
 
     /// Where the store and what was acknowledged differ: records and journals, and who could be rung after a restart.

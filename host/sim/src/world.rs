@@ -3,6 +3,7 @@
 //! It owns the order of events and nothing of their meaning: phones know how to be phones, the switch is the
 //! production core, [`Checks`] know what must never happen.
 
+mod life;
 mod seat;
 pub(crate) mod switch;
 
@@ -17,7 +18,7 @@ use callwright_core::rule::{ActiveRule, RunEvent};
 use callwright_core::seam::StoreRefused;
 use callwright_core::{Change, Config, Effect, Input, Now, View};
 use callwright_sip::{Flow, Transport};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::agenda::Agenda;
 use crate::alarm::Alarm;
@@ -30,6 +31,8 @@ use crate::phone::manner::{Order, PhoneEffect, PhoneInput};
 use crate::runs::{Runs, Said};
 use crate::tally::Tally;
 use crate::trace::{SWITCH, Trace};
+use callwright_store::Restored;
+use life::Life;
 use seat::Seat;
 pub use seat::{PhoneSetup, Unplugged};
 use switch::Switch;
@@ -76,6 +79,12 @@ pub enum Happening {
     Configured(Arc<Config>),
     /// A tenant activates other rules.
     Rules(TenantId, Vec<Arc<ActiveRule>>),
+    /// The calendar's clock is set, and the clock of deadlines goes on as before.
+    ClockJumps(SignedDuration),
+    /// The switch is killed where it stands: what it has not committed is gone, and what is sent to it is lost.
+    Kill,
+    /// It starts again from what is in the store.
+    Start,
     /// The switch takes no new calls from now on.
     Drain,
     /// The switch is asked to end.
@@ -99,7 +108,10 @@ enum Due {
 pub struct World {
     mono: Duration,
     wall: Timestamp,
+    /// When the calendar's clock was set, and by how much.
+    jumps: Vec<(Duration, SignedDuration)>,
     switch: Box<dyn Switch>,
+    life: Life,
     address: SocketAddr,
     seats: BTreeMap<String, Seat>,
     lanes: BTreeMap<SocketAddr, String>,
@@ -108,6 +120,7 @@ pub struct World {
     runs: Box<dyn Runs>,
     runs_take: Duration,
     runs_over: BTreeSet<RunId>,
+    runs_alive: BTreeSet<RunId>,
     ledger: Ledger,
     checks: Checks,
     trace: Trace,
@@ -124,22 +137,15 @@ impl World {
         let alarm = Alarm::default();
         let checks = Checks::new(&setup.config);
         let now = Now { mono: Duration::ZERO, wall: setup.wall };
-        let node = callwright_core::Setup {
-            node: 1,
-            host: address.ip().to_string(),
-            port: address.port(),
-            seed: crate::dice::seed_bytes(setup.seed, "switch"),
-            config: setup.config,
-            rules: setup.rules,
-            bindings: Vec::new(),
-            gone: Vec::new(),
-            now,
-        };
+        let life = Life::first(&setup);
+        let node = life.setup(address, setup.seed, Restored::default(), now);
         let switch = alarm.listen(|| switch::built(node, setup.fault));
         Self {
             mono: Duration::ZERO,
             wall: setup.wall,
+            jumps: Vec::new(),
             switch,
+            life,
             address,
             seats: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -148,6 +154,7 @@ impl World {
             runs: setup.runs,
             runs_take: Duration::ZERO,
             runs_over: BTreeSet::new(),
+            runs_alive: BTreeSet::new(),
             ledger: Ledger::default(),
             checks,
             trace: Trace::default(),
@@ -250,7 +257,9 @@ impl World {
     /// The calendar's time at a moment of the world.
     #[must_use]
     pub fn wall_at(&self, mono: Duration) -> Timestamp {
-        let since = jiff::SignedDuration::try_from(mono).unwrap_or(jiff::SignedDuration::MAX);
+        let since = SignedDuration::try_from(mono).unwrap_or(SignedDuration::MAX);
+        let jumps = self.jumps.iter().filter(|(at, _)| *at <= mono);
+        let since = jumps.fold(since, |since, (_, by)| since.saturating_add(*by));
         self.wall.checked_add(since).unwrap_or(self.wall)
     }
 
@@ -327,10 +336,22 @@ impl World {
             }
             Happening::RulesTake(time) => self.runs_take = time,
             Happening::Configured(config) => {
+                self.life.config = Arc::clone(&config);
                 self.checks.configured(&config);
                 self.drive_switch(Input::Configured(config));
             }
-            Happening::Rules(tenant, active) => self.drive_switch(Input::Rules { tenant, active }),
+            Happening::Rules(tenant, active) => {
+                self.life.rules.retain(|rule| rule.tenant != tenant);
+                self.life.rules.extend(active.iter().cloned());
+                self.drive_switch(Input::Rules { tenant, active });
+            }
+            Happening::ClockJumps(by) => {
+                self.jumps.push((self.mono, by));
+                self.trace.note(self.mono, SWITCH, format!("its clock is set to {}", self.now().wall));
+                self.checks.clock_jumped(self.mono);
+            }
+            Happening::Kill => self.kill(),
+            Happening::Start => self.start_again(),
             Happening::Drain => self.drive_switch(Input::Drain),
             Happening::ShutDown => self.drive_switch(Input::ShutDown),
         }
@@ -371,6 +392,7 @@ impl World {
         }
         if matches!(said.event, RunEvent::Ended(_)) {
             self.runs_over.insert(said.run);
+            self.runs_alive.remove(&said.run);
         }
         self.trace.note(self.mono, SWITCH, crate::words::of_run(&said.event));
         self.drive_switch(Input::Run { run: said.run, event: said.event, spent: said.spent });
@@ -378,6 +400,9 @@ impl World {
 
     /// One step of the switch, watched from both sides.
     fn drive_switch(&mut self, input: Input) {
+        if !self.life.is_up {
+            return;
+        }
         let now = self.now();
         let before = self.switch.view();
         self.checks.before(now, &input);
@@ -407,6 +432,7 @@ impl World {
             // No link here closes by itself.
             Effect::Believe { .. } => {}
             Effect::Start(start) => {
+                self.runs_alive.insert(start.run);
                 let said = self.runs.start(*start);
                 self.plan(said);
             }

@@ -3,10 +3,12 @@
 //! It believes the switch's own 200 about who may register, and about nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::config::Expiry;
 use callwright_core::names::{Extension, TenantId};
+use callwright_core::view::{Binding, BindingKey};
 use callwright_core::{Config, Now, View};
 use callwright_sip::Flow;
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +19,9 @@ use crate::glance::{Glance, param};
 
 /// A binding may be listed this long after its end, and its end differ by as much: both are whole seconds on the wire.
 const SLACK: Duration = Duration::from_secs(1);
+
+/// How long the switch waits for the store before it answers without.
+const STORE_WAIT: Duration = Duration::from_secs(5);
 
 /// The longest binding of a datagram behind NAT, in seconds.
 const NAT_MAX_S: u32 = 120;
@@ -29,6 +34,8 @@ pub(super) struct Registrar {
     /// REGISTERs that were accepted: the same again changes nothing.
     answered: BTreeSet<(String, u32)>,
     bindings: Vec<Model>,
+    /// When the calendar's clock was set last.
+    jumped: Option<Duration>,
 }
 
 struct Asked {
@@ -44,7 +51,11 @@ struct Model {
     device: Extension,
     phone: String,
     flow: Flow,
+    /// Its end by the clock of deadlines, which nobody sets.
+    until: Duration,
+    /// The same as the calendar had it when it was accepted.
     expires: Timestamp,
+    accepted: Duration,
 }
 
 impl Registrar {
@@ -54,6 +65,7 @@ impl Registrar {
             asked: BTreeMap::new(),
             answered: BTreeSet::new(),
             bindings: Vec::new(),
+            jumped: None,
         };
         registrar.configured(config);
         registrar
@@ -101,6 +113,70 @@ impl Registrar {
         self.bindings.retain(|binding| binding.flow != flow || flow.connection == 0);
     }
 
+    /// The calendar's clock was set: ends stay where they are.
+    pub(super) fn clock_jumped(&mut self, at: Duration) {
+        self.jumped = Some(at);
+    }
+
+    /// The switch was killed: connections are gone, and who has no answer gets none.
+    pub(super) fn killed(&mut self) {
+        self.asked.clear();
+        self.bindings.retain(|binding| binding.flow.connection == 0);
+    }
+
+    /// The switch starts again: the store gives it what was acknowledged, and nothing else.
+    pub(super) fn restored(
+        &mut self,
+        now: Now,
+        config: &Config,
+        bindings: &[Arc<Binding>],
+        found: &mut Found,
+    ) {
+        if self.jumped.is_some() {
+            self.adopt(now, config, bindings);
+            return;
+        }
+        let is_of = |model: &Model, key: &BindingKey| {
+            model.tenant == key.tenant && model.device == key.device && bare(&model.phone) == bare(&key.phone)
+        };
+        let lasts = |model: &&Model| model.until.saturating_sub(now.mono) > SLACK;
+        for model in self.bindings.iter().filter(lasts) {
+            if !bindings.iter().any(|binding| is_of(model, &binding.key)) {
+                let what = format!("{} of {} was registered before the restart", model.device, model.tenant);
+                found.add(now, Invariant::StoreHasIt, what);
+            }
+        }
+        for key in bindings.iter().map(|binding| &binding.key) {
+            if !self.bindings.iter().any(|model| is_of(model, key)) {
+                let what = format!("{} of {} was not registered before the restart", key.device, key.tenant);
+                found.add(now, Invariant::StoreHasIt, what);
+            }
+        }
+    }
+
+    /// The clock was set since: what is left is what the calendar says, and no more than a phone is granted.
+    fn adopt(&mut self, now: Now, config: &Config, bindings: &[Arc<Binding>]) {
+        self.bindings.clear();
+        for binding in bindings {
+            let tenant = config.tenants.get(&binding.key.tenant);
+            let Some(tenant) = tenant.filter(|tenant| tenant.devices.contains_key(&binding.key.device))
+            else {
+                continue;
+            };
+            let left = Duration::try_from(binding.expires.duration_since(now.wall)).unwrap_or_default();
+            let left = left.min(Duration::from_secs(u64::from(tenant.expiry.max_s)));
+            self.bindings.push(Model {
+                tenant: binding.key.tenant.clone(),
+                device: binding.key.device.clone(),
+                phone: binding.key.phone.clone(),
+                flow: binding.flow,
+                until: now.mono + left,
+                expires: binding.expires,
+                accepted: now.mono,
+            });
+        }
+    }
+
     fn accept(&mut self, now: Now, owner: &Owner, call_id: &str, asked: Asked) {
         let Some(limits) = self.expiry.get(&owner.tenant).copied() else { return };
         if asked.contact.is_empty() {
@@ -136,15 +212,18 @@ impl Registrar {
             device: owner.device.clone(),
             phone,
             flow: asked.flow,
+            until: now.mono + Duration::from_secs(u64::from(expires_s)),
             expires,
+            accepted: now.mono,
         });
     }
 
     /// Compares with what the switch shows.
     pub(super) fn compare(&mut self, now: Now, view: &View, found: &mut Found) {
-        self.bindings.retain(|model| model.expires > now.wall);
-        let shown = view.bindings.iter().filter(|(_, binding)| binding.expires > now.wall);
-        let is: Vec<_> = shown
+        self.bindings.retain(|model| model.until >= now.mono);
+        let is: Vec<_> = view
+            .bindings
+            .iter()
             .map(|(key, binding)| (&key.tenant, &key.device, bare(&key.phone), binding.flow, binding.expires))
             .collect();
         for model in &self.bindings {
@@ -153,14 +232,15 @@ impl Registrar {
             });
             match twin {
                 // What ends this very moment may be gone already.
-                None if apart(model.expires, now.wall) <= SLACK => {}
+                None if model.until - now.mono <= SLACK => {}
                 None => found.add(
                     now,
                     Invariant::RegistrarIsAsModelled,
                     format!("{} of {} is not registered until {}", model.device, model.tenant, model.expires),
                 ),
                 Some((.., flow, expires))
-                    if *flow != model.flow || apart(*expires, model.expires) > SLACK =>
+                    if *flow != model.flow
+                        || (apart(*expires, model.expires) > SLACK && !self.is_between_clocks(model)) =>
                 {
                     found.add(
                         now,
@@ -181,6 +261,13 @@ impl Registrar {
                 format!("{} bindings, not {}", is.len(), self.bindings.len()),
             );
         }
+    }
+}
+
+impl Registrar {
+    /// Whether the clock was set between the REGISTER and its answer, so that nobody can say when it ends by the calendar.
+    fn is_between_clocks(&self, model: &Model) -> bool {
+        self.jumped.is_some_and(|at| at <= model.accepted && model.accepted - at <= STORE_WAIT)
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Wire {
     keeps_unmissed: bool,
     /// The switch takes no new call any more.
     is_closing: bool,
+    /// Call-IDs of calls and legs that died with the switch: whatever else comes of them is of no call.
+    dead: BTreeSet<String>,
     step: Step,
 }
 
@@ -159,6 +161,15 @@ impl Wire {
         self.is_closing = true;
     }
 
+    /// The switch dies, and every call with it.
+    pub(super) fn killed(&mut self) {
+        let before = std::mem::take(self);
+        self.dead = before.dead;
+        self.dead.extend(before.callers.into_keys());
+        self.dead.extend(before.legs.into_keys());
+        self.keeps_unmissed = before.keeps_unmissed;
+    }
+
     /// The switch hears that a way is dead.
     pub(super) fn closed(&mut self, flow: Flow) {
         let undecided =
@@ -169,6 +180,13 @@ impl Wire {
     /// A message reaches the switch.
     pub(super) fn received(&mut self, now: Now, owner: &Owner, heard: &Heard, tally: &mut Tally) {
         let message = &heard.glance;
+        // An INVITE that nobody has answered comes again, and is a call of the next life.
+        if message.is_request("INVITE") && message.is_initial() {
+            self.dead.remove(&message.call_id);
+        }
+        if self.dead.contains(&message.call_id) {
+            return;
+        }
         if message.status == 0 && heard.is_datagram {
             self.step.asked =
                 Some(Asked { by: owner.clone(), size: heard.bytes.len(), refusals: 0, refused_with: 0 });
@@ -278,6 +296,9 @@ impl Wire {
     /// The switch sends a message.
     pub(super) fn sent(&mut self, now: Now, sent: &Sent<'_>, found: &mut Found, tally: &mut Tally) {
         let Sent { owner, message, size, .. } = *sent;
+        if self.dead.contains(&message.call_id) {
+            return;
+        }
         self.note_session(message);
         match message.request.as_str() {
             "INVITE" if message.is_initial() => self.leg_begins(now, sent, found),

@@ -11,6 +11,7 @@ use super::statement::{Statement, What};
 use super::{Scenario, ScenarioError};
 use crate::phone::manner::{Dial, Offer, Order, Which};
 use blueprint::Blueprint;
+use jiff::SignedDuration;
 
 /// Reads a scenario. `file` is the name that errors show.
 ///
@@ -85,6 +86,8 @@ fn statement(blueprint: &mut Blueprint, words: &mut Words, has_begun: bool) -> R
         What::Reload { tenant: blueprint.current(), without: blueprint.user(user)? }
     } else if words.accept("switch") {
         switch(words)?
+    } else if words.accept_all(&["clock", "jumps"]) {
+        clock(words)?
     } else {
         key(blueprint, words)?
     };
@@ -119,8 +122,15 @@ fn switch(words: &mut Words) -> Result<What, Mistake> {
     } else if words.accept_all(&["shuts", "down"]) {
         Ok(What::ShutDown)
     } else {
-        Err(words.wrong("drains or shuts down"))
+        words.expect("restarts").map_err(|_| words.wrong("drains, shuts down or restarts"))?;
+        Ok(What::Restart(words.duration_after("after")?.unwrap_or_default()))
     }
+}
+
+fn clock(words: &mut Words) -> Result<What, Mistake> {
+    let is_back = words.accept("back");
+    let by = SignedDuration::try_from(words.duration()?).unwrap_or(SignedDuration::MAX);
+    Ok(What::ClockJumps(if is_back { -by } else { by }))
 }
 
 fn store(words: &mut Words) -> Result<What, Mistake> {

@@ -176,6 +176,12 @@ fn plan(
             houses.iter_mut().filter(|house| house.id == tenant).for_each(|house| house.remove(&without));
             Happening::Configured(config_of(houses, OWN_HOST))
         }
+        What::ClockJumps(by) => Happening::ClockJumps(by),
+        What::Restart(after) => {
+            world.schedule(*cursor, Happening::Kill);
+            world.schedule(*cursor + after, Happening::Start);
+            return;
+        }
         What::Drain => Happening::Drain,
         What::ShutDown => Happening::ShutDown,
     };
@@ -197,6 +203,8 @@ pub(super) fn caller_of<'a>(scenario: &'a Scenario, call: &str) -> Option<&'a st
         | What::StoreFails(_)
         | What::RulesTake(_)
         | What::Reload { .. }
+        | What::ClockJumps(_)
+        | What::Restart(_)
         | What::Drain
         | What::ShutDown
         | What::Expect(_) => None,

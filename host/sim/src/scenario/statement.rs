@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::record::CallRecord;
+use jiff::SignedDuration;
 
 use crate::link::Link;
 use crate::phone::manner::{Dial, Order};
@@ -55,6 +56,10 @@ pub(super) enum What {
         /// Who is gone.
         without: UserId,
     },
+    /// The calendar's clock is set.
+    ClockJumps(SignedDuration),
+    /// The switch is killed, and starts again after that time.
+    Restart(Duration),
     /// The switch takes no new calls from now on.
     Drain,
     /// The switch ends.
@@ -79,6 +84,8 @@ impl What {
             | Self::Unplug(..)
             | Self::Close(_)
             | Self::Reload { .. }
+            | Self::ClockJumps(_)
+            | Self::Restart(_)
             | Self::Drain
             | Self::ShutDown => false,
         }

@@ -7,6 +7,7 @@ use callwright_core::Config;
 use callwright_core::rule::ActiveRule;
 use callwright_core::seam::StoreRefused;
 use callwright_sip::Transport;
+use jiff::SignedDuration;
 
 use super::city::{City, Resident, wire};
 use crate::dice::Dice;
@@ -15,6 +16,8 @@ use crate::world::{Happening, Unplugged, World};
 
 /// When phones have registered and may be called.
 const FIRST_CALL: Duration = Duration::from_secs(2);
+/// How far the calendar's clock is set at most, in seconds: two days.
+const CLOCK_MAX_S: u64 = 172_800;
 /// How late the last call may begin before the mayhem ends.
 const LAST_CALL: Duration = Duration::from_secs(20);
 
@@ -44,12 +47,18 @@ pub(super) fn plan(seed: u64, city: &mut City, end: Duration) {
             Happening::StoreDelay(dice.between(Duration::from_millis(1), Duration::from_millis(400))),
         );
     }
-    if dice.chance(100) {
+    let is_full = dice.chance(100);
+    if is_full {
         let at = dice.between(Duration::ZERO, end);
         world.schedule(at, Happening::StoreRefuses(Some(StoreRefused::Full)));
         world.schedule(at + Duration::from_secs(10), Happening::StoreRefuses(None));
     }
     drain(Dice::new(seed, "drain"), world, end, notes);
+    jump(Dice::new(seed, "jump"), world, end, notes);
+    // A refresh is accepted without the store, and then nobody can say what a switch has kept that dies.
+    if !is_full {
+        kill(Dice::new(seed, "kill"), world, end, notes);
+    }
     if dice.chance(150) {
         world.schedule(
             Duration::ZERO,
@@ -83,6 +92,35 @@ fn office(
         notes.push(format!("{end:?}: the switch shuts down"));
         world.schedule(end - Duration::from_secs(1), Happening::ShutDown);
     }
+}
+
+/// Somebody sets the calendar's clock, and most of them set it right again.
+fn jump(mut dice: Dice, world: &mut World, end: Duration, notes: &mut Vec<String>) {
+    if !dice.chance(60) {
+        return;
+    }
+    let at = dice.between(Duration::ZERO, end);
+    let seconds = i64::try_from(dice.below(2 * CLOCK_MAX_S)).unwrap_or_default();
+    let by = SignedDuration::from_secs(seconds - i64::try_from(CLOCK_MAX_S).unwrap_or_default());
+    notes.push(format!("{at:?}: the calendar's clock jumps by {by:?}"));
+    world.schedule(at, Happening::ClockJumps(by));
+    if dice.chance(700) {
+        let later = at + dice.between(Duration::ZERO, LAST_CALL);
+        notes.push(format!("{later:?}: and back"));
+        world.schedule(later, Happening::ClockJumps(-by));
+    }
+}
+
+/// The switch dies, and starts again soon or at once.
+fn kill(mut dice: Dice, world: &mut World, end: Duration, notes: &mut Vec<String>) {
+    if !dice.chance(60) {
+        return;
+    }
+    let at = dice.between(FIRST_CALL, end - LAST_CALL);
+    let later = at + dice.between(Duration::ZERO, Duration::from_secs(8));
+    notes.push(format!("{at:?}: the switch is killed, and starts at {later:?}"));
+    world.schedule(at, Happening::Kill);
+    world.schedule(later, Happening::Start);
 }
 
 /// The switch takes no new calls; half of those that drain are ended before all of theirs are over.

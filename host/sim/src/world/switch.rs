@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callwright_core::{Deadline, Effect, Input, Node, Now, Setup, View};
+use callwright_core::{Config, Deadline, Effect, Input, Node, Now, Setup, View};
 
 use crate::fault::{Fault, Faulty};
 
@@ -33,6 +33,31 @@ impl Switch for Node {
 
     fn view(&self) -> Arc<View> {
         Self::view(self)
+    }
+}
+
+/// A switch that was killed: nobody hears, and nothing is shown but what is configured.
+pub(super) struct Dead(Arc<View>);
+
+impl Dead {
+    pub(super) fn of(config: &Arc<Config>) -> Self {
+        Self(Arc::new(View { config: Arc::clone(config), ..View::default() }))
+    }
+}
+
+impl Switch for Dead {
+    fn handle(&mut self, _: Now, _: Input) {}
+
+    fn poll(&mut self) -> Option<Effect> {
+        None
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        None
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.0)
     }
 }
 

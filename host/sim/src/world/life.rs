@@ -1,0 +1,98 @@
+//! The lives of the switch: each begins from the configuration, the active rules and what the store has kept, and may end
+//! at any moment without a word.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use callwright_core::rule::ActiveRule;
+use callwright_core::{Config, Input, Now, Setup};
+use callwright_sip::Transport;
+use callwright_store::Restored;
+
+use super::switch::{self, Dead};
+use super::{Due, World, WorldSetup};
+use crate::fault::Fault;
+use crate::phone::manner::PhoneInput;
+use crate::trace::SWITCH;
+
+/// What a switch begins its next life with, and whether it lives.
+pub(super) struct Life {
+    pub(super) config: Arc<Config>,
+    pub(super) rules: Vec<Arc<ActiveRule>>,
+    pub(super) is_up: bool,
+    fault: Option<Fault>,
+    /// How often it has died.
+    deaths: u32,
+}
+
+impl Life {
+    pub(super) fn first(setup: &WorldSetup) -> Self {
+        let (config, rules) = (Arc::clone(&setup.config), setup.rules.clone());
+        Self { config, rules, is_up: true, fault: setup.fault, deaths: 0 }
+    }
+
+    /// What the node is made of; what it mints is not what it minted in an earlier life.
+    pub(super) fn setup(&self, address: SocketAddr, seed: u64, restored: Restored, now: Now) -> Setup {
+        let name = match self.deaths {
+            0 => "switch".to_owned(),
+            deaths => format!("switch after {deaths} deaths"),
+        };
+        Setup {
+            node: 1,
+            host: address.ip().to_string(),
+            port: address.port(),
+            seed: crate::dice::seed_bytes(seed, &name),
+            config: Arc::clone(&self.config),
+            rules: self.rules.clone(),
+            bindings: restored.bindings,
+            gone: restored.gone,
+            now,
+        }
+    }
+}
+
+impl World {
+    /// Everything that the switch had in hand is gone, and every connection with it.
+    pub(super) fn kill(&mut self) {
+        if !std::mem::replace(&mut self.life.is_up, false) {
+            return;
+        }
+        self.life.deaths += 1;
+        self.trace.note(self.mono, SWITCH, "killed".to_owned());
+        self.switch = Box::new(Dead::of(&self.life.config));
+        self.agenda.retain(|due| match due {
+            Due::Commit(..) | Due::Said(_) | Due::SwitchLoses(_) => false,
+            Due::Planned(_) | Due::ToSwitch(..) | Due::ToPhone(..) | Due::PhoneLoses(..) => true,
+        });
+        for run in std::mem::take(&mut self.runs_alive) {
+            // Its end is nobody's to hear.
+            let _unheard = self.runs.stop(run);
+        }
+        self.runs_over.clear();
+        self.checks.killed();
+        let connected = self.seats.iter().filter(|(_, seat)| seat.flow.transport == Transport::Tcp);
+        for (name, connection) in
+            connected.map(|(name, seat)| (name.clone(), seat.flow.connection)).collect::<Vec<_>>()
+        {
+            if self.seats.get_mut(&name).is_some_and(|seat| seat.disconnect(connection)) {
+                self.drive_phone(&name, PhoneInput::Closed);
+            }
+        }
+    }
+
+    /// A new life, from what the store has kept.
+    pub(super) fn start_again(&mut self) {
+        if std::mem::replace(&mut self.life.is_up, true) {
+            return;
+        }
+        let now = self.now();
+        self.trace.note(self.mono, SWITCH, "starts".to_owned());
+        let restored = self.ledger.restored(now.wall);
+        self.checks.restored(now, &self.life.config, &restored.bindings);
+        let setup = self.life.setup(self.address, self.seed, restored, now);
+        let Self { alarm, life, .. } = self;
+        self.switch = alarm.listen(|| switch::built(setup, life.fault));
+        // What it has to say of what ended while it was dead.
+        self.drive_switch(Input::Tick);
+    }
+}
