@@ -25,7 +25,7 @@ const BESIDE: [&str; 3] = ["callwright-bench", "callwright-tests", "xtask"];
 
 /// Libraries that only these crates of ours may use, tests excepted.
 const HOMES: [(&str, &[&str]); 8] = [
-    ("anyhow", &["callwright", "callwright-tests", "xtask"]),
+    ("anyhow", &["callwright", "callwright-bench", "callwright-tests", "xtask"]),
     ("axum", &["callwright-api", "callwright"]),
     ("clap", &["callwright", "xtask"]),
     ("rusqlite", &["callwright-store"]),

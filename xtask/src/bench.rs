@@ -2,6 +2,7 @@
 //! only their ratio means something on another machine.
 
 mod calls;
+mod crowd;
 mod load;
 mod node;
 mod peers;
@@ -13,6 +14,8 @@ mod usage;
 pub(crate) enum Command {
     /// Calls through the switch and a Wasm rule, beside Kamailio with native, Lua and Python routing.
     Calls(calls::Args),
+    /// Many registered phones, many calls at once, many users: memory, time and processor share.
+    Load(crowd::Args),
     /// A call through the node alone, as users grow more.
     Node(node::Args),
 }
@@ -21,6 +24,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Calls(args) => calls::run(args),
+        Command::Load(args) => crowd::run(args),
         Command::Node(args) => node::run(args),
     }
 }

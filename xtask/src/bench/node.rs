@@ -54,6 +54,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many times what a call costs with few users it costs with many; the best of three turns of each.
+pub(super) fn ratio(few: u32, many: u32) -> anyhow::Result<f64> {
+    let (mut with_few, mut with_many) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..3 {
+        with_few = with_few.min(cost(&measure(20_000, few)?));
+        with_many = with_many.min(cost(&measure(20_000, many)?));
+    }
+    Ok(with_many / with_few)
+}
+
 /// Microseconds of a call.
 fn cost(measured: &Value) -> f64 {
     measured["us_per_call"].as_f64().unwrap_or(f64::INFINITY)

@@ -15,6 +15,10 @@ use crate::shell;
 
 /// How many users can be called.
 const USERS: u32 = 10_000;
+/// What our configurations begin with.
+pub(super) const HEAD: &str = "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\ndefault-tenant = \"bench\"\n\
+    log = \"warn\"\n[tenants.bench]\ndomains = [\"bench.example\"]\nzone = \"UTC\"\n\
+    trusted = [\"127.0.0.1\"]\nrules = { runs-max = 10000, fuel-per-s = 1000000000000 }\n";
 /// What a target gets to start.
 const START: Duration = Duration::from_secs(30);
 /// Where Kamailio listens, as its configuration says.
@@ -98,7 +102,12 @@ fn kamailio(folder: &Path, defines: &[&str]) -> anyhow::Result<Started> {
 }
 
 fn callwright(folder: &Path, built: &Built) -> anyhow::Result<Started> {
-    std::fs::write(folder.join("switch.toml"), configuration()?)?;
+    switch(folder, built, &configuration()?)
+}
+
+/// Starts our switch with this configuration and the rule.
+pub(super) fn switch(folder: &Path, built: &Built, configuration: &str) -> anyhow::Result<Started> {
+    std::fs::write(folder.join("switch.toml"), configuration)?;
     let output = folder.join("started.json");
     let mut command = Command::new(&built.callwright);
     command.current_dir(folder).args(["--json", "serve", "--config", "switch.toml"]).stdin(Stdio::null());
@@ -128,13 +137,11 @@ fn callwright(folder: &Path, built: &Built) -> anyhow::Result<Started> {
 
 /// Every user has one device, which is where the callees are; the caller is believed by the address.
 fn configuration() -> anyhow::Result<String> {
-    let mut text =
-        "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\ndefault-tenant = \"bench\"\n\
-                    log = \"warn\"\n[tenants.bench]\ndomains = [\"bench.example\"]\nzone = \"UTC\"\n\
-                    trusted = [\"127.0.0.1\"]\nrules = { runs-max = 10000, fuel-per-s = 1000000000000 }\n\
-                    [tenants.bench.users.caller]\n\
-                    devices.caller = { label = \"caller\", contact = \"sip:127.0.0.1:27100\" }\n"
-            .to_owned();
+    let mut text = HEAD.to_owned();
+    text.push_str(
+        "[tenants.bench.users.caller]\n\
+         devices.caller = { label = \"caller\", contact = \"sip:127.0.0.1:27100\" }\n",
+    );
     for user in 0..USERS {
         write!(
             text,

@@ -54,9 +54,9 @@ impl Phone {
 
     /// The INVITE to another phone.
     pub(crate) fn invite(&mut self, contact: &str, to: u32) -> Bytes {
-        let (name, called) = (Self::name(self.number), Self::name(to));
+        let name = Self::name(self.number);
         self.call = Some(Call { answered: None, over: false });
-        let uri = format!("sip:{called}@bench.example");
+        let uri = format!("sip:u{to:07}@bench.example");
         let from = format!("<sip:{name}@bench.example>");
         self.request(&Method::Invite, &uri, &from, &format!("call-{name}"), &format!("<{uri}>"))
             .with(Name::Contact, format!("<sip:{name}@{contact}>"))
