@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::shell::{self, Budget};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// As in `rules-examples/.cargo/config.toml`, which only a cargo in that folder reads.
+const LINKER_FLAGS: &str = "-C link-arg=-zstack-size=131072";
 /// What `rustup` gets to fetch the target, usually a matter of seconds.
 const RUSTUP_TIME: Duration = Duration::from_secs(120);
 /// What the other way gets; it takes about 70 s.
@@ -138,6 +140,7 @@ fn cargo_build(toolchain: &Toolchain, manifest: &Path) -> Command {
         .arg("--manifest-path")
         .arg(manifest)
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &toolchain.linker)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", LINKER_FLAGS)
         .envs(toolchain.compiler.iter().map(|compiler| ("RUSTC", compiler)));
     command
 }
