@@ -155,8 +155,8 @@ impl Checks {
         self.tenants.configured(config);
     }
 
-    /// Before the switch takes an input.
-    pub(crate) fn before(&mut self, now: Now, input: &Input) {
+    /// Before the switch takes an input, and what it shows then.
+    pub(crate) fn before(&mut self, now: Now, view: &View, input: &Input) {
         self.step = Step::default();
         self.wire.begin_step();
         match input {
@@ -174,7 +174,13 @@ impl Checks {
                 self.wire.closed(*flow);
             }
             Input::Run { run, event, .. } => self.run_says(*run, event),
-            Input::Drain | Input::ShutDown => self.wire.closing(),
+            Input::Drain => {
+                if !view.calls.is_empty() {
+                    self.tally.count(Rare::DrainedInCall);
+                }
+                self.wire.closing();
+            }
+            Input::ShutDown => self.wire.closing(),
             Input::Tick | Input::Stored { .. } | Input::Configured(_) | Input::Rules { .. } => {}
         }
     }
@@ -235,12 +241,18 @@ impl Checks {
     }
 
     /// The calendar's clock was set.
-    pub(crate) fn clock_jumped(&mut self, at: Duration) {
+    pub(crate) fn clock_jumped(&mut self, at: Duration, view: &View) {
+        if !view.calls.is_empty() {
+            self.tally.count(Rare::ClockSetInCall);
+        }
         self.registrar.clock_jumped(at);
     }
 
     /// The switch was killed: nobody can ask it for what it had in hand, but for all that was acknowledged.
-    pub(crate) fn killed(&mut self) {
+    pub(crate) fn killed(&mut self, view: &View) {
+        if !view.calls.is_empty() {
+            self.tally.count(Rare::KilledInCall);
+        }
         self.streams = Reassembly::default();
         self.runs.clear();
         self.step = Step::default();

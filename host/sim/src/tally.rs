@@ -26,11 +26,17 @@ pub enum Rare {
     Glare,
     /// A phone closed its connection.
     ConnectionClosed,
+    /// The switch was killed while calls were up.
+    KilledInCall,
+    /// The calendar's clock was set while calls were up.
+    ClockSetInCall,
+    /// The switch drained while calls were up.
+    DrainedInCall,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::SecondAnswer,
         Self::CancelCrossesAnswer,
         Self::RetransmittedInvite,
@@ -41,6 +47,9 @@ impl Rare {
         Self::BindingExpiredInRing,
         Self::Glare,
         Self::ConnectionClosed,
+        Self::KilledInCall,
+        Self::ClockSetInCall,
+        Self::DrainedInCall,
     ];
 
     fn words(self) -> &'static str {
@@ -55,6 +64,9 @@ impl Rare {
             Self::BindingExpiredInRing => "binding expired in a ring",
             Self::Glare => "re-INVITE glare",
             Self::ConnectionClosed => "TCP peer closed",
+            Self::KilledInCall => "killed with calls up",
+            Self::ClockSetInCall => "clock set with calls up",
+            Self::DrainedInCall => "drained with calls up",
         }
     }
 }

@@ -348,7 +348,7 @@ impl World {
             Happening::ClockJumps(by) => {
                 self.jumps.push((self.mono, by));
                 self.trace.note(self.mono, SWITCH, format!("its clock is set to {}", self.now().wall));
-                self.checks.clock_jumped(self.mono);
+                self.checks.clock_jumped(self.mono, &self.switch.view());
             }
             Happening::Kill => self.kill(),
             Happening::Start => self.start_again(),
@@ -405,7 +405,7 @@ impl World {
         }
         let now = self.now();
         let before = self.switch.view();
-        self.checks.before(now, &input);
+        self.checks.before(now, &before, &input);
         let Self { switch, alarm, .. } = self;
         let effects = alarm.listen(|| {
             switch.handle(now, input);

@@ -59,7 +59,7 @@ impl World {
         }
         self.life.deaths += 1;
         self.trace.note(self.mono, SWITCH, "killed".to_owned());
-        self.switch = Box::new(Dead::of(&self.life.config));
+        let before = std::mem::replace(&mut self.switch, Box::new(Dead::of(&self.life.config)));
         self.agenda.retain(|due| match due {
             Due::Commit(..) | Due::Said(_) | Due::SwitchLoses(_) => false,
             Due::Planned(_) | Due::ToSwitch(..) | Due::ToPhone(..) | Due::PhoneLoses(..) => true,
@@ -69,7 +69,7 @@ impl World {
             let _unheard = self.runs.stop(run);
         }
         self.runs_over.clear();
-        self.checks.killed();
+        self.checks.killed(&before.view());
         let connected = self.seats.iter().filter(|(_, seat)| seat.flow.transport == Transport::Tcp);
         for (name, connection) in
             connected.map(|(name, seat)| (name.clone(), seat.flow.connection)).collect::<Vec<_>>()
