@@ -66,7 +66,8 @@ impl Folder {
     pub(crate) fn configure(&self, more: &str) {
         let mut text = format!(
             "listen = \"{}\"\nhttp = \"{}\"\ndata = \"data\"\ndefault-tenant = \"acme\"\n\
-             [tenants.acme]\ndomains = [\"acme.example\"]\nzone = \"Europe/Berlin\"\n",
+             [tenants.acme]\ndomains = [\"acme.example\"]\nzone = \"Europe/Berlin\"\n\
+             rules = {{ uploads-per-hour = 10000 }}\n",
             self.sip, self.http,
         );
         let pairs = (0..PAIRS).map(pair).flat_map(|(caller, callee, _)| [caller, callee]);

@@ -8,7 +8,7 @@ use callwright_store::{FindError, RuleError, StoreError};
 use serde::Serialize;
 use tracing::warn;
 
-use crate::switch::{Overloaded, UploadError};
+use crate::switch::{Overloaded, TooOften, UploadError};
 
 /// The stable codes; the CLI prints the same.
 const UNAUTHORISED: &str = "CW-0301";
@@ -20,6 +20,7 @@ const CONFLICT: &str = "CW-0306";
 const OVERLOADED: &str = "CW-0307";
 const OUTSIDE: &str = "CW-0308";
 const NO_ROOM: &str = "CW-0309";
+const TOO_OFTEN: &str = "CW-0310";
 
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Serialize)]
@@ -31,11 +32,14 @@ pub(crate) struct ApiError {
     cause: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// Seconds until it is worth another try.
+    #[serde(skip)]
+    again_in_s: Option<u64>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, what: impl Into<String>) -> Self {
-        Self { status, code, what: what.into(), cause: Vec::new(), hint: None }
+        Self { status, code, what: what.into(), cause: Vec::new(), hint: None, again_in_s: None }
     }
 
     /// No token, or one that opens nothing.
@@ -78,14 +82,14 @@ impl IntoResponse for ApiError {
         struct Body {
             error: ApiError,
         }
-        let status = self.status;
+        let (status, again_in_s) = (self.status, self.again_in_s);
         let mut response = (status, Json(Body { error: self })).into_response();
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        if let Some(seconds) = again_in_s {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
         }
         response
     }
@@ -93,8 +97,17 @@ impl IntoResponse for ApiError {
 
 impl From<Overloaded> for ApiError {
     fn from(error: Overloaded) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, OVERLOADED, error.to_string())
-            .help("try again in a second")
+        let busy = Self::new(StatusCode::SERVICE_UNAVAILABLE, OVERLOADED, error.to_string());
+        Self { again_in_s: Some(1), ..busy.help("try again in a second") }
+    }
+}
+
+impl From<TooOften> for ApiError {
+    fn from(error: TooOften) -> Self {
+        let seconds = error.again_in.as_secs().saturating_add(1);
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN, error.to_string());
+        let hint = format!("try again in {seconds} s; a component that is kept already is taken at once");
+        Self { again_in_s: Some(seconds), ..refused.help(hint) }
     }
 }
 
@@ -153,6 +166,7 @@ impl From<UploadError> for ApiError {
                 Self::new(StatusCode::CONFLICT, CONFLICT, what).help("upload the component again")
             }
             UploadError::Overloaded(error) => error.into(),
+            UploadError::TooOften(error) => error.into(),
             UploadError::Store(error) => error.into(),
             UploadError::Outside(why) => {
                 warn!(error = why, "the outside failed an upload");

@@ -27,7 +27,7 @@ use callwright_store::TokenHash;
 use access::Caller;
 use error::ApiError;
 pub use metrics::Meters;
-pub use switch::{Overloaded, Pending, Query, Switch, Upload, UploadError};
+pub use switch::{Overloaded, Pending, Query, Switch, TooOften, Upload, UploadError};
 
 /// The longest body of any request but an upload, in bytes.
 pub const BODY_MAX: usize = 16 * 1024;

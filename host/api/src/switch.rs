@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callwright_core::View;
 use callwright_core::config::Tenant;
@@ -63,6 +64,16 @@ pub struct Upload {
 #[error("the switch is busy")]
 pub struct Overloaded;
 
+/// A tenant has used its share of uploads up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tenant may have {per_hour} versions compiled an hour")]
+pub struct TooOften {
+    /// Its share.
+    pub per_hour: u32,
+    /// How long until there is room for one more.
+    pub again_in: Duration,
+}
+
 /// Why a version was not kept, or does not run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,6 +92,9 @@ pub enum UploadError {
     /// Too many uploads at once.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
+    /// Too many uploads of one tenant.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// The outside failed: disk, database, compiler process.
     #[error("{0}")]
     Outside(String),

@@ -43,6 +43,7 @@ fn tenant(name: &str) -> Tenant {
         session_expires_s: 1_800,
         runs_max: 10,
         fuel_per_s: 1_000_000,
+        uploads_per_hour: 30,
         plan: NumberPlan::default(),
     }
 }

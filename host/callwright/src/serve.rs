@@ -14,6 +14,7 @@ use callwright_core::{Input, Node, Setup};
 use callwright_store::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
@@ -47,6 +48,8 @@ use signals::Signals;
 
 /// The number of this node; one machine runs one for now.
 const NODE: u16 = 1;
+/// How many versions may wait to be withdrawn.
+const WITHDRAWALS_MAX: usize = 64;
 /// How long tasks may take to end with the program.
 const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// How often the threads are looked at.
@@ -173,6 +176,7 @@ impl Server {
             now: clock.now(),
         });
         let picture = Arc::new(Picture::default());
+        let (withdrawals, withdrawn) = mpsc::channel(WITHDRAWALS_MAX);
         let outside = Outside {
             clock,
             network: Arc::clone(&network),
@@ -180,6 +184,7 @@ impl Server {
             changes,
             picture: Arc::clone(&picture),
             meters: meters.clone(),
+            withdrawals,
         };
         let node = node::start(switch, sockets.udp, letters, outside).map_err(|error| no_resource(&error))?;
         let backstage = Backstage::start(&data, shelf, Arc::clone(&picture), inbox.clone(), meters.clone())
@@ -188,8 +193,9 @@ impl Server {
         let entered = runtime.enter();
         let signals = Signals::install().map_err(|error| no_resource(&error))?;
         drop(entered);
-        let api = callwright_api::router(Arc::new(backstage));
         let mut tasks = JoinSet::new();
+        tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
+        let api = callwright_api::router(Arc::new(backstage));
         tasks.spawn_on(network::accept(sockets.tcp, network, inbox.clone()), runtime.handle());
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %sockets.address, %http, "serving");

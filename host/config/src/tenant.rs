@@ -27,6 +27,9 @@ const SESSION_EXPIRES_S: u32 = 1_800;
 /// How many rules of a tenant run at once, and what they may spend, where the file does not say.
 const RUNS_MAX: u32 = 200;
 const FUEL_PER_S: u64 = 500_000_000;
+/// How many versions of a tenant are compiled in an hour, where the file does not say: compiling one may take ten seconds
+/// of a core.
+const UPLOADS_PER_HOUR: u32 = 30;
 /// A day, the longest time in the file.
 const DAY_S: u32 = 86_400;
 
@@ -63,11 +66,14 @@ pub(super) fn read(
         session_expires_s: SESSION_EXPIRES_S,
         runs_max: RUNS_MAX,
         fuel_per_s: FUEL_PER_S,
+        uploads_per_hour: UPLOADS_PER_HOUR,
         plan,
     };
     if let Some(limits) = table.get("rules").and_then(|value| value.table()) {
         let runs = limits.get("runs-max").and_then(|value| value.small(1..=10_000));
         let fuel = limits.get("fuel-per-s").and_then(|value| value.number(1..=u64::from(u32::MAX) * 1_000));
+        let uploads = limits.get("uploads-per-hour").and_then(|value| value.small(1..=100_000));
+        tenant.uploads_per_hour = uploads.unwrap_or(UPLOADS_PER_HOUR);
         tenant.runs_max = runs.unwrap_or(RUNS_MAX);
         tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
         limits.done();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Tenant;
 use crate::names::TenantId;
-use crate::rule::LogLine;
+use crate::rule::{LogLine, Reached};
 
 /// Seconds of a tenant's fuel that can be saved up.
 const BURST_S: u64 = 10;
@@ -39,8 +39,8 @@ struct Share {
 }
 
 impl Admission {
-    /// Whether the tenant may start one more run now; counts it when so.
-    pub(crate) fn admit(&mut self, tenant: &Tenant, now: Duration) -> bool {
+    /// Counts one more run of the tenant, where its share has room for one; else which part of it is used up.
+    pub(crate) fn admit(&mut self, tenant: &Tenant, now: Duration) -> Result<(), Reached> {
         let full = i128::from(tenant.fuel_per_s) * i128::from(BURST_S);
         let share =
             self.shares.entry(tenant.id.clone()).or_insert(Share { running: 0, fuel: full, filled: now });
@@ -48,11 +48,17 @@ impl Admission {
             i128::from(tenant.fuel_per_s) * as_i128(now.saturating_sub(share.filled).as_micros()) / 1_000_000;
         share.fuel = share.fuel.saturating_add(refill).min(full);
         share.filled = now;
-        if share.running >= tenant.runs_max || share.fuel <= 0 {
-            return false;
+        if share.running >= tenant.runs_max {
+            let max = tenant.runs_max.into();
+            return Err(Reached { limit: "runs-max".to_owned(), used: share.running.into(), max });
+        }
+        if share.fuel <= 0 {
+            let used =
+                u64::try_from(full.saturating_sub(share.fuel) / i128::from(BURST_S)).unwrap_or(u64::MAX);
+            return Err(Reached { limit: "fuel-per-s".to_owned(), used, max: tenant.fuel_per_s });
         }
         share.running += 1;
-        true
+        Ok(())
     }
 
     /// Takes the lines out that are over the tenant's minute; the first line after it counts them.
@@ -113,11 +119,12 @@ mod tests {
     #[test]
     fn a_tenant_runs_no_more_rules_at_once_than_its_share() {
         let (tenant, mut admission) = (limited(2, 1_000), Admission::default());
-        assert!(admission.admit(&tenant, Duration::ZERO));
-        assert!(admission.admit(&tenant, Duration::ZERO));
-        assert!(!admission.admit(&tenant, Duration::ZERO));
+        assert!(admission.admit(&tenant, Duration::ZERO).is_ok());
+        assert!(admission.admit(&tenant, Duration::ZERO).is_ok());
+        let full = Reached { limit: "runs-max".to_owned(), used: 2, max: 2 };
+        assert_eq!(admission.admit(&tenant, Duration::ZERO), Err(full));
         admission.release(&tenant.id, 0);
-        assert!(admission.admit(&tenant, Duration::ZERO));
+        assert!(admission.admit(&tenant, Duration::ZERO).is_ok());
     }
 
     #[test]
@@ -136,9 +143,10 @@ mod tests {
     #[test]
     fn a_tenant_that_spent_its_fuel_waits_until_the_bucket_fills() {
         let (tenant, mut admission) = (limited(10, 1_000), Admission::default());
-        assert!(admission.admit(&tenant, Duration::ZERO));
+        assert!(admission.admit(&tenant, Duration::ZERO).is_ok());
         admission.release(&tenant.id, 12_000);
-        assert!(!admission.admit(&tenant, Duration::from_secs(1)));
-        assert!(admission.admit(&tenant, Duration::from_secs(3)));
+        let spent = Reached { limit: "fuel-per-s".to_owned(), used: 1_100, max: 1_000 };
+        assert_eq!(admission.admit(&tenant, Duration::from_secs(1)), Err(spent));
+        assert!(admission.admit(&tenant, Duration::from_secs(3)).is_ok());
     }
 }

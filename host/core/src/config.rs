@@ -67,6 +67,8 @@ pub struct Tenant {
     pub runs_max: u32,
     /// Fuel that the tenant's rules may spend a second, averaged over ten seconds.
     pub fuel_per_s: u64,
+    /// How many versions of its rules it may have compiled in an hour.
+    pub uploads_per_hour: u32,
     /// What dialled numbers stand for; [`NumberPlan::of`] makes it from the people, devices and groups above.
     pub plan: NumberPlan,
 }

@@ -5,6 +5,7 @@
 
 mod admission;
 mod auth;
+mod breaker;
 mod call;
 mod cause;
 pub mod config;

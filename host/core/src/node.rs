@@ -259,6 +259,7 @@ impl Node {
     }
 
     fn rules_activated(&mut self, tenant: &TenantId, active: Vec<Arc<ActiveRule>>) {
+        self.board.breaker.forget(tenant);
         let rules = &mut self.board.repaint().rules;
         let before: Vec<_> = rules.keys().filter(|(owner, _)| owner == tenant).cloned().collect();
         for key in before {

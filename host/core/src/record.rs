@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{CallId, Extension, LegId, RuleName, TenantId, UserId, Version};
-use crate::rule::{DestinationRef, LogLine, Outcome, Party, RunOutcome};
+use crate::rule::{DestinationRef, LogLine, Outcome, Party, Reached, RunOutcome};
 
 /// One call, written once when it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,6 +167,9 @@ pub struct RunRecord {
     pub decide_us: u64,
     /// Microseconds of running in all.
     pub ran_us: u64,
+    /// The limits that it came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Reached>,
 }
 
 /// One thing that was known or decided, with its time and source.

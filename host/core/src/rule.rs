@@ -439,6 +439,19 @@ pub struct Spent {
     pub log: Vec<LogLine>,
     /// Journal lines (RULES §4), new ones only.
     pub journal: Vec<String>,
+    /// The limits that the run came to, told with its end.
+    pub limits: Vec<Reached>,
+}
+
+/// A limit that was reached. Reaching one need not end a run: a leg or a line that is over it is only left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Its name, as `memory-bytes`.
+    pub limit: String,
+    /// What was used, with what was refused as far as that is known.
+    pub used: u64,
+    /// What there is.
+    pub max: u64,
 }
 
 /// One thing a rule said or read that explains where the call went.

@@ -112,6 +112,9 @@ pub enum Effect {
         /// Which.
         run: RunId,
     },
+    /// The rule's version fails again and again: what was active before it shall be active again. Answered by
+    /// [`Input::Rules`] where there is such a thing.
+    Withdraw(Arc<ActiveRule>),
     /// Commits changes, all or none; answered by [`Input::Stored`].
     Store {
         /// For the answer.

@@ -13,6 +13,7 @@ use callwright_sip::{
 };
 
 use crate::admission::Admission;
+use crate::breaker::Breaker;
 use crate::config::Tenant;
 use crate::guard::Guard;
 use crate::names::{RunId, TenantId, Ticket};
@@ -52,6 +53,7 @@ pub(crate) struct Switchboard {
     pub(crate) guard: Guard,
     pub(crate) picture: View,
     pub(crate) admission: Admission,
+    pub(crate) breaker: Breaker,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
     pub(crate) servers: BTreeMap<ServerTx, CallKey>,
     /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
@@ -80,6 +82,7 @@ impl Switchboard {
             guard: Guard::default(),
             picture,
             admission: Admission::default(),
+            breaker: Breaker::default(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             dialogs: HashMap::new(),

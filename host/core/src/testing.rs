@@ -70,5 +70,6 @@ pub(crate) fn tenant() -> Tenant {
         session_expires_s: 1800,
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
+        uploads_per_hour: 30,
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use wit_component::ComponentEncoder;
 
 use crate::engine::{EngineError, config, fingerprint};
@@ -16,6 +16,9 @@ use crate::upload::{COMPONENT_BYTES_MAX, Problem};
 const COMPILED: u8 = b'C';
 /// The first byte when the component is to blame.
 const REFUSED: u8 = b'R';
+
+/// How far a compile child steps back behind everybody else.
+const NICENESS: i32 = 10;
 
 /// What compiling one upload may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +117,8 @@ pub fn compile_child_main(
     limit("CPU time", Resource::Cpu, limits.cpu_s, limits.cpu_s.saturating_add(1))?;
     limit("memory", Resource::As, limits.memory_bytes, limits.memory_bytes)?;
     limit("core files", Resource::Core, 0, 0)?;
+    // Calls go before compiling, wherever both want a core.
+    setpriority_process(None, NICENESS).map_err(|error| ChildError::Limit("priority", error))?;
     let mut uploaded = Vec::new();
     // One byte more than is admitted: what comes whole is what was admitted.
     input.take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut uploaded)?;

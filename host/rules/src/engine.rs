@@ -21,7 +21,7 @@ const MAPS_PER_RUN: u64 = 6;
 /// Mappings left for everything else in the process: loaded rules, threads, the database.
 const MAPS_RESERVED: u64 = 8_192;
 /// Stack of a guest.
-const GUEST_STACK_BYTES: usize = 512 * 1024;
+pub(crate) const GUEST_STACK_BYTES: usize = 512 * 1024;
 /// Stack of a run: the guest's and room for the host functions on top of it.
 const RUN_STACK_BYTES: usize = GUEST_STACK_BYTES + 512 * 1024;
 /// Bytes of a memory that stay mapped between runs: zeroing them is cheaper than faulting them in.

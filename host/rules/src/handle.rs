@@ -39,6 +39,8 @@ pub struct Leg {
 pub struct Ring {
     pub(crate) number: u32,
     pub(crate) plan: RingPlan,
+    /// Legs that found no room in it.
+    pub(crate) left_out: u64,
 }
 
 /// Who answered.

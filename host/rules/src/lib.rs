@@ -19,6 +19,7 @@ mod journal;
 mod limits;
 mod outcome;
 pub mod price;
+mod reached;
 mod run;
 mod state;
 pub mod upload;

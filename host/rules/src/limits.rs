@@ -74,10 +74,10 @@ pub(crate) struct Bounds {
     /// Bytes of all memories.
     pub(crate) memory: usize,
     table: usize,
-    /// A memory would have grown over the limit.
-    pub(crate) memory_refused: bool,
-    /// A table would have grown over the limit.
-    pub(crate) table_refused: bool,
+    /// What all memories would have come to, where one was refused to grow.
+    pub(crate) memory_refused: Option<usize>,
+    /// What all tables would have come to, where one was refused to grow.
+    pub(crate) table_refused: Option<usize>,
 }
 
 impl Bounds {
@@ -87,8 +87,8 @@ impl Bounds {
             table_max: limits.table_elements,
             memory: 0,
             table: 0,
-            memory_refused: false,
-            table_refused: false,
+            memory_refused: None,
+            table_refused: None,
         }
     }
 }
@@ -102,7 +102,7 @@ impl ResourceLimiter for Bounds {
     ) -> wasmtime::Result<bool> {
         let total = self.memory.saturating_add(desired.saturating_sub(current));
         if total > self.memory_max {
-            self.memory_refused = true;
+            self.memory_refused = self.memory_refused.max(Some(total));
             return Ok(false);
         }
         // Over its own maximum the growth fails without our doing.
@@ -120,7 +120,7 @@ impl ResourceLimiter for Bounds {
     ) -> wasmtime::Result<bool> {
         let total = self.table.saturating_add(desired.saturating_sub(current));
         if total > self.table_max {
-            self.table_refused = true;
+            self.table_refused = self.table_refused.max(Some(total));
             return Ok(false);
         }
         if maximum.is_none_or(|maximum| desired <= maximum) {
@@ -151,9 +151,9 @@ mod tests {
         let mut bounds = Bounds::new(&RunLimits { memory_bytes: 100, ..RunLimits::default() });
         assert!(bounds.memory_growing(0, 60, None).unwrap());
         assert!(bounds.memory_growing(0, 40, None).unwrap());
-        assert!(!bounds.memory_refused);
+        assert_eq!(bounds.memory_refused, None);
         assert!(!bounds.memory_growing(40, 41, None).unwrap());
-        assert!(bounds.memory_refused);
+        assert_eq!(bounds.memory_refused, Some(101));
     }
 
     #[test]
@@ -161,6 +161,6 @@ mod tests {
         let mut bounds = Bounds::new(&RunLimits { memory_bytes: 100, ..RunLimits::default() });
         assert!(bounds.memory_growing(0, 60, Some(50)).unwrap());
         assert_eq!(bounds.memory, 0);
-        assert!(!bounds.memory_refused);
+        assert_eq!(bounds.memory_refused, None);
     }
 }

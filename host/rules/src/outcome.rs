@@ -62,7 +62,7 @@ fn hidden_limit(outcome: RunOutcome, run: &RunState) -> RunOutcome {
         | RunOutcome::CallerGone
         | RunOutcome::Internal(_) => false,
     };
-    match (hides, run.bounds.memory_refused, run.bounds.table_refused) {
+    match (hides, run.bounds.memory_refused.is_some(), run.bounds.table_refused.is_some()) {
         (true, true, true | false) => RunOutcome::MemoryLimit,
         (true, false, true) => RunOutcome::TableLimit,
         (true, false, false) | (false, true | false, true | false) => outcome,

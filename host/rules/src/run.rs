@@ -20,6 +20,7 @@ use crate::handle::Call;
 use crate::journal::{End, Journal};
 use crate::limits::HOSTCALL_BYTES_MAX;
 use crate::outcome::{self, Part};
+use crate::reached;
 use crate::state::RunState;
 
 /// What a run did when it was resumed.
@@ -164,7 +165,7 @@ pub(crate) fn prove(rule: &Rule) -> Result<(), RunOutcome> {
     };
     let run = store.data();
     match started {
-        Ok(()) if !run.bounds.memory_refused && !run.bounds.table_refused => Ok(()),
+        Ok(()) if run.bounds.memory_refused.is_none() && run.bounds.table_refused.is_none() => Ok(()),
         Ok(()) => Err(outcome::of_return(Ok(()), run)),
         Err(error) => Err(outcome::of_error(&error, Part::Instantiate, run)),
     }
@@ -233,7 +234,8 @@ async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
     let fuel = if exact { granted.saturating_sub(left) } else { granted };
     run.close_log();
     run.end(&outcome, fuel, exact);
-    let spent = run.take_spent(fuel, exact);
+    let limits = reached::of(&outcome, run);
+    let spent = Spent { limits, ..run.take_spent(fuel, exact) };
     Ended { outcome, spent }
 }
 

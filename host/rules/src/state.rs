@@ -13,6 +13,7 @@ use crate::door::Door;
 use crate::journal::{Counts, End, Journal};
 use crate::limits::{Bounds, NOTES_MAX, RunLimits};
 use crate::price::{Kind, Price};
+use crate::reached::LeftOut;
 
 /// Why a host function ended the run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +67,7 @@ pub(crate) struct RunState {
     pub(crate) last_legs: Vec<LegReport>,
     /// Fuel to pay on top of the price of the host call that is being answered.
     pub(crate) surcharge: u64,
+    pub(crate) left_out: LeftOut,
     guest_bytes: usize,
     began: Duration,
     log: Log,
@@ -79,6 +81,7 @@ struct Log {
     lines: Vec<LogLine>,
     bytes: usize,
     dropped: u32,
+    dropped_bytes: usize,
 }
 
 impl RunState {
@@ -106,6 +109,7 @@ impl RunState {
             caller_gone: false,
             last_legs: Vec::new(),
             surcharge: 0,
+            left_out: LeftOut::default(),
             guest_bytes: 0,
             began: start.call_began,
             log: Log::default(),
@@ -142,6 +146,16 @@ impl RunState {
             return Err(Stop::Limit("bytes"));
         }
         Ok(())
+    }
+
+    /// Bytes of text that it gave to the host.
+    pub(crate) fn guest_bytes(&self) -> usize {
+        self.guest_bytes
+    }
+
+    /// Bytes of all that it logged, where some found no room.
+    pub(crate) fn log_wanted(&self) -> Option<usize> {
+        (self.log.dropped > 0).then(|| self.log.bytes.saturating_add(self.log.dropped_bytes))
     }
 
     /// Makes a handle. Where the interface has no error for it, a full table ends the run.
@@ -183,6 +197,7 @@ impl RunState {
         let bytes = message.len().saturating_add(level.len());
         if self.log.bytes.saturating_add(bytes) > self.limits.log_bytes {
             self.log.dropped = self.log.dropped.saturating_add(1);
+            self.log.dropped_bytes = self.log.dropped_bytes.saturating_add(bytes);
             return;
         }
         self.log.bytes += bytes;
@@ -201,6 +216,7 @@ impl RunState {
             notes,
             log: std::mem::take(&mut self.log.lines),
             journal: self.journal.take(),
+            limits: Vec::new(),
         }
     }
 

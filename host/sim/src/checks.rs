@@ -208,7 +208,11 @@ impl Checks {
             Effect::Start(start) => {
                 self.runs.insert(start.run, start.call.id.clone());
             }
-            Effect::Close { .. } | Effect::Believe { .. } | Effect::Answer { .. } | Effect::Stop { .. } => {}
+            Effect::Close { .. }
+            | Effect::Believe { .. }
+            | Effect::Answer { .. }
+            | Effect::Stop { .. }
+            | Effect::Withdraw(_) => {}
         }
     }
 

@@ -128,7 +128,8 @@ impl Faulty {
             | Effect::Believe { .. }
             | Effect::Start(_)
             | Effect::Answer { .. }
-            | Effect::Stop { .. }) => self.ready.push_back(other),
+            | Effect::Stop { .. }
+            | Effect::Withdraw(_)) => self.ready.push_back(other),
         }
     }
 

@@ -118,6 +118,7 @@ impl Household {
             session_expires_s: self.session_expires_s,
             runs_max: self.runs_max,
             fuel_per_s: 1_000_000_000,
+            uploads_per_hour: 30,
         }
     }
 }

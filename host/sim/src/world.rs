@@ -429,8 +429,8 @@ impl World {
                     self.agenda.push(self.mono, Due::PhoneLoses(name, flow.connection));
                 }
             }
-            // No link here closes by itself.
-            Effect::Believe { .. } => {}
+            // No link here closes by itself, and there are no earlier versions to go back to.
+            Effect::Believe { .. } | Effect::Withdraw(_) => {}
             Effect::Start(start) => {
                 self.runs_alive.insert(start.run);
                 let said = self.runs.start(*start);

@@ -5,11 +5,12 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadError};
 use callwright_core::names::TenantId;
+use callwright_core::rule::ActiveRule;
 use callwright_core::{Input, View};
-use callwright_store::{NewVersion, Store};
+use callwright_store::{NewVersion, RuleError, Store};
 use jiff::Timestamp;
-use tokio::sync::Mutex;
-use tracing::error;
+use tokio::sync::{Mutex, mpsc};
+use tracing::{error, warn};
 
 use super::node::{Inbox, Picture};
 use super::shelf::Shelf;
@@ -18,6 +19,8 @@ use crate::data::Data;
 
 /// How many questions may wait for the store.
 const QUERIES_MAX: usize = 256;
+/// Who made an activation that nobody asked for, in histories.
+const SWITCH: &str = "the switch, because the version kept failing";
 
 /// The API's side of the switch.
 pub(super) struct Backstage {
@@ -83,6 +86,22 @@ impl Switch for Backstage {
     }
 }
 
+impl Backstage {
+    /// Follows the node's wish to withdraw a version, until the node has ended.
+    pub(super) fn withdraw_all(
+        &self,
+        mut withdrawals: mpsc::Receiver<Arc<ActiveRule>>,
+    ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
+        let (activations, inbox) = (Arc::clone(&self.activations), self.inbox.clone());
+        async move {
+            while let Some(rule) = withdrawals.recv().await {
+                Arc::clone(&activations).withdraw(&rule, &inbox).await;
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Gives the node what the store says is active.
 struct Activations {
     store: Arc<dyn Store>,
@@ -92,6 +111,35 @@ struct Activations {
 }
 
 impl Activations {
+    /// Makes active again what was active before a version that keeps failing.
+    async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>, inbox: &Inbox) {
+        let (store, failed) = (Arc::clone(&self.store), Arc::clone(rule));
+        let gone_back = tokio::task::spawn_blocking(move || {
+            let active = store.active_rules(&failed.tenant)?;
+            // Somebody may have chosen another meanwhile.
+            if !active.iter().any(|it| it.name == failed.name && it.version == failed.version) {
+                return Ok(None);
+            }
+            store.roll_back(&failed.tenant, &failed.name, Timestamp::now(), SWITCH).map(Some)
+        });
+        let gone_back: Result<Result<_, RuleError>, _> = gone_back.await;
+        let (tenant, name, version) = (&rule.tenant, &rule.name, &rule.version);
+        match gone_back {
+            Ok(Ok(Some(before))) => {
+                let to = before.version;
+                warn!(%tenant, rule = %name, %version, %to, "a version that keeps failing gives way to the one before");
+                if let Err(error) = Arc::clone(&self).publish(tenant.clone(), inbox.clone()).await {
+                    warn!(%tenant, rule = %name, %error, "the version before does not load");
+                }
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => {
+                warn!(%tenant, rule = %name, %version, %error, "a version keeps failing and cannot be rolled back");
+            }
+            Err(error) => error!(%error, "a roll back did not end well"),
+        }
+    }
+
     async fn publish(self: Arc<Self>, tenant: TenantId, inbox: Inbox) -> Result<(), UploadError> {
         let _turn = self.one_at_a_time.lock().await;
         let (desk, owner) = (Arc::clone(&self), tenant.clone());

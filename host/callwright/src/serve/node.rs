@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
+use callwright_core::rule::ActiveRule;
 use callwright_core::seam::{Change, StoreRefused};
 use callwright_core::{Effect, Input, Node, View};
 use callwright_rules::Answered;
@@ -113,6 +114,8 @@ pub(super) struct Outside {
     pub(super) changes: Changes,
     pub(super) picture: Arc<Picture>,
     pub(super) meters: Meters,
+    /// Versions that shall give way to what was active before them.
+    pub(super) withdrawals: Sender<Arc<ActiveRule>>,
 }
 
 /// Starts the node's thread, which reads the UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
@@ -262,6 +265,10 @@ impl Owner {
                 self.answers.extend(self.outside.pool.answer(run, Answered { ask, answer, view, now }));
             }
             Effect::Stop { run } => self.outside.pool.stop(run),
+            Effect::Withdraw(rule) => {
+                // Where so many are withdrawn at once, this one's calls go to the fallback until it fails again.
+                let _dropped = self.outside.withdrawals.try_send(rule);
+            }
             Effect::Store { ticket, changes } => {
                 self.unstored += 1;
                 let request = Request { ticket, changes };

@@ -13,8 +13,8 @@ use crate::config::Fallback;
 use crate::names::{AskId, RunId};
 use crate::record::{Disposition, FactKind, RunRecord, Source};
 use crate::rule::{
-    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Refusal, RingPlan, RunEvent,
-    RunOutcome, RunStart, Spent,
+    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Reached, Refusal, RingPlan,
+    RunEvent, RunOutcome, RunStart, Spent,
 };
 use crate::seam::Effect;
 use crate::spans;
@@ -37,6 +37,7 @@ pub(super) struct Run {
     fuel: u64,
     fuel_exact: bool,
     ran_us: u64,
+    limits: Vec<Reached>,
     /// Running time until the first question or the end.
     decide_us: Option<u64>,
     span: Span,
@@ -86,6 +87,7 @@ impl Run {
             fuel_exact: self.fuel_exact,
             decide_us: self.decide_us.unwrap_or(self.ran_us),
             ran_us: self.ran_us,
+            limits: self.limits.clone(),
         }
     }
 
@@ -169,12 +171,13 @@ impl Call {
             fuel: 0,
             fuel_exact: true,
             ran_us: 0,
+            limits: Vec::new(),
             decide_us: None,
             span,
         };
         self.run = Some(run);
-        if !board.admission.admit(&self.tenant, board.now.mono) {
-            self.run_over(board, RunOutcome::TenantThrottled);
+        if let Some(why) = self.kept_from_running(board) {
+            self.run_over(board, why);
             return;
         }
         board.runs.insert(id, self.key);
@@ -191,19 +194,31 @@ impl Call {
         board.emit(Effect::Start(Box::new(start)));
     }
 
+    /// Counts the run that is about to start; why it may not, where it may not.
+    fn kept_from_running(&mut self, board: &mut Switchboard) -> Option<RunOutcome> {
+        let run = self.run.as_mut()?;
+        if board.breaker.is_open(&run.rule, board.now.mono) {
+            return Some(RunOutcome::BreakerOpen);
+        }
+        let reached = board.admission.admit(&self.tenant, board.now.mono).err()?;
+        run.limits.push(reached);
+        Some(RunOutcome::TenantThrottled)
+    }
+
     /// What the driver tells of the run.
     pub(crate) fn run_event(&mut self, board: &mut Switchboard, event: RunEvent, spent: Spent) {
         let Some(run) = &mut self.run else { return };
         if run.is_over() {
             return;
         }
+        let mut spent = spent;
         let _rule = run.span.clone().entered();
         run.fuel = spent.fuel;
         run.fuel_exact = spent.fuel_exact;
         run.ran_us = spent.ran_us;
+        run.limits.append(&mut spent.limits);
         run.decide_us = run.decide_us.or(Some(spent.ran_us));
         let source = run.source();
-        let mut spent = spent;
         board.admission.log(&self.facts.tenant, board.now.mono, &mut spent.log);
         self.story.spent(board.now, &source, spent);
         match event {
@@ -278,6 +293,10 @@ impl Call {
         let Some(run) = &mut self.run else { return };
         run.span.in_scope(|| tracing::info!(fuel_used = run.fuel, cause = outcome.word(), "run ended"));
         board.count_run(&outcome, run.fuel, run.ran_us);
+        if board.breaker.ended(&run.rule, &outcome, board.now.mono) {
+            run.span.in_scope(|| tracing::warn!("a version that keeps failing is withdrawn"));
+            board.emit(Effect::Withdraw(Arc::clone(&run.rule)));
+        }
         run.phase = RunPhase::Over(outcome.clone());
         let (source, own) = (run.source(), run.rule.fallback.clone());
         match &self.stage {

@@ -161,10 +161,15 @@ fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>) -> String {
     let Some(run) = run else { return ended };
     let fuel = grouped(run.fuel);
     let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };
-    match run.ran_us {
+    let mut text = match run.ran_us {
         0 => format!("{ended}; {fuel}"),
         ran_us => format!("{ended}; {fuel} in {}.{} ms", ran_us / 1_000, ran_us % 1_000 / 100),
+    };
+    for reached in &run.limits {
+        let (used, max) = (grouped(reached.used), grouped(reached.max));
+        text.push_str(&format!("; reached the limit `{}`: {used} of {max}", reached.limit));
     }
+    text
 }
 
 fn has_ended(record: &CallRecord, run: &RunRecord) -> bool {

@@ -7,7 +7,7 @@ use crate::names::{Extension, LegId, UserId};
 use crate::record::{
     Cause, Disposition, Fact, FactKind, Gone, LegRecord, LegRecordEnd, NotRung, RunRecord, Source,
 };
-use crate::rule::{AnsweredBy, DestinationRef, Outcome, Party, RunOutcome};
+use crate::rule::{AnsweredBy, DestinationRef, Outcome, Party, Reached, RunOutcome};
 
 /// A call of bob's 1011 to ana's 100 on a Friday evening in Berlin, to be told to its end.
 struct Tale(CallRecord);
@@ -101,6 +101,7 @@ impl Tale {
             fuel_exact,
             decide_us: 210,
             ran_us: 340,
+            limits: Vec::new(),
         });
         let version = self.0.runs[0].version.clone();
         self.fact(0, rule(name), FactKind::RuleChosen { version, bound_to: "user:ana".to_owned() })
@@ -561,6 +562,17 @@ fn a_rule_that_fails_after_the_answer_is_a_fact_and_no_reason() {
         tale.told()
             .contains("18:02:04.001  rule r         trapped (unreachable); at most 1,000 fuel in 0.3 ms\n")
     );
+}
+
+#[test]
+fn a_limit_is_told_with_what_was_used_of_it() {
+    let mut tale =
+        Tale::to_ana().ruled("r", RunOutcome::MemoryLimit, 1_000).failed(1, "r", RunOutcome::MemoryLimit);
+    tale.0.runs[0].limits =
+        vec![Reached { limit: "memory-bytes".to_owned(), used: 19_792_896, max: 16_777_216 }];
+    let told = tale.rejected(Cause::NoAnswer, 480, 20_001).told();
+    let reached = "1,000 fuel in 0.3 ms; reached the limit `memory-bytes`: 19,792,896 of 16,777,216\n";
+    assert!(told.contains(reached), "{told}");
 }
 
 #[test]

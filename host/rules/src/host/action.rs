@@ -153,6 +153,7 @@ fn plan(run: &mut RunState, ring: Resource<Ring>, time_ms: u32) -> Result<Result
     }
     let legs = run.legs.saturating_add(u32::try_from(plan.legs.len()).unwrap_or(u32::MAX));
     if legs > run.limits.legs {
+        run.left_out.legs = run.left_out.legs.max(Some(legs));
         return Ok(Err(CallError::LimitExceeded("legs".to_owned())));
     }
     run.legs = legs;

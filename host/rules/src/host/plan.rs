@@ -65,7 +65,7 @@ impl ring::HostRingWithStore<RunState> for Imports {
         host_call(&mut host, &price::RING_NEW, &[], |run| {
             run.made = run.made.saturating_add(1);
             let number = run.made;
-            run.handle(Ring { number, plan: RingPlan::default() })
+            run.handle(Ring { number, plan: RingPlan::default(), left_out: 0 })
         })
     }
 
@@ -79,6 +79,9 @@ impl ring::HostRingWithStore<RunState> for Imports {
             let legs = run.limits.legs_at_once as usize;
             let ring = run.table.get_mut(&ring)?;
             if ring.plan.legs.len() >= legs {
+                ring.left_out = ring.left_out.saturating_add(1);
+                let wanted = (legs as u64).saturating_add(ring.left_out);
+                run.left_out.legs_at_once = run.left_out.legs_at_once.max(Some(wanted));
                 return Ok(Err(RingError::LimitExceeded("legs".to_owned())));
             }
             ring.plan.legs.push(leg.plan);

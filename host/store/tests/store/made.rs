@@ -97,6 +97,7 @@ pub(crate) fn record(id: &str, began: i64) -> CallRecord {
             fuel_exact: false,
             decide_us: 30,
             ran_us: 41,
+            limits: Vec::new(),
         }],
         missed: vec!["ana".into()],
         facts: vec![
