@@ -1,7 +1,8 @@
 //! Attacks on a running switch over loopback, each with the claim that it must not break: `cargo xtask attack`.
 //!
 //! Run with `--quick`, as the test command does, the floods are short and slow; without, they are as
-//! `docs/security.md` promises them. The numbers are those of the attacks, SEC-01 and so on.
+//! `docs/security.md` promises them. The numbers are those of the attacks: SEC-01 and so on from the network, RUL-01 and so
+//! on by the rules of a tenant.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,17 +12,20 @@
 
 mod flood;
 mod guesses;
+mod guest;
 #[path = "../shared/handset.rs"]
 mod handset;
 mod malformed;
 mod peer;
 mod phones;
+mod rules;
 mod smuggling;
 mod states;
 mod strangers;
 mod streams;
 mod switch;
 mod trunkless;
+mod uploads;
 #[path = "../shared/verdict.rs"]
 mod verdict;
 
@@ -48,7 +52,7 @@ struct Attack {
     run: fn(&Switch, Effort, &mut Verdicts),
 }
 
-const ATTACKS: [Attack; 19] = [
+const ATTACKS: [Attack; 34] = [
     Attack { id: "SEC-01", run: malformed::messages },
     Attack { id: "SEC-02", run: malformed::descriptions },
     Attack { id: "SEC-05", run: strangers::odd_credentials },
@@ -68,6 +72,21 @@ const ATTACKS: [Attack; 19] = [
     Attack { id: "SEC-42", run: streams::slots },
     Attack { id: "SEC-42b", run: streams::lengths },
     Attack { id: "SEC-43", run: flood::amplification },
+    Attack { id: "RUL-01", run: rules::endless_loops },
+    Attack { id: "RUL-02", run: rules::memory_bombs },
+    Attack { id: "RUL-03", run: rules::recursion },
+    Attack { id: "RUL-04", run: rules::long_texts },
+    Attack { id: "RUL-05", run: rules::handles },
+    Attack { id: "RUL-06", run: rules::log_floods },
+    Attack { id: "RUL-07", run: rules::host_calls },
+    Attack { id: "RUL-08", run: rules::dial_bombs },
+    Attack { id: "RUL-11", run: uploads::compile_bombs },
+    Attack { id: "RUL-12", run: uploads::too_many },
+    Attack { id: "RUL-14", run: uploads::nesting },
+    Attack { id: "RUL-15", run: rules::traps_after_an_answer },
+    Attack { id: "RUL-16", run: rules::callers_who_leave },
+    Attack { id: "RUL-17", run: rules::bad_releases },
+    Attack { id: "RUL-18", run: rules::spies },
 ];
 
 fn main() -> ExitCode {

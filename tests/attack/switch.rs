@@ -6,18 +6,34 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::peer::{Peer, Request};
 
 /// Where free ports are looked for: outside the range from which Linux gives ports to whoever asks for none.
 const PORTS: std::ops::Range<u16> = 10_000..20_000;
 /// How many of the quiet phones there are on each side of the lawful calls.
 pub(crate) const LAWFUL: u16 = 40;
+/// How many phones the hostile tenant has on each side of its calls.
+pub(crate) const HOSTILE: u16 = 12;
 /// Phones of the tenant beside those: called, calling, and the attacker's own.
 pub(crate) const ANA: &str = "1001";
 pub(crate) const BOB: &str = "1011";
 pub(crate) const MALLORY: &str = "1021";
+/// Uploads of the hostile tenant that are compiled in an hour.
+pub(crate) const UPLOADS_PER_HOUR: u32 = 12;
 /// The password of each device.
 pub(crate) const PASSWORD: &str = "Rv7-kestrel";
+
+/// Bytes of the longest answer of the API that is read: fifty records with their facts.
+const BODY_MAX: u64 = 256 * 1024 * 1024;
+
+/// What the API said to a change.
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) retry_after_s: Option<u64>,
+    pub(crate) body: Value,
+}
 
 /// A running switch; it ends with this value.
 pub(crate) struct Switch {
@@ -26,6 +42,8 @@ pub(crate) struct Switch {
     sip: SocketAddr,
     http: SocketAddr,
     agent: ureq::Agent,
+    /// The operator's.
+    token: String,
 }
 
 impl Switch {
@@ -43,11 +61,11 @@ impl Switch {
         let mut command = Command::new(std::env::var("CALLWRIGHT").expect("run `cargo xtask attack`"));
         command.args(["serve", "--config", "switch.toml"]).current_dir(&folder).stdin(Stdio::null());
         let process = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        let settings = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
+        let settings = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60)));
         let agent = settings.http_status_as_error(false).build().into();
-        let mut switch = Self { folder, process, sip, http, agent };
+        let mut switch = Self { folder, process, sip, http, agent, token: String::new() };
         let began = Instant::now();
-        while !switch.answers() {
+        while !(switch.answers() && switch.has_told_its_token()) {
             let ended = switch.process.try_wait().unwrap();
             assert!(
                 ended.is_none() && began.elapsed() < Duration::from_secs(30),
@@ -79,6 +97,53 @@ impl Switch {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
+    /// Threads of the process.
+    pub(crate) fn threads(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        u64::try_from(tasks.count()).unwrap()
+    }
+
+    /// Processes that it has started and that are still there.
+    pub(crate) fn children(&self) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        // A thread may have ended meanwhile.
+        let of = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("children")).ok()
+        };
+        tasks.filter_map(of).map(|children| children.split_whitespace().count()).sum()
+    }
+
+    /// Asks the API as the operator, for a path below `/v1/tenants/`.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let request = self.agent.get(format!("http://{}/v1/tenants/{path}", self.http));
+        let mut answer = request.header("Authorization", self.bearer()).call().unwrap();
+        let told = answer.body_mut().with_config().limit(BODY_MAX).read_json().unwrap();
+        assert_eq!(answer.status(), 200, "{path}: {told}");
+        told
+    }
+
+    /// Changes something over the API.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Told {
+        let request = self.agent.post(format!("http://{}/v1/tenants/{path}", self.http));
+        let mut answer = request.header("Authorization", self.bearer()).send_json(body).unwrap();
+        let again = answer.headers().get("Retry-After").and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = answer.body_mut().read_json().unwrap();
+        Told { status: answer.status().as_u16(), retry_after_s: again, body }
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    /// It prints the operator's token once it serves.
+    fn has_told_its_token(&mut self) -> bool {
+        let printed = self.printed();
+        let whole = printed.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let line = whole.map(str::trim).find(|line| line.starts_with("operator token"));
+        self.token = line.and_then(|line| line.rsplit(' ').next()).unwrap_or_default().to_owned();
+        !self.token.is_empty()
     }
 
     /// A metric without labels, such as `callwright_calls_live`.
@@ -125,12 +190,17 @@ impl Drop for Switch {
     }
 }
 
+/// Extension of the caller and of the callee of a pair of the hostile tenant's.
+pub(crate) fn besieger(pair: u16) -> (String, String) {
+    (format!("{}", 5_000 + pair), format!("{}", 6_000 + pair))
+}
+
 /// Extension of the caller and of the callee of a lawful pair.
 pub(crate) fn lawful(pair: u16) -> (String, String) {
     (format!("{}", 2_000 + pair), format!("{}", 3_000 + pair))
 }
 
-/// Two tenants: one asks for MD5 and has the phones, the other for SHA-256.
+/// Three tenants: one asks for MD5 and has the lawful phones, one for SHA-256, and one is hostile itself.
 fn config(sip: SocketAddr, http: SocketAddr) -> String {
     let mut text = format!(
         "listen = \"{sip}\"\nhttp = \"{http}\"\ndata = \"data\"\ndefault-tenant = \"acme\"\n\
@@ -141,13 +211,25 @@ fn config(sip: SocketAddr, http: SocketAddr) -> String {
     );
     let pairs = (0..LAWFUL).map(lawful).flat_map(|(caller, callee)| [caller, callee]);
     let others = [ANA, BOB, MALLORY].map(str::to_owned);
-    for device in others.into_iter().chain(pairs) {
-        text += &format!(
-            "[tenants.acme.users.u{device}]\nname = \"User {device}\"\nextension = \"9{device}\"\n\
-             devices = {{ {device} = {{ label = \"desk\", password = \"{PASSWORD}\" }} }}\n"
-        );
-    }
+    others.into_iter().chain(pairs).for_each(|device| text += &person("acme", &device));
+    let crowd: Vec<_> = (0..HOSTILE).map(|pair| format!("\"u{}\"", besieger(pair).1)).collect();
+    text += &format!(
+        "[tenants.hostile]\ndomains = [\"hostile.example\"]\nzone = \"Europe/Berlin\"\n\
+         rules = {{ uploads-per-hour = {UPLOADS_PER_HOUR} }}\n\
+         [tenants.hostile.groups.crowd]\nextension = \"800\"\nmembers = [{}]\n\
+         [tenants.hostile.places]\nnight-desk = \"group:crowd\"\n",
+        crowd.join(", ")
+    );
+    let pairs = (0..HOSTILE).map(besieger).flat_map(|(caller, callee)| [caller, callee]);
+    pairs.for_each(|device| text += &person("hostile", &device));
     text
+}
+
+fn person(tenant: &str, device: &str) -> String {
+    format!(
+        "[tenants.{tenant}.users.u{device}]\nname = \"User {device}\"\nextension = \"9{device}\"\n\
+         devices = {{ {device} = {{ label = \"desk\", password = \"{PASSWORD}\" }} }}\n"
+    )
 }
 
 fn is_free(address: &SocketAddr) -> bool {

@@ -20,15 +20,27 @@ pub(crate) struct Handset {
 }
 
 impl Handset {
-    /// A phone at that address, on a port of the system's choice.
+    /// A phone of `acme.example` at that address, on a port of the system's choice.
     pub(crate) fn new(device: &str, password: &str, address: [u8; 4], switch: SocketAddr, seed: u64) -> Self {
+        Self::of(device, "acme.example", password, address, switch, seed)
+    }
+
+    /// The same of another domain.
+    pub(crate) fn of(
+        device: &str,
+        domain: &str,
+        password: &str,
+        address: [u8; 4],
+        switch: SocketAddr,
+        seed: u64,
+    ) -> Self {
         let socket = UdpSocket::bind(SocketAddr::from((address, 0))).unwrap();
         socket.connect(switch).unwrap();
         socket.set_nonblocking(true).unwrap();
         let settings = PhoneSettings {
             extension: device.to_owned(),
             password: password.to_owned(),
-            domain: "acme.example".to_owned(),
+            domain: domain.to_owned(),
             display: device.to_owned(),
             user_agent: "handset/1".to_owned(),
             local: socket.local_addr().unwrap(),

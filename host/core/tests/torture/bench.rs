@@ -176,7 +176,9 @@ impl Bench {
                 Effect::Close { flow } => self.closed.push(flow),
                 Effect::Store { ticket, .. } => stored.push(ticket),
                 Effect::Believe { .. } => {}
-                Effect::Start(_) | Effect::Answer { .. } | Effect::Stop { .. } => panic!("no rule is here"),
+                Effect::Start(_) | Effect::Answer { .. } | Effect::Stop { .. } | Effect::Withdraw(_) => {
+                    panic!("no rule is here")
+                }
             }
         }
         for flow in self.closed.clone() {
@@ -336,5 +338,6 @@ fn tenant() -> Tenant {
         session_expires_s: 1800,
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
+        uploads_per_hour: 30,
     }
 }
