@@ -205,6 +205,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         session_expires_s: 1800,
         runs_max: 1_000,
         fuel_per_s: u64::MAX / 4,
+        uploads_per_hour: 30,
     }
 }
 
