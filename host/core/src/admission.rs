@@ -13,6 +13,8 @@ use crate::rule::{LogLine, Reached};
 const BURST_S: u64 = 10;
 /// Bytes that a tenant's rules may log in a minute (RULES §3).
 const LOG_A_MINUTE: usize = 100 * 1024;
+/// Bytes of journals that a tenant's runs may write in a minute: some thousand usual ones, and what a disk bears for a day.
+const JOURNAL_A_MINUTE: usize = 16 * 1024 * 1024;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Shares in use, by tenant.
@@ -20,6 +22,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct Admission {
     shares: BTreeMap<TenantId, Share>,
     logs: BTreeMap<TenantId, Logged>,
+    journals: BTreeMap<TenantId, Journalled>,
+}
+
+/// What a tenant's runs wrote into their journals in the minute that is running.
+#[derive(Debug)]
+struct Journalled {
+    since: Duration,
+    bytes: usize,
 }
 
 /// What a tenant's rules logged in the minute that is running.
@@ -89,6 +99,22 @@ impl Admission {
         }
     }
 
+    /// Takes the lines of a journal out that are over the tenant's minute. `last` of them stay: a run's end is short, and
+    /// a journal that lacks what was before it was cut.
+    pub(crate) fn journal(&mut self, tenant: &TenantId, now: Duration, lines: &mut Vec<String>, last: usize) {
+        let fresh = || Journalled { since: now, bytes: 0 };
+        let written = self.journals.entry(tenant.clone()).or_insert_with(fresh);
+        if now.saturating_sub(written.since) >= MINUTE {
+            *written = fresh();
+        }
+        let bytes: usize = lines.iter().map(String::len).sum();
+        if written.bytes.saturating_add(bytes) > JOURNAL_A_MINUTE {
+            lines.drain(..lines.len().saturating_sub(last));
+            return;
+        }
+        written.bytes += bytes;
+    }
+
     /// A run is over and has used so much.
     pub(crate) fn release(&mut self, tenant: &TenantId, fuel: u64) {
         if let Some(share) = self.shares.get_mut(tenant) {
@@ -138,6 +164,18 @@ mod tests {
         admission.log(&"acme".into(), Duration::from_secs(61), &mut later);
         assert_eq!(later[0].message, "2 lines of this tenant were dropped: over 102400 bytes a minute");
         assert_eq!(later.len(), 2);
+    }
+
+    #[test]
+    fn a_tenant_s_journals_have_room_for_a_minute_and_their_ends_always() {
+        let mut admission = Admission::default();
+        let long = || vec!["x".repeat(9 * 1024 * 1024), "end".to_owned()];
+        let (mut first, mut second, mut later) = (long(), long(), long());
+        admission.journal(&"acme".into(), Duration::ZERO, &mut first, 1);
+        admission.journal(&"acme".into(), Duration::ZERO, &mut second, 1);
+        admission.journal(&"acme".into(), Duration::from_secs(60), &mut later, 1);
+        assert_eq!([first.len(), second.len(), later.len()], [2, 1, 2]);
+        assert_eq!(second, ["end"]);
     }
 
     #[test]

@@ -220,6 +220,8 @@ impl Call {
         run.decide_us = run.decide_us.or(Some(spent.ran_us));
         let source = run.source();
         board.admission.log(&self.facts.tenant, board.now.mono, &mut spent.log);
+        let last = usize::from(matches!(event, RunEvent::Ended(_)));
+        board.admission.journal(&self.facts.tenant, board.now.mono, &mut spent.journal, last);
         self.story.spent(board.now, &source, spent);
         match event {
             RunEvent::Asked { ask, what } => self.asked(board, ask, what),
