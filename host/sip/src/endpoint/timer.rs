@@ -2,7 +2,8 @@
 
 use super::{ClientTx, ServerTx};
 use crate::flow::Flow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 /// Why the endpoint wants to be woken; letters are those of RFC 3261 §17 and RFC 6026 §7.
@@ -43,7 +44,7 @@ pub enum Timer {
 }
 
 /// Whose timer it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Owner {
     Server(ServerTx),
     Client(ClientTx),
@@ -51,47 +52,128 @@ pub(super) enum Owner {
 }
 
 /// Every timer that runs, at most one of a kind for an owner.
+///
+/// Most are cancelled long before they are due. They stay in the heap until they reach its top or are too many, which is
+/// cheaper than to look for each; the top itself is always a timer that runs.
 #[derive(Default, Debug)]
 pub(super) struct Timers {
-    queue: BTreeSet<(Duration, Owner, Timer)>,
-    armed: BTreeMap<(Owner, Timer), Duration>,
+    queue: BinaryHeap<Reverse<(Duration, Owner, Timer)>>,
+    // Never iterated.
+    armed: HashMap<Owner, Vec<(Timer, Duration)>>,
+    /// How many run.
+    running: usize,
 }
+
+/// So many in the heap for each that runs, and this many more, are too many.
+const HEAP_FACTOR: usize = 4;
+const HEAP_SPARE: usize = 64;
 
 impl Timers {
     pub(super) fn set(&mut self, owner: Owner, timer: Timer, at: Duration) {
-        if let Some(old) = self.armed.insert((owner, timer), at) {
-            self.queue.remove(&(old, owner, timer));
+        let armed = self.armed.entry(owner).or_default();
+        match armed.iter_mut().find(|(kind, _)| *kind == timer) {
+            Some((_, due)) => *due = at,
+            None => {
+                armed.push((timer, at));
+                self.running += 1;
+            }
         }
-        self.queue.insert((at, owner, timer));
+        self.queue.push(Reverse((at, owner, timer)));
+        if self.queue.len() > self.running * HEAP_FACTOR + HEAP_SPARE {
+            let armed = &self.armed;
+            self.queue.retain(|Reverse((at, owner, timer))| due(armed, *owner, *timer) == Some(*at));
+        }
+        self.clear_top();
     }
 
     pub(super) fn cancel(&mut self, owner: Owner, timer: Timer) {
-        if let Some(at) = self.armed.remove(&(owner, timer)) {
-            self.queue.remove(&(at, owner, timer));
+        if let Some(armed) = self.armed.get_mut(&owner) {
+            let before = armed.len();
+            armed.retain(|(kind, _)| *kind != timer);
+            self.running -= before - armed.len();
+            if armed.is_empty() {
+                self.armed.remove(&owner);
+            }
         }
+        self.clear_top();
     }
 
     pub(super) fn cancel_all(&mut self, owner: Owner) {
-        let range = (owner, Timer::A)..=(owner, Timer::StreamIdle);
-        while let Some((key, at)) = self.armed.range(range.clone()).next().map(|(key, at)| (*key, *at)) {
-            self.armed.remove(&key);
-            self.queue.remove(&(at, key.0, key.1));
-        }
+        self.running -= self.armed.remove(&owner).map_or(0, |armed| armed.len());
+        self.clear_top();
     }
 
     pub(super) fn is_set(&self, owner: Owner, timer: Timer) -> bool {
-        self.armed.contains_key(&(owner, timer))
+        due(&self.armed, owner, timer).is_some()
     }
 
     pub(super) fn next(&self) -> Option<(Duration, Timer)> {
-        self.queue.first().map(|(at, _, timer)| (*at, *timer))
+        self.queue.peek().map(|Reverse((at, _, timer))| (*at, *timer))
     }
 
     /// Takes the next timer that is due.
     pub(super) fn pop(&mut self, now: Duration) -> Option<(Owner, Timer)> {
-        let (at, owner, timer) = self.queue.first().copied().filter(|(at, _, _)| *at <= now)?;
-        self.queue.remove(&(at, owner, timer));
-        self.armed.remove(&(owner, timer));
+        let Reverse((_, owner, timer)) = self.queue.peek().copied().filter(|Reverse((at, ..))| *at <= now)?;
+        self.cancel(owner, timer);
         Some((owner, timer))
+    }
+
+    /// Drops what was cancelled or set anew from the top.
+    fn clear_top(&mut self) {
+        while let Some(Reverse((at, owner, timer))) = self.queue.peek().copied() {
+            if due(&self.armed, owner, timer) == Some(at) {
+                break;
+            }
+            self.queue.pop();
+        }
+    }
+}
+
+/// When this timer of the owner is due, where it runs.
+fn due(armed: &HashMap<Owner, Vec<(Timer, Duration)>>, owner: Owner, timer: Timer) -> Option<Duration> {
+    armed.get(&owner)?.iter().find(|(kind, _)| *kind == timer).map(|(_, due)| *due)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn owner(number: u64) -> Owner {
+        Owner::Server(ServerTx(number))
+    }
+
+    #[test]
+    fn timers_fire_in_order_once_and_not_when_cancelled_or_set_anew() {
+        let mut timers = Timers::default();
+        timers.set(owner(1), Timer::H, seconds(3));
+        timers.set(owner(2), Timer::G, seconds(1));
+        timers.set(owner(2), Timer::H, seconds(2));
+        timers.set(owner(3), Timer::J, seconds(4));
+        timers.set(owner(2), Timer::G, seconds(5));
+        timers.cancel(owner(1), Timer::H);
+        assert_eq!(timers.next(), Some((seconds(2), Timer::H)));
+        assert_eq!(timers.pop(seconds(1)), None);
+        assert_eq!(timers.pop(seconds(9)), Some((owner(2), Timer::H)));
+        timers.cancel_all(owner(3));
+        assert_eq!(timers.pop(seconds(9)), Some((owner(2), Timer::G)));
+        assert_eq!((timers.pop(seconds(9)), timers.next(), timers.running), (None, None, 0));
+    }
+
+    #[test]
+    fn what_is_set_and_cancelled_without_end_takes_no_room_without_end() {
+        let mut timers = Timers::default();
+        let stream = Owner::Stream(Flow::udp(SocketAddr::from(([192, 0, 2, 1], 5060))));
+        timers.set(owner(1), Timer::J, seconds(1));
+        for time in 0..10_000 {
+            timers.set(stream, Timer::StreamIdle, seconds(100 + time));
+            timers.cancel(stream, Timer::StreamIdle);
+        }
+        assert!(timers.queue.len() <= HEAP_SPARE + 2 * HEAP_FACTOR, "{}", timers.queue.len());
+        assert_eq!(timers.pop(seconds(2)), Some((owner(1), Timer::J)));
     }
 }

@@ -1,6 +1,7 @@
 //! Printing a message: long names, and one Content-Length that is true.
 
 use super::{Message, Start};
+use crate::header::Name;
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 
@@ -24,7 +25,10 @@ impl Message {
             }
         }
         for (name, value) in self.headers.iter() {
-            put_clean(&mut out, name.as_bytes());
+            match name {
+                Name::Other(name) => put_clean(&mut out, name.as_bytes()),
+                name => out.put_slice(name.as_bytes()),
+            }
             out.put_slice(b": ");
             put_clean(&mut out, value.as_bytes());
             out.put_slice(b"\r\n");
