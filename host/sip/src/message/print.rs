@@ -25,9 +25,10 @@ impl Message {
             }
         }
         for (name, value) in self.headers.iter() {
-            match name {
-                Name::Other(name) => put_clean(&mut out, name.as_bytes()),
-                name => out.put_slice(name.as_bytes()),
+            if let Name::Other(name) = name {
+                put_clean(&mut out, name.as_bytes());
+            } else {
+                out.put_slice(name.as_bytes());
             }
             out.put_slice(b": ");
             put_clean(&mut out, value.as_bytes());
