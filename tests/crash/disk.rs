@@ -81,7 +81,7 @@ fn goes_on(switch: &Switch, traffic: Traffic, verdicts: &mut Verdicts) -> usize 
     let unread: Vec<_> = unread.map(|path| (*path).to_owned()).collect();
     verdicts.all("reads while the disk is full", reads.len(), &unread, "each is answered");
     let calls = traffic.end().calls;
-    let failed = calls.iter().filter(|call| !call.talked(Duration::ZERO));
+    let failed = calls.iter().filter(|call| !call.talked());
     let failed: Vec<_> = failed.map(|call| format!("{call:?}")).collect();
     verdicts.all(format!("calls, {RATE} a second"), calls.len(), &failed, "each is answered and hung up");
     calls.len()

@@ -1,6 +1,7 @@
 //! SIGTERM under calls: those that are up go on until their callee hangs up, new ones are refused, and then the switch
 //! ends by itself.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -11,13 +12,10 @@ use crate::traffic::{Call, End, Report, Traffic};
 use crate::uploads::upload;
 use crate::verdict::Verdicts;
 
-/// A call that was answered so long before the signal was up for the switch too, and one that began so long after it came
-/// late, however slow the machine is.
-const NEAR: Duration = Duration::from_millis(500);
-/// How much shorter than it was a caller may find its call: its 200 may have come late.
-const BLUR: Duration = Duration::from_secs(1);
+/// How long the switch may take to say that it drains.
+const DRAINS_WITHIN: Duration = Duration::from_secs(20);
 /// How long the switch may take to end after its last call.
-const ENDS_WITHIN: Duration = Duration::from_secs(5);
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Calls so many a second, for how long before the signal and after it, and how long each talks.
 struct Plan {
@@ -33,7 +31,7 @@ pub(crate) fn sigterm(effort: Effort, verdicts: &mut Verdicts) {
     let plan = if effort.quick {
         Plan { rate: 20, before: secs(2), after: secs(2), talks: secs(3) }
     } else {
-        Plan { rate: 50, before: secs(12), after: secs(5), talks: secs(10) }
+        Plan { rate: 50, before: secs(10), after: secs(5), talks: secs(4) }
     };
     let folder = Folder::new("drain");
     let (switch, _) = Switch::start(&folder);
@@ -42,9 +40,12 @@ pub(crate) fn sigterm(effort: Effort, verdicts: &mut Verdicts) {
     std::thread::sleep(plan.before);
     let told = traffic.elapsed();
     switch.signal(Signal::TERM);
+    let said = folder.prints("no new calls", 1, DRAINS_WITHIN);
+    let drains = traffic.elapsed();
+    verdicts.check("the switch says that it drains", said, said.to_string(), "true");
     std::thread::sleep(plan.after);
     let report = traffic.end();
-    judge(&plan, told, &report, verdicts);
+    judge(&plan, told..drains, &report, verdicts);
     let ended = switch.ended_within(ENDS_WITHIN);
     let status = ended.map_or("it still runs".to_owned(), |ended| ended.to_string());
     let bound = format!("exit status: 0 within {} s of its last call", ENDS_WITHIN.as_secs());
@@ -63,26 +64,27 @@ pub(crate) fn sigterm(effort: Effort, verdicts: &mut Verdicts) {
     );
 }
 
-fn judge(plan: &Plan, told: Duration, report: &Report, verdicts: &mut Verdicts) {
-    let was_up = |call: &&Call| {
-        let over = |(at, _): (Duration, End)| at < told;
-        call.answered.is_some_and(|at| at + NEAR < told) && !call.end.is_some_and(over)
-    };
-    let up: Vec<_> = report.calls.iter().filter(was_up).collect();
-    let cut = up.iter().filter(|call| !call.talked(plan.talks.saturating_sub(BLUR)));
-    let cut: Vec<_> = cut.map(|call| format!("{call:?}")).collect();
+/// `told` is when the signal was sent, and when the switch had taken it.
+fn judge(plan: &Plan, told: Range<Duration>, report: &Report, verdicts: &mut Verdicts) {
+    let refused = |call: &Call| matches!(call.end, Some((_, End::Refused(503))));
+    let shown = |calls: &[&Call]| -> Vec<_> { calls.iter().map(|call| format!("{call:?}")).collect() };
+    let (mut up, mut cut, mut late, mut taken, mut neither) = (0, vec![], 0, vec![], vec![]);
+    for call in &report.calls {
+        let was_up = call.answered.is_some_and(|at| at < told.start);
+        if was_up && call.end.is_none_or(|(at, _)| at > told.start) {
+            up += 1;
+            cut.extend((!call.talked()).then_some(call));
+        }
+        if call.begun > told.end {
+            late += 1;
+            taken.extend((!refused(call)).then_some(call));
+        }
+        neither.extend((!call.talked() && !refused(call)).then_some(call));
+    }
     let claim = format!("calls that were up when SIGTERM came, at {} a second", plan.rate);
-    verdicts.all(claim, up.len(), &cut, "each goes on until its callee hangs up");
-    let late: Vec<_> = report.calls.iter().filter(|call| call.begun > told + NEAR).collect();
-    let taken = late.iter().filter(|call| !matches!(call.end, Some((_, End::Refused(503)))));
-    let taken: Vec<_> = taken.map(|call| format!("{call:?}")).collect();
-    verdicts.all("calls that began after it", late.len(), &taken, "each is refused with 503");
-    let others = report.calls.iter().filter(|call| {
-        let ended_well = call.talked(plan.talks.saturating_sub(BLUR));
-        !ended_well && !matches!(call.end, Some((_, End::Refused(503))))
-    });
-    let others: Vec<_> = others.map(|call| format!("{call:?}")).collect();
-    verdicts.all("all calls", report.calls.len(), &others, "each talks to its end or is refused with 503");
+    verdicts.all(claim, up, &shown(&cut), "each goes on until the other side hangs up");
+    verdicts.all("calls that began after it", late, &shown(&taken), "each is refused with 503");
+    verdicts.all("all calls", report.calls.len(), &shown(&neither), "each talks or is refused with 503");
     let bare = report.bare_refusals;
     verdicts.check("refusals without Retry-After", bare == 0, bare.to_string(), "0");
 }

@@ -1,7 +1,7 @@
 //! SIGHUP and activations under calls: configuration and rules change again and again, and no call fails.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -39,13 +39,13 @@ pub(crate) fn under_calls(effort: Effort, verdicts: &mut Verdicts) {
             .post("rules/hello-ring/activate", &json!({ "version": versions[usize::from(is_odd)] }))
             .unwrap();
         changes += 1;
-        if !reloaded(&folder, changes) {
+        if !folder.prints(" reloaded", changes, TAKEN_WITHIN) {
             untaken.push(format!("change {changes}"));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
     let report = traffic.end();
-    let failed = report.calls.iter().filter(|call| !call.talked(Duration::ZERO));
+    let failed = report.calls.iter().filter(|call| !call.talked());
     let failed: Vec<_> = failed.map(|call| format!("{call:?}")).collect();
     verdicts.all(
         format!("calls, {rate} a second"),
@@ -66,16 +66,4 @@ pub(crate) fn under_calls(effort: Effort, verdicts: &mut Verdicts) {
     let measured = format!("{} and {}", counts[0], counts[1]);
     let is_so = all && counts.iter().all(|count| *count > 0);
     verdicts.check("calls decided by each of two versions", is_so, measured, "some by each, all together");
-}
-
-/// Waits until the switch has said so often that it has read its configuration.
-fn reloaded(folder: &Folder, times: usize) -> bool {
-    let until = Instant::now() + TAKEN_WITHIN;
-    while folder.printed().matches(" reloaded").count() < times {
-        if Instant::now() >= until {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    true
 }

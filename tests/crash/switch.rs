@@ -13,8 +13,9 @@ use serde_json::Value;
 
 /// The phones that register and take it back all the time.
 pub(crate) const RESTLESS: [&str; 8] = ["2001", "2002", "2003", "2004", "2005", "2006", "2007", "2008"];
-/// How many pairs of phones there are beside those, of which one calls the other.
-pub(crate) const PAIRS: u16 = 40;
+/// How many pairs of phones there are beside those, of which one calls the other. A busy person takes one call more, so
+/// twice as many calls can be up at once.
+pub(crate) const PAIRS: u16 = 130;
 /// The password of every device.
 pub(crate) const PASSWORD: &str = "one-for-all";
 
@@ -56,6 +57,18 @@ impl Folder {
     /// What the switch printed in all its lives.
     pub(crate) fn printed(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.path.join("switch.log")).unwrap()).into_owned()
+    }
+
+    /// Waits until the switch has printed those words so often, and says whether it has.
+    pub(crate) fn prints(&self, words: &str, times: usize, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        while self.printed().matches(words).count() < times {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 
     pub(crate) fn path(&self) -> &Path {
