@@ -29,7 +29,7 @@ use token::Minter;
 
 pub use client::FORKS_MAX;
 pub use stream::{STREAM_BUFFER_MAX, STREAMS_MAX};
-pub use timer::Timer;
+pub use timer::{Timer, time_to_forget};
 
 /// The most server transactions at a time, and the most client transactions.
 pub const TRANSACTIONS_MAX: usize = 100_000;

@@ -23,7 +23,7 @@ mod via;
 pub use dialog::{Dialog, DialogError, DialogKey, OutOfOrder, dialog_key_of};
 pub use endpoint::{
     ClientTx, Endpoint, EndpointSettings, Event, FORKS_MAX, Full, STREAM_BUFFER_MAX, STREAMS_MAX, ServerTx,
-    TRANSACTIONS_MAX, Timer, Transmit,
+    TRANSACTIONS_MAX, Timer, Transmit, time_to_forget,
 };
 pub use flow::{Flow, Transport};
 pub use grammar::ValueError;

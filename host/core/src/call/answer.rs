@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, Text};
+use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, Text, time_to_forget};
 
 use super::leg::Leg;
 use super::ring::Origin;
@@ -174,7 +174,7 @@ impl Call {
 
     /// Remembers an answered INVITE for as long as another 2xx to it can come.
     fn may_answer_again(&mut self, board: &Switchboard, leg: &Leg, reason: Option<&'static str>) {
-        let until = board.now.mono + board.sip.settings().t1 * 64;
+        let until = time_to_forget(board.now.mono + board.sip.settings().t1 * 64);
         let echo = Echo { invite: Arc::clone(&leg.invite), flow: leg.flow, reason, until };
         self.echoes.insert(leg.id, Box::new(echo));
     }

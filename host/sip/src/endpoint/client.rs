@@ -317,7 +317,7 @@ impl Client {
         context.timers.cancel_all(owner);
         self.state = State::Accepted { forks: vec![(build::to_tag(response), None)] };
         self.wire = Bytes::new();
-        context.timers.set(owner, Timer::M, now + context.settings.patience());
+        context.timers.set_about(owner, Timer::M, now + context.settings.patience());
     }
 
     fn refused(&mut self, context: &mut Context, now: Duration, tx: ClientTx, response: &Message) {
@@ -327,7 +327,7 @@ impl Client {
         context.out.send(self.flow, ack.clone());
         self.state = State::InviteCompleted { ack };
         self.wire = Bytes::new();
-        context.timers.set(owner, Timer::D, now + context.settings.patience().max(TIMER_D_MIN));
+        context.timers.set_about(owner, Timer::D, now + context.settings.patience().max(TIMER_D_MIN));
     }
 
     fn provisional(&mut self, context: &mut Context, now: Duration, tx: ClientTx) {
@@ -342,7 +342,7 @@ impl Client {
         context.timers.cancel_all(owner);
         self.state = State::Completed;
         self.wire = Bytes::new();
-        context.timers.set(owner, Timer::K, now + context.settings.t4);
+        context.timers.set_about(owner, Timer::K, now + context.settings.t4);
     }
 
     /// The request again, for what is built from it. Most requests need neither ACK nor CANCEL, and all are kept.

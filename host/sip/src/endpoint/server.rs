@@ -168,7 +168,7 @@ impl Servers {
             if reliable {
                 self.remove(context, tx);
             } else {
-                context.timers.set(owner, Timer::J, now + patience);
+                context.timers.set_about(owner, Timer::J, now + patience);
             }
         } else if status < 300 {
             let ack = AckKey::of_response(response).detached();
@@ -176,7 +176,7 @@ impl Servers {
             // Sent again on streams too, for a hop further on may be a datagram (RFC 3261 §13.3.1.4).
             server.state = State::InviteAccepted { response: bytes, interval: t1, ack, acknowledged: false };
             context.timers.set(owner, Timer::AnswerResend, now + t1);
-            context.timers.set(owner, Timer::L, now + patience);
+            context.timers.set_about(owner, Timer::L, now + patience);
         } else {
             server.state = State::InviteCompleted { response: bytes, interval: t1 };
             context.timers.set(owner, Timer::H, now + patience);
@@ -263,7 +263,7 @@ impl Servers {
                 if server.flow.transport.reliable() {
                     self.remove(context, tx);
                 } else {
-                    context.timers.set(owner, Timer::I, now + context.settings.t4);
+                    context.timers.set_about(owner, Timer::I, now + context.settings.t4);
                 }
             }
             // An INVITE of a broken phone may share its branch with the ACK of its 2xx: the dialog decides alone.

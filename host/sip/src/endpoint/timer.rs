@@ -86,6 +86,11 @@ impl Timers {
         self.clear_top();
     }
 
+    /// As [`Timers::set`], for what is only to be forgotten.
+    pub(super) fn set_about(&mut self, owner: Owner, timer: Timer, at: Duration) {
+        self.set(owner, timer, time_to_forget(at));
+    }
+
     pub(super) fn cancel(&mut self, owner: Owner, timer: Timer) {
         if let Some(armed) = self.armed.get_mut(&owner) {
             let before = armed.len();
@@ -129,6 +134,16 @@ impl Timers {
     }
 }
 
+/// The first quarter of a second at or after this time. What is only to be forgotten is forgotten then, many things at
+/// once, so that a busy switch is not woken for each.
+pub fn time_to_forget(at: Duration) -> Duration {
+    const STEP_NANOS: u32 = 250_000_000;
+    match at.subsec_nanos() % STEP_NANOS {
+        0 => at,
+        over => at.saturating_add(Duration::from_nanos(u64::from(STEP_NANOS - over))),
+    }
+}
+
 /// When this timer of the owner is due, where it runs.
 fn due(armed: &HashMap<Owner, Vec<(Timer, Duration)>>, owner: Owner, timer: Timer) -> Option<Duration> {
     armed.get(&owner)?.iter().find(|(kind, _)| *kind == timer).map(|(_, due)| *due)
@@ -162,6 +177,14 @@ mod tests {
         timers.cancel_all(owner(3));
         assert_eq!(timers.pop(seconds(9)), Some((owner(2), Timer::G)));
         assert_eq!((timers.pop(seconds(9)), timers.next(), timers.running), (None, None, 0));
+    }
+
+    #[test]
+    fn things_are_forgotten_in_steps_and_never_too_early() {
+        for (at_ms, forgotten_ms) in [(0, 0), (1, 250), (250, 250), (32_249, 32_250), (32_751, 33_000)] {
+            assert_eq!(time_to_forget(Duration::from_millis(at_ms)), Duration::from_millis(forgotten_ms));
+        }
+        assert_eq!(time_to_forget(Duration::new(1, 1)), Duration::from_millis(1_250));
     }
 
     #[test]
