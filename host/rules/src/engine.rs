@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callwright_core::names::Version;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::{CallPolicy, CallPolicyPre};
 use crate::compile::component_of;
@@ -26,6 +26,8 @@ pub(crate) const GUEST_STACK_BYTES: usize = 512 * 1024;
 const RUN_STACK_BYTES: usize = GUEST_STACK_BYTES + 512 * 1024;
 /// Bytes of a memory that stay mapped between runs: zeroing them is cheaper than faulting them in.
 const KEEP_RESIDENT_BYTES: usize = 256 * 1024;
+/// The same of a run's stack.
+const STACK_KEEP_RESIDENT_BYTES: usize = 32 * 1024;
 /// The greatest memory of any plan.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an instance's own bookkeeping.
@@ -276,6 +278,9 @@ fn pool(limits: &EngineLimits) -> PoolingAllocationConfig {
         .max_core_instance_size(INSTANCE_BYTES_MAX)
         .max_memory_size(MEMORY_BYTES_MAX)
         .table_elements(limits.run.table_elements)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES);
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(KEEP_RESIDENT_BYTES)
+        .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES)
+        .pagemap_scan(Enabled::Auto);
     pool
 }

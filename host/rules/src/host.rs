@@ -47,7 +47,7 @@ fn host_call<R: Wave>(
 ) -> wasmtime::Result<R> {
     let entered = enter(host, price, args)?;
     let answer = answer(host.data_mut())?;
-    leave(host, &entered, &answer)?;
+    leave(host, entered, &answer)?;
     Ok(answer)
 }
 
@@ -59,26 +59,30 @@ fn enter(host: &mut Host<'_>, price: &Price, args: &[&dyn Wave]) -> wasmtime::Re
     run.inside = Some(price.import);
     let text_bytes = args.iter().map(|value| value.text_bytes()).sum();
     run.count(price, text_bytes)?;
-    let args = wave::tuple(run, args);
+    let mut text = run.journal.paper();
+    wave::tuple(run, args, &mut text);
     pay(
         &mut store,
         price.import,
         price.fuel.saturating_add(PER_GUEST_BYTE.saturating_mul(text_bytes as u64)),
     )?;
-    Ok(Entered { import: price.import, args, fuel_before })
+    Ok(Entered { import: price.import, args: text, fuel_before })
 }
 
 /// Writes an answered call into the journal.
-fn leave(host: &mut Host<'_>, entered: &Entered, answer: &dyn Wave) -> wasmtime::Result<()> {
+fn leave(host: &mut Host<'_>, entered: Entered, answer: &dyn Wave) -> wasmtime::Result<()> {
     let mut store = host.as_context_mut();
     let surcharge = std::mem::take(&mut store.data_mut().surcharge);
     pay(&mut store, entered.import, surcharge)?;
     let fuel_after = store.get_fuel()?;
     let run = store.data_mut();
-    let ret = wave::text(run, answer);
+    let mut ret = run.journal.paper();
+    answer.wave(run, &mut ret);
     let ms = run.elapsed_ms();
     let call = HostCall { import: entered.import, args: &entered.args, fuel_before: entered.fuel_before, ms };
     run.journal.call(&call, &ret, fuel_after);
+    run.journal.take_back(ret);
+    run.journal.take_back(entered.args);
     run.inside = None;
     Ok(())
 }

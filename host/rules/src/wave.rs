@@ -1,5 +1,7 @@
 //! Values as WAVE text for the journal. A handle is written as a string of kind and name: `"user:ana"`.
 
+use std::fmt::Write as _;
+
 use wasmtime::component::Resource;
 
 use crate::handle::Named;
@@ -17,18 +19,10 @@ pub(crate) trait Wave {
 }
 
 /// Writes arguments as a tuple.
-pub(crate) fn tuple(run: &RunState, values: &[&dyn Wave]) -> String {
-    let mut out = String::from("(");
-    sequence(run, values, &mut out);
+pub(crate) fn tuple(run: &RunState, values: &[&dyn Wave], out: &mut String) {
+    out.push('(');
+    sequence(run, values.iter().copied(), out);
     out.push(')');
-    out
-}
-
-/// Writes one value.
-pub(crate) fn text(run: &RunState, value: &dyn Wave) -> String {
-    let mut out = String::new();
-    value.wave(run, &mut out);
-    out
 }
 
 /// Writes a case with its payload: `refused(17)`.
@@ -39,8 +33,8 @@ pub(crate) fn case(run: &RunState, name: &str, payload: &dyn Wave, out: &mut Str
     out.push(')');
 }
 
-fn sequence(run: &RunState, values: &[&dyn Wave], out: &mut String) {
-    for (index, value) in values.iter().enumerate() {
+fn sequence<'a>(run: &RunState, values: impl Iterator<Item = &'a dyn Wave>, out: &mut String) {
+    for (index, value) in values.enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
@@ -62,7 +56,8 @@ macro_rules! numbers {
     ($($number:ty),*) => { $(
         impl Wave for $number {
             fn wave(&self, _: &RunState, out: &mut String) {
-                out.push_str(&self.to_string());
+                // Writing into a string does not fail.
+                let _written = write!(out, "{self}");
             }
         }
     )* };
@@ -73,6 +68,12 @@ numbers!(u8, u16, u32, i16, i32);
 impl Wave for String {
     fn wave(&self, _: &RunState, out: &mut String) {
         out.push('"');
+        if !self.bytes().any(|byte| byte == b'"' || byte == b'\\' || !(b' '..=b'~').contains(&byte)) {
+            // As nearly all of them are.
+            out.push_str(self);
+            out.push('"');
+            return;
+        }
         for character in self.chars() {
             match character {
                 '"' => out.push_str("\\\""),
@@ -107,11 +108,14 @@ impl<T: Wave, E: Wave> Wave for Result<T, E> {
             Ok(value) => ("ok", value),
             Err(error) => ("err", error),
         };
-        let text = text(run, payload);
         out.push_str(name);
-        if !text.is_empty() {
-            out.push('(');
-            out.push_str(&text);
+        out.push('(');
+        let before = out.len();
+        payload.wave(run, out);
+        if out.len() == before {
+            // A case without a payload has no brackets.
+            out.pop();
+        } else {
             out.push(')');
         }
     }
@@ -120,8 +124,7 @@ impl<T: Wave, E: Wave> Wave for Result<T, E> {
 impl<T: Wave> Wave for Vec<T> {
     fn wave(&self, run: &RunState, out: &mut String) {
         out.push('[');
-        let values: Vec<&dyn Wave> = self.iter().map(|value| value as &dyn Wave).collect();
-        sequence(run, &values, out);
+        sequence(run, self.iter().map(|value| value as &dyn Wave), out);
         out.push(']');
     }
 }

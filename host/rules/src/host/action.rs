@@ -76,7 +76,7 @@ impl call::HostCallWithStore<RunState> for Imports {
             }
             Err(error) => Err(error),
         };
-        leave(&mut host, &entered, &answer)?;
+        leave(&mut host, entered, &answer)?;
         Ok(answer)
     }
 
@@ -89,7 +89,7 @@ impl call::HostCallWithStore<RunState> for Imports {
 
     async fn standard(mut host: Host<'_>, call: Resource<Call>) -> wasmtime::Result<Result<(), CallError>> {
         let entered = enter(&mut host, &price::CALL_STANDARD, &[&call])?;
-        done(host, &entered, Ask::Standard).await
+        done(host, entered, Ask::Standard).await
     }
 
     async fn refuse(
@@ -98,7 +98,7 @@ impl call::HostCallWithStore<RunState> for Imports {
         how: Refusal,
     ) -> wasmtime::Result<Result<(), CallError>> {
         let entered = enter(&mut host, &price::CALL_REFUSE, &[&call, &how])?;
-        done(host, &entered, Ask::Refuse(refusal(how))).await
+        done(host, entered, Ask::Refuse(refusal(how))).await
     }
 
     fn because(mut host: Host<'_>, call: Resource<Call>, text: String) -> wasmtime::Result<()> {
@@ -133,8 +133,8 @@ async fn asked(
 }
 
 /// Asks something whose answer is that it was done.
-async fn done(mut host: Host<'_>, entered: &Entered, what: Ask) -> wasmtime::Result<Result<(), CallError>> {
-    let answer = match asked(&mut host, entered, what).await? {
+async fn done(mut host: Host<'_>, entered: Entered, what: Ask) -> wasmtime::Result<Result<(), CallError>> {
+    let answer = match asked(&mut host, &entered, what).await? {
         Ok(Answer::Done(done)) => done.map_err(call_error),
         Ok(Answer::Rang(_)) => {
             return Err(Stop::Internal("something was answered as if it were a ring").into());

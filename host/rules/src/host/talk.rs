@@ -81,7 +81,7 @@ impl log::HostWithStore<RunState> for Imports {
         run.log(word, &message);
         run.surcharge =
             run.surcharge.saturating_add(price::PER_GUEST_BYTE.saturating_mul(message.len() as u64));
-        leave(&mut host, &entered, &())
+        leave(&mut host, entered, &())
     }
 }
 
@@ -89,7 +89,7 @@ impl budget::HostWithStore<RunState> for Imports {
     fn fuel(mut host: Host<'_>) -> wasmtime::Result<u32> {
         let entered = enter(&mut host, &price::BUDGET_FUEL, &[])?;
         let left = u32::try_from(host.as_context_mut().get_fuel()?).unwrap_or(u32::MAX);
-        leave(&mut host, &entered, &left)?;
+        leave(&mut host, entered, &left)?;
         Ok(left)
     }
 

@@ -1,7 +1,7 @@
 //! Every outcome of RULES §3 that a component can bring about, by a component that does.
 
 use crate::support::{answered, guest_with, load, rang, rule, run, run_with};
-use callwright_core::rule::{Answer, Ask, CallError, Note, Outcome, RunEvent, RunOutcome};
+use callwright_core::rule::{Answer, Ask, CallError, Note, Outcome, Reached, RunEvent, RunOutcome};
 
 /// The end of a body that is content.
 const OK: &str = "(call $call.drop (local.get $call)) (i32.const 16)";
@@ -271,6 +271,66 @@ fn the_log_is_cut_and_says_what_was_dropped() {
     assert_eq!(spent.log.len(), 9);
     assert_eq!(spent.log[8].message, "92 more lines were dropped: the log of a call holds 8192 bytes");
     assert_eq!(spent.log[8].level, "warn");
+}
+
+#[test]
+fn each_limit_is_told_with_what_was_used_of_it() {
+    let add = "(call $ring.add (local.get $ring) (call $leg-to-ana) (i32.const 64))";
+    let twelve = format!(
+        "(local $ring i32) (local.set $ring (call $ring.new)) {} {OK}",
+        format!("(global.set $heap (i32.const 65536)) {add} ").repeat(12)
+    );
+    let thirty_one =
+        format!("{} {RING} {OK}", format!("(global.set $heap (i32.const 65536)) {RING} ").repeat(30));
+    let line = "(call $log (i32.const 1) (i32.const 4096) (i32.const 4000)) ";
+    let rows: [(&str, &str, &str, u64, u64); 11] = [
+        ("(loop $again (br $again)) unreachable", "", "fuel", 10_000_000, 10_000_000),
+        ("(drop (memory.grow (i32.const 300))) unreachable", "", "memory-bytes", 302 * 65_536, 16_777_216),
+        (
+            "(drop (table.grow $t (ref.null func) (i32.const 20000))) unreachable",
+            "(table $t 1 funcref)",
+            "table-elements",
+            // One table more is the host's own, for the imports.
+            20_018,
+            10_000,
+        ),
+        (
+            "(call $deep)",
+            "(func $deep (result i32) (i32.add (i32.const 1) (call $deep)))",
+            "stack-bytes",
+            524_288,
+            524_288,
+        ),
+        (
+            "(loop $again (drop (call $call.elapsed-ms (local.get $call))) (br $again)) unreachable",
+            "",
+            "reads",
+            5_001,
+            5_000,
+        ),
+        (
+            "(loop $again (call $call.because (local.get $call) (i32.const 1120) (i32.const 3)) (br $again)) unreachable",
+            "",
+            "actions",
+            201,
+            200,
+        ),
+        (
+            "(loop $again (call $call.because (local.get $call) (i32.const 0) (i32.const 60000)) (br $again)) unreachable",
+            "",
+            "bytes",
+            300_000,
+            262_144,
+        ),
+        ("(loop $again (drop (call $ring.new)) (br $again)) unreachable", "", "handles", 1_001, 1_000),
+        (&twelve, "", "legs-at-once", 12, 10),
+        (&thirty_one, "", "legs", 31, 30),
+        (&format!("{} {OK}", line.repeat(3)), "", "log-bytes", 12_012, 8_192),
+    ];
+    for (body, rest, limit, used, max) in rows {
+        let (_, spent) = run(&rule(body, rest));
+        assert_eq!(spent.limits, [Reached { limit: limit.to_owned(), used, max }], "{limit}");
+    }
 }
 
 #[test]
