@@ -179,10 +179,14 @@ fn lint_offences(root: &str, manifest: &File) -> Offences {
     missing
 }
 
-/// Where the word `unsafe` stands: one file, of the crate that has an exception for it.
+/// The allocator of rules (ADR 0007): what it gets wrong stays in the sandbox.
+const HEAP: &str = "guest-sdk/rust/src/heap.rs";
+
+/// Where the word `unsafe` stands: in the host one file, of the crate that has an exception for it.
 fn unsafe_offences(sources: &[Source]) -> Offences {
     let has = |source: &&Source| words(TokenStream::from_str(&source.text).unwrap()).contains("unsafe");
-    let files: Vec<&str> = sources.iter().filter(has).map(|source| source.path.as_str()).collect();
+    let paths = sources.iter().filter(has).map(|source| source.path.as_str());
+    let files: Vec<&str> = paths.filter(|path| *path != HEAP).collect();
     let outside = files.iter().filter(|path| !path.starts_with("host/rules/src/")).count();
     if outside > 0 || files.len() > 1 {
         return vec![format!("`unsafe` in {}: one file of host/rules may", files.join(", "))];
@@ -231,6 +235,8 @@ fn a_crate_without_the_workspace_s_lints_is_found() {
 fn unsafe_code_in_a_second_file_is_found() {
     let unsafe_file = |path| planted(path, "fn f() { unsafe { g() } }");
     assert!(unsafe_offences(&[unsafe_file("host/rules/src/artefact.rs")]).is_empty());
+    assert!(unsafe_offences(&[unsafe_file(HEAP)]).is_empty());
+    assert_eq!(unsafe_offences(&[unsafe_file("guest-sdk/rust/src/words.rs")]).len(), 1);
     assert_eq!(unsafe_offences(&[unsafe_file("host/core/src/a.rs")]).len(), 1);
     assert_eq!(
         unsafe_offences(&[unsafe_file("host/rules/src/a.rs"), unsafe_file("host/rules/src/b.rs")]).len(),

@@ -25,7 +25,13 @@
 //! An error of any interface becomes text with `?`. A rule that returns `Err` gives the call to its fallback, and
 //! `explain` shows the text.
 
+#[cfg(target_family = "wasm")]
+mod heap;
 mod words;
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: heap::Heap = heap::Heap::new();
 
 #[doc(hidden)]
 pub mod bindings {
