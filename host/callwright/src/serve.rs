@@ -35,6 +35,7 @@ mod pool;
 mod shelf;
 mod signals;
 mod ticker;
+mod turns;
 mod uploads;
 mod writer;
 

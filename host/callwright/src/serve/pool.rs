@@ -3,13 +3,13 @@
 //! A rule that has been quick runs on the node's own thread (ADR 0006), every other on the pool's.
 //! Every start gets exactly one end, whatever happens to the run in between.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
 use callwright_core::Input;
-use callwright_core::names::RunId;
+use callwright_core::names::{RunId, TenantId};
 use callwright_core::rule::{RunEvent, RunOutcome, RunStart, Spent};
 use callwright_rules::{Answered, Run, Step};
 use tracing::{debug, error};
@@ -17,6 +17,7 @@ use tracing::{debug, error};
 use super::node::Inbox;
 use super::pace::{self, Pace};
 use super::shelf::{Shelf, Shelved};
+use super::turns::Turns;
 
 /// How many threads run rules.
 const WORKERS: usize = 2;
@@ -42,7 +43,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<RunId>,
+    queue: Turns,
     runs: BTreeMap<RunId, Slot>,
     closed: bool,
 }
@@ -71,6 +72,18 @@ struct Live {
     run: Run,
     ran: Duration,
     pace: Arc<Pace>,
+    tenant: TenantId,
+}
+
+impl Slot {
+    /// Whose run it is, where it has something to do.
+    fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Fresh { start, .. } => Some(&start.call.tenant),
+            Self::Due { live, .. } | Self::Parked(live) | Self::Doomed(Some(live)) => Some(&live.tenant),
+            Self::Busy | Self::Answered(_) | Self::Stopping | Self::Doomed(None) => None,
+        }
+    }
 }
 
 /// What came of a stretch on a thread.
@@ -83,7 +96,8 @@ enum Stretch {
 
 impl Live {
     fn new(ready: &Shelved, start: RunStart) -> Self {
-        Self { run: Run::start(&ready.rule, start), ran: Duration::ZERO, pace: Arc::clone(&ready.pace) }
+        let (tenant, pace) = (start.call.tenant.clone(), Arc::clone(&ready.pace));
+        Self { run: Run::start(&ready.rule, start), ran: Duration::ZERO, pace, tenant }
     }
 }
 
@@ -193,8 +207,12 @@ impl Shared {
     }
 
     fn enqueue(&self, state: &mut State, run: RunId, slot: Slot) {
+        let Some(tenant) = slot.tenant().cloned() else {
+            error!(%run, "a run that has nothing to do is to wait for a thread");
+            return;
+        };
         state.runs.insert(run, slot);
-        state.queue.push_back(run);
+        state.queue.push(&tenant, run);
         self.meters.runs_waiting(state.queue.len());
         self.work.notify_one();
     }
@@ -221,7 +239,7 @@ impl Shared {
             if state.closed {
                 return None;
             }
-            let Some(run) = state.queue.pop_front() else {
+            let Some(run) = state.queue.pop() else {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
