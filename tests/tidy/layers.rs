@@ -21,17 +21,25 @@ const LAYERS: [(&str, u8); 9] = [
 ];
 
 /// Crates beside the layers, which nothing may depend on.
-const BESIDE: [&str; 3] = ["callwright-bench", "callwright-tests", "xtask"];
+const BESIDE: [&str; 4] = ["callwright-bench", "callwright-bench-rules", "callwright-tests", "xtask"];
 
 /// Libraries that only these crates of ours may use, tests excepted.
 const HOMES: [(&str, &[&str]); 8] = [
-    ("anyhow", &["callwright", "callwright-bench", "callwright-tests", "xtask"]),
+    ("anyhow", &["callwright", "callwright-bench", "callwright-bench-rules", "callwright-tests", "xtask"]),
     ("axum", &["callwright-api", "callwright"]),
     ("clap", &["callwright", "xtask"]),
     ("rusqlite", &["callwright-store"]),
     (
         "serde_json",
-        &["callwright-rules", "callwright-store", "callwright-api", "callwright-sim", "callwright", "xtask"],
+        &[
+            "callwright-bench-rules",
+            "callwright-rules",
+            "callwright-store",
+            "callwright-api",
+            "callwright-sim",
+            "callwright",
+            "xtask",
+        ],
     ),
     ("tokio", &["callwright-api", "callwright"]),
     ("toml", &["callwright-config", "callwright-rules"]),

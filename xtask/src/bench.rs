@@ -7,6 +7,7 @@ mod load;
 mod node;
 mod peers;
 mod probe;
+mod rules;
 mod usage;
 
 /// What is measured.
@@ -18,6 +19,8 @@ pub(crate) enum Command {
     Load(crowd::Args),
     /// A call through the node alone, as users grow more.
     Node(node::Args),
+    /// One decision by a rule, beside a native closure, Lua and Rhai.
+    Rules(rules::Args),
 }
 
 /// Measures it.
@@ -26,5 +29,6 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Calls(args) => calls::run(args),
         Command::Load(args) => crowd::run(args),
         Command::Node(args) => node::run(args),
+        Command::Rules(args) => rules::run(args),
     }
 }

@@ -1,0 +1,216 @@
+//! The same decision in other ways. Scripts get what a rule gets: functions that read the picture, and one that rings.
+//!
+//! None of them has a rule's limits, its isolation from other tenants, its journal, or a way to wait: their ring returns
+//! at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use callwright_core::config::Tenant;
+use callwright_core::names::UserId;
+use callwright_core::rule::{DestinationRef, LegPlan, RingPlan, Setting};
+use mlua::StdLib;
+use rhai::{AST, Array, Dynamic, Scope};
+
+use crate::Decider;
+use crate::town::TOWN;
+
+/// `follow-me` in Lua.
+const LUA: &str = "
+    local wait_s = number('mobile-after-s') or 10
+    local legs = {}
+    for index, device in ipairs(devices(dialled_user())) do
+        local after_s = 0
+        if label(device) == 'mobile' then after_s = wait_s end
+        legs[index] = { to = device, after_s = after_s }
+    end
+    if ring(legs, wait_s + 20) ~= 'answered' then standard() end
+";
+/// `follow-me` in Rhai.
+const RHAI: &str = "
+    let wait_s = number(\"mobile-after-s\");
+    let legs = [];
+    for device in devices(dialled_user()) {
+        let after_s = 0;
+        if label(device) == \"mobile\" { after_s = wait_s; }
+        legs.push(#{ to: device, after_s: after_s });
+    }
+    if ring(legs, wait_s + 20) != \"answered\" { standard(); }
+";
+
+/// A closure of the host's own.
+pub(crate) struct Native;
+
+impl Decider for Native {
+    fn name(&self) -> &'static str {
+        "native_closure"
+    }
+
+    fn decide(&mut self) -> anyhow::Result<RingPlan> {
+        let wait_s = number("mobile-after-s").unwrap_or(10);
+        let mut plan = RingPlan { time: seconds(wait_s + 20), ..RingPlan::default() };
+        for device in devices(dialled_user().context("nobody was dialled")?) {
+            let after_s = if label(&device).as_deref() == Some("mobile") { wait_s } else { 0 };
+            plan.legs.push(leg(&device, after_s));
+        }
+        Ok(plan)
+    }
+}
+
+/// What a script has rung.
+type Rung = Arc<Mutex<Option<RingPlan>>>;
+
+/// Lua 5.4 with its own standard library, in a VM a call or in one for all calls.
+pub(crate) struct Lua {
+    reused: Option<(mlua::Lua, mlua::Function)>,
+    rung: Rung,
+}
+
+impl Lua {
+    pub(crate) fn fresh() -> Self {
+        Self { reused: None, rung: Rung::default() }
+    }
+
+    pub(crate) fn reused() -> anyhow::Result<Self> {
+        let rung = Rung::default();
+        Ok(Self { reused: Some(lua(&rung)?), rung })
+    }
+}
+
+impl Decider for Lua {
+    fn name(&self) -> &'static str {
+        if self.reused.is_some() { "lua_reused_vm" } else { "lua_fresh_vm" }
+    }
+
+    fn decide(&mut self) -> anyhow::Result<RingPlan> {
+        match &self.reused {
+            Some((_vm, script)) => script.call::<()>(()).map_err(|error| anyhow!("{error}"))?,
+            None => lua(&self.rung)?.1.call::<()>(()).map_err(|error| anyhow!("{error}"))?,
+        }
+        taken(&self.rung)
+    }
+}
+
+/// A VM with the host's functions, and the script compiled in it.
+fn lua(rung: &Rung) -> anyhow::Result<(mlua::Lua, mlua::Function)> {
+    make_lua(rung).map_err(|error| anyhow!("{error}"))
+}
+
+fn make_lua(rung: &Rung) -> mlua::Result<(mlua::Lua, mlua::Function)> {
+    let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
+    let vm = mlua::Lua::new_with(libraries, mlua::LuaOptions::default())?;
+    let globals = vm.globals();
+    globals.set("number", vm.create_function(|_, key: String| Ok(number(&key)))?)?;
+    globals.set(
+        "dialled_user",
+        vm.create_function(|_, ()| Ok(dialled_user().map(|user| user.as_str().to_owned())))?,
+    )?;
+    globals.set("devices", vm.create_function(|_, user: String| Ok(devices(&UserId::from(user))))?)?;
+    globals.set("label", vm.create_function(|_, device: String| Ok(label(&device)))?)?;
+    let rings = Arc::clone(rung);
+    let ring = vm.create_function(move |_, (legs, time_s): (Vec<mlua::Table>, i32)| {
+        let mut plan = RingPlan { time: seconds(time_s), ..RingPlan::default() };
+        for table in legs {
+            plan.legs.push(leg(&table.get::<String>("to")?, table.get("after_s")?));
+        }
+        keep(&rings, plan);
+        Ok("answered")
+    })?;
+    globals.set("ring", ring)?;
+    globals.set("standard", vm.create_function(|_, ()| Ok(()))?)?;
+    let script = vm.load(LUA).into_function()?;
+    Ok((vm, script))
+}
+
+/// Rhai: the engine and the parsed script for all calls, variables for each.
+pub(crate) struct Script {
+    engine: rhai::Engine,
+    script: AST,
+    rung: Rung,
+}
+
+impl Script {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let mut engine = rhai::Engine::new();
+        let rung = Rung::default();
+        engine.register_fn("number", |key: &str| i64::from(number(key).unwrap_or(10)));
+        engine.register_fn("dialled_user", || {
+            dialled_user().map(|user| user.as_str().to_owned()).unwrap_or_default()
+        });
+        engine.register_fn("devices", |user: &str| -> Array {
+            devices(&UserId::from(user)).into_iter().map(Dynamic::from).collect()
+        });
+        engine.register_fn("label", |device: &str| label(device).unwrap_or_default());
+        let rings = Arc::clone(&rung);
+        engine.register_fn("ring", move |legs: Array, time_s: i64| {
+            let mut plan = RingPlan { time: seconds(as_i32(time_s)), ..RingPlan::default() };
+            for map in legs.into_iter().filter_map(|leg| leg.try_cast::<rhai::Map>()) {
+                let to = map["to"].clone().into_string().unwrap_or_default();
+                plan.legs.push(leg(&to, as_i32(map["after_s"].as_int().unwrap_or(0))));
+            }
+            keep(&rings, plan);
+            "answered"
+        });
+        engine.register_fn("standard", || ());
+        let script = engine.compile(RHAI)?;
+        Ok(Self { engine, script, rung })
+    }
+}
+
+impl Decider for Script {
+    fn name(&self) -> &'static str {
+        "rhai_reused_ast"
+    }
+
+    fn decide(&mut self) -> anyhow::Result<RingPlan> {
+        let run = self.engine.run_ast_with_scope(&mut Scope::new(), &self.script);
+        run.map_err(|error| anyhow!("{error}"))?;
+        taken(&self.rung)
+    }
+}
+
+fn keep(rung: &Rung, plan: RingPlan) {
+    *rung.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+}
+
+fn taken(rung: &Rung) -> anyhow::Result<RingPlan> {
+    rung.lock().unwrap_or_else(PoisonError::into_inner).take().context("the script does not ring")
+}
+
+fn tenant() -> Option<&'static Arc<Tenant>> {
+    TOWN.tenant()
+}
+
+fn number(key: &str) -> Option<i32> {
+    match TOWN.rule.settings.get(key)? {
+        Setting::Number(number) => Some(*number),
+        Setting::Text(_) | Setting::Flag(_) | Setting::Place(_) => None,
+    }
+}
+
+fn dialled_user() -> Option<&'static UserId> {
+    TOWN.call.dialled.user.as_ref()
+}
+
+fn devices(user: &UserId) -> Vec<String> {
+    let user = tenant().and_then(|tenant| tenant.users.get(user));
+    user.iter().flat_map(|user| &user.devices).map(ToString::to_string).collect()
+}
+
+fn label(device: &str) -> Option<String> {
+    Some(tenant()?.devices.get(device)?.label.clone())
+}
+
+fn leg(device: &str, after_s: i32) -> LegPlan {
+    let to = DestinationRef::Device(device.into());
+    LegPlan { to, start_after: seconds(after_s), ring_for: None, label: None }
+}
+
+fn seconds(seconds: i32) -> Duration {
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+fn as_i32(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(0)
+}
