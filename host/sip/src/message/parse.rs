@@ -175,6 +175,10 @@ impl Head {
 /// Reads the first line; a request whose version or Request-URI is wrong is still a request, with its fault.
 pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
     let bytes = line.as_bytes();
+    // Some take a lone CR for the end of the line.
+    if memchr(b'\r', bytes).is_some() {
+        return None;
+    }
     if bytes.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
         return parse_status(line).map(|start| (start, None));
     }

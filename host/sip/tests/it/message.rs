@@ -135,6 +135,8 @@ fn broken_lines_are_named_and_the_rest_is_kept() {
     assert_eq!(fault(&[start, ": no name", "", ""]), Fault::HeaderLine);
     assert_eq!(fault(&[start, "Sub ject: x", "", ""]), Fault::HeaderLine);
     assert_eq!(fault(&[start, "Subject: a\rb", "", ""]), Fault::LoneCr);
+    // In the first line it leaves nothing to go on with.
+    assert_eq!(fault(&["SIP/2.0 200 O\rK", "", ""]), Fault::StartLine);
     assert_eq!(fault(&[start, "i: 1", "Call-ID: 2", "", ""]), Fault::Repeated(Name::CallId));
     assert_eq!(fault(&[start, "l: 0", "l: 0", "", ""]), Fault::ContentLength);
     let error = Message::parse(raw(&[start, "no colon", "i: 1", "", ""])).unwrap_err();
