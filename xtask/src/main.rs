@@ -9,6 +9,7 @@ mod attack;
 mod bench;
 mod crash;
 mod demo;
+mod fuzz;
 mod guests;
 mod rule;
 mod shell;
@@ -29,6 +30,8 @@ enum Command {
     Attack(attack::Args),
     /// Kills, ends and reloads a switch under load, and says what was lost.
     Crash(crash::Args),
+    /// Looks for inputs from outside that break what must hold for any.
+    Fuzz(fuzz::Args),
     /// Measures what things cost, beside others that do the same.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Crash(args) => crash::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(command) => bench::run(&command),
         Command::Rule(command) => rule::run(&command),
         Command::Scenario(args) => world::scenarios(&args),

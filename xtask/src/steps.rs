@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::shell::{self, Budget};
 use crate::tally::Tally;
-use crate::{attack, crash, demo, guests, tools};
+use crate::{attack, crash, demo, fuzz, guests, tools};
 
 /// What all steps together may take.
 const ALL_MAX: Duration = Duration::from_secs(40 * 60);
@@ -147,7 +147,8 @@ impl Args {
 fn fmt(budget: Budget) -> anyhow::Result<()> {
     tools::ensure_component("rustfmt")?;
     budget.run(shell::cargo().args(["fmt", "--all", "--check"]))?;
-    budget.run(shell::cargo().args(["fmt", "--all", "--check", "--manifest-path", GUESTS]))
+    budget.run(shell::cargo().args(["fmt", "--all", "--check", "--manifest-path", GUESTS]))?;
+    budget.run(shell::cargo().args(["fmt", "--check", "--manifest-path", fuzz::MANIFEST]))
 }
 
 fn clippy(budget: Budget) -> anyhow::Result<()> {

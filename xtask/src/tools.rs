@@ -1,4 +1,4 @@
-//! What the commands need on the machine, installed on demand: Debian's packages, rustup's components, cargo-deny. Each is
+//! What the commands need on the machine, installed on demand: Debian's packages, rustup's components, tools of cargo's. Each is
 //! a matter of milliseconds when it is there, and an error with the command to run when it cannot be had.
 
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ const KAMAILIO_MODULES: [(&str, &str); 2] =
 
 /// The cargo-deny that is built where none is found; newer ones read the same configuration.
 const CARGO_DENY: &str = "0.20.2";
+/// The cargo-fuzz that is built where none is found.
+const CARGO_FUZZ: &str = "0.13.2";
 
 /// SQLite is compiled from C.
 pub(crate) fn ensure_compiler() -> anyhow::Result<()> {
@@ -77,20 +79,36 @@ pub(crate) fn ensure_component(component: &str) -> anyhow::Result<()> {
 
 /// The path of a cargo-deny: the one installed, else one of our own under `target/`, built once.
 pub(crate) fn ensure_cargo_deny(budget: Budget) -> anyhow::Result<PathBuf> {
+    // Without what it needs for advisories alone.
+    ensure_built(budget, "cargo-deny", CARGO_DENY, &["--no-default-features"], is_recent)
+}
+
+/// The path of a cargo-fuzz, in the same way.
+pub(crate) fn ensure_cargo_fuzz(budget: Budget) -> anyhow::Result<PathBuf> {
+    ensure_built(budget, "cargo-fuzz", CARGO_FUZZ, &[], |version| version.starts_with("cargo-fuzz 0.1"))
+}
+
+/// A tool of cargo's: the one installed if it `suits` by what it says of its version, else one of our own.
+fn ensure_built(
+    budget: Budget,
+    name: &str,
+    version: &str,
+    words: &[&str],
+    suits: fn(&str) -> bool,
+) -> anyhow::Result<PathBuf> {
     let tools = shell::target().join("tools");
-    let own = tools.join("bin/cargo-deny");
-    for found in [PathBuf::from("cargo-deny"), own.clone()] {
-        if shell::output(shell::program(&found).arg("--version")).is_some_and(|text| is_recent(&text)) {
+    let own = tools.join("bin").join(name);
+    for found in [PathBuf::from(name), own.clone()] {
+        if shell::output(shell::program(&found).arg("--version")).is_some_and(|text| suits(&text)) {
             return Ok(found);
         }
     }
-    shell::say("building cargo-deny, once (two to three minutes on two cores)");
+    shell::say(&format!("building {name}, once (one to three minutes on two cores)"));
     // Without optimisation: it runs for seconds, and takes minutes longer to build with it.
-    let install =
-        ["install", "cargo-deny", "--locked", "--debug", "--no-default-features", "--version", CARGO_DENY];
-    match budget.run(shell::cargo().args(install).arg("--root").arg(&tools)) {
+    let install = ["install", name, "--locked", "--debug", "--version", version];
+    match budget.run(shell::cargo().args(install).args(words).arg("--root").arg(&tools)) {
         Ok(()) => Ok(own),
-        Err(error) => bail!("cargo-deny is missing ({error:#}); run: cargo install cargo-deny --locked"),
+        Err(error) => bail!("{name} is missing ({error:#}); run: cargo install {name} --locked"),
     }
 }
 
