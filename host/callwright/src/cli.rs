@@ -212,7 +212,7 @@ pub(crate) struct ScenarioArgs {
 #[derive(Args)]
 pub(crate) struct SwarmArgs {
     /// How many seeds, from 0 upwards.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 10_000)]
     pub(crate) seeds: u64,
     /// One seed alone, with its ladder.
     #[arg(long)]

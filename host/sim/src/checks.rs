@@ -31,6 +31,10 @@ use registrar::Registrar;
 use tenants::Tenants;
 use wire::{Sent, Wire};
 
+/// A phone waits no longer than this for the store.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+/// A rule that says nothing for so long is late.
+const LATE_AFTER: Duration = Duration::from_secs(1);
 /// How many violations are kept; the first one is what matters.
 const VIOLATIONS_MAX: usize = 50;
 
@@ -67,6 +71,8 @@ pub enum Invariant {
     TimeGoesOn,
     /// When everything has settled, nothing is left.
     NothingIsLeft,
+    /// A run that was stopped rings nobody and hangs nobody up.
+    StoppedRunsHaveNoSay,
 }
 
 /// An invariant that was broken.
@@ -96,7 +102,7 @@ pub(crate) struct Checks {
     records: Records,
     registrar: Registrar,
     tenants: Tenants,
-    runs: BTreeMap<RunId, CallId>,
+    runs: BTreeMap<RunId, Running>,
     step: Step,
 }
 
@@ -107,6 +113,14 @@ pub(crate) struct Owner {
     pub(crate) device: Extension,
 }
 
+/// A run that was started.
+struct Running {
+    call: CallId,
+    /// Since when nothing was heard of it; none once something was.
+    silent_since: Option<Duration>,
+    is_stopped: bool,
+}
+
 /// What is collected while the switch takes one step.
 #[derive(Default)]
 struct Step {
@@ -115,6 +129,10 @@ struct Step {
     records: Vec<(Arc<CallRecord>, bool)>,
     /// The call whose rule has just failed.
     failed: Option<CallId>,
+    /// The call of a run that was stopped before, and has just asked something.
+    dead: Option<CallId>,
+    /// Messages that were sent.
+    messages: usize,
 }
 
 /// Violations in the order in which they were found.
@@ -173,7 +191,7 @@ impl Checks {
                 self.registrar.closed(*flow);
                 self.wire.closed(*flow);
             }
-            Input::Run { run, event, .. } => self.run_says(*run, event),
+            Input::Run { run, event, .. } => self.run_says(now, *run, event),
             Input::Drain => {
                 if !view.calls.is_empty() {
                     self.tally.count(Rare::DrainedInCall);
@@ -190,12 +208,13 @@ impl Checks {
         self.step.effects += 1;
         match effect {
             Effect::Transmit { flow, bytes } => {
+                self.step.messages += 1;
                 let Some(owner) = self.phones.get(&flow.peer) else { return };
                 let Some(message) = crate::glance::Glance::of(bytes) else { return };
                 self.tenants.told(now, &owner.tenant, &message, bytes, &mut self.found);
                 let sent = Sent { owner, flow: *flow, message: &message, size: bytes.len() };
                 self.wire.sent(now, &sent, &mut self.found, &mut self.tally);
-                self.registrar.sent(now, owner, &message);
+                self.registrar.sent(now, owner, &message, &mut self.found);
             }
             Effect::Store { changes, .. } => {
                 for change in changes {
@@ -206,13 +225,16 @@ impl Checks {
                 }
             }
             Effect::Start(start) => {
-                self.runs.insert(start.run, start.call.id.clone());
+                let call = start.call.id.clone();
+                let running = Running { call, silent_since: Some(now.mono), is_stopped: false };
+                self.runs.insert(start.run, running);
             }
-            Effect::Close { .. }
-            | Effect::Believe { .. }
-            | Effect::Answer { .. }
-            | Effect::Stop { .. }
-            | Effect::Withdraw(_) => {}
+            Effect::Stop { run } => {
+                if let Some(running) = self.runs.get_mut(run) {
+                    running.is_stopped = true;
+                }
+            }
+            Effect::Close { .. } | Effect::Believe { .. } | Effect::Answer { .. } | Effect::Withdraw(_) => {}
         }
     }
 
@@ -223,6 +245,11 @@ impl Checks {
         }
         if let Some(call) = self.step.failed.take() {
             self.fault_stays_inside(now, &call, before, after);
+        }
+        if let Some(call) = self.step.dead.take().filter(|_| self.step.messages > 0) {
+            let what =
+                format!("a stopped rule of {call} asked, and {} messages went out", self.step.messages);
+            self.found.add(now, Invariant::StoppedRunsHaveNoSay, what);
         }
         self.count_expired_in_ring(before, after);
         self.wire.end_step(now, &mut self.found);
@@ -235,9 +262,22 @@ impl Checks {
         bounds::check(now, self.step.effects, after, &mut self.found);
     }
 
-    /// The answer of the store.
-    pub(crate) fn committed(&mut self, changes: &[Change], is_ok: bool) {
+    /// The answer of the store, and how long it took.
+    pub(crate) fn committed(&mut self, changes: &[Change], is_ok: bool, took: Duration) {
         self.records.committed(changes, is_ok);
+        if is_ok {
+            self.registrar.committed(changes);
+        } else {
+            self.tally.count(Rare::StoreRefused);
+        }
+        if took > STORE_WAIT {
+            self.tally.count(Rare::StoreTooSlow);
+        }
+    }
+
+    /// Something rare that only the world itself can see.
+    pub(crate) fn count(&mut self, rare: Rare) {
+        self.tally.count(rare);
     }
 
     pub(crate) fn closed_by_peer(&mut self) {
@@ -266,7 +306,7 @@ impl Checks {
 
     /// It starts again, with what the store gives it.
     pub(crate) fn restored(&mut self, now: Now, config: &Config, bindings: &[Arc<Binding>]) {
-        self.registrar.restored(now, config, bindings, &mut self.found);
+        self.registrar.restarted(now, config, bindings, &mut self.found);
     }
 
     pub(crate) fn stands_still(&mut self, now: Now) {
@@ -320,11 +360,20 @@ impl Checks {
         &self.tally
     }
 
-    fn run_says(&mut self, run: RunId, event: &RunEvent) {
+    fn run_says(&mut self, now: Now, run: RunId, event: &RunEvent) {
+        if let Some(running) = self.runs.get_mut(&run) {
+            if running.silent_since.take().is_some_and(|since| now.mono - since >= LATE_AFTER) {
+                self.tally.count(Rare::LateWord);
+            }
+            if running.is_stopped && matches!(event, RunEvent::Asked { .. }) {
+                self.tally.count(Rare::WordAfterStop);
+                self.step.dead = Some(running.call.clone());
+            }
+        }
         match event {
             RunEvent::Asked { what, .. } => self.wire.asked(what),
             RunEvent::Ended(outcome) => {
-                let call = self.runs.get(&run).cloned();
+                let call = self.runs.get(&run).map(|running| running.call.clone());
                 match outcome {
                     RunOutcome::FuelExhausted(_) => self.tally.count(Rare::FuelExhausted),
                     RunOutcome::Trap(_) if self.wire.rings_now() => self.tally.count(Rare::TrapInRing),

@@ -1,10 +1,11 @@
 //! Faults planted round the switch, one for each invariant: what finds nothing when the switch is wrong proves nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use callwright_core::Node;
+use callwright_core::names::RunId;
 use callwright_core::rule::{RunEvent, RunOutcome};
 use callwright_core::{Change, Deadline, Effect, Input, Now, View};
 use callwright_sip::Flow;
@@ -50,11 +51,15 @@ pub enum Fault {
     StandStill,
     /// It still shows a call that is over.
     GhostCall,
+    /// It tells a phone that it is registered although the store refused.
+    BelieveStore,
+    /// It rings for a run that was stopped.
+    ObeyStopped,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::DropCancel,
         Self::SecondFinal,
         Self::ForgetRecord,
@@ -72,6 +77,8 @@ impl Fault {
         Self::KeepUnbound,
         Self::StandStill,
         Self::GhostCall,
+        Self::BelieveStore,
+        Self::ObeyStopped,
     ];
 
     /// The invariant that it breaks.
@@ -90,9 +97,10 @@ impl Fault {
             Self::Amplify => Invariant::StrangersGetNoMore,
             Self::ForgetBinding => Invariant::RegistrarIsAsModelled,
             Self::HidePresence => Invariant::PresenceIsAsModelled,
-            Self::KeepUnbound => Invariant::StoreHasIt,
+            Self::KeepUnbound | Self::BelieveStore => Invariant::StoreHasIt,
             Self::StandStill => Invariant::TimeGoesOn,
             Self::GhostCall => Invariant::NothingIsLeft,
+            Self::ObeyStopped => Invariant::StoppedRunsHaveNoSay,
         }
     }
 }
@@ -107,6 +115,7 @@ pub(crate) struct Faulty {
     ready: VecDeque<Effect>,
     /// INVITEs of legs, to be sent again for no reason.
     rung: Vec<(Flow, Bytes)>,
+    stopped: BTreeSet<RunId>,
     ghost: Option<Arc<callwright_core::view::CallView>>,
     now: Option<Now>,
     stands: bool,
@@ -114,7 +123,16 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     pub(crate) fn new(node: Node, fault: Fault) -> Self {
-        Self { node, fault, ready: VecDeque::new(), rung: Vec::new(), ghost: None, now: None, stands: false }
+        Self {
+            node,
+            fault,
+            ready: VecDeque::new(),
+            rung: Vec::new(),
+            stopped: BTreeSet::new(),
+            ghost: None,
+            now: None,
+            stands: false,
+        }
     }
 
     fn distort(&mut self, effect: Effect) {
@@ -124,11 +142,14 @@ impl Faulty {
                 let changes = changes.into_iter().flat_map(|change| self.change(change)).collect();
                 self.ready.push_back(Effect::Store { ticket, changes });
             }
+            Effect::Stop { run } => {
+                self.stopped.insert(run);
+                self.ready.push_back(Effect::Stop { run });
+            }
             other @ (Effect::Close { .. }
             | Effect::Believe { .. }
             | Effect::Start(_)
             | Effect::Answer { .. }
-            | Effect::Stop { .. }
             | Effect::Withdraw(_)) => self.ready.push_back(other),
         }
     }
@@ -172,7 +193,9 @@ impl Faulty {
             | Fault::HidePresence
             | Fault::KeepUnbound
             | Fault::StandStill
-            | Fault::GhostCall => (1, bytes),
+            | Fault::GhostCall
+            | Fault::BelieveStore
+            | Fault::ObeyStopped => (1, bytes),
         };
         self.stands |= self.fault == Fault::StandStill && is_leg;
         self.ready.extend(std::iter::repeat_n(Effect::Transmit { flow, bytes }, copies));
@@ -210,12 +233,19 @@ impl Switch for Faulty {
     fn handle(&mut self, now: Now, input: Input) {
         self.now = Some(now);
         let is_failure = matches!(&input, Input::Run { event: RunEvent::Ended(outcome), .. } if *outcome != RunOutcome::Ok);
+        let is_dead = matches!(&input, Input::Run { run, event: RunEvent::Asked { .. }, .. } if self.stopped.contains(run));
+        let mut input = input;
+        if let Input::Stored { result, .. } = &mut input
+            && self.fault == Fault::BelieveStore
+        {
+            *result = Ok(());
+        }
         let before = self.node.view();
         self.node.handle(now, input);
         while let Some(effect) = self.node.poll() {
             self.distort(effect);
         }
-        if is_failure && self.fault == Fault::SpreadFault {
+        if (is_failure && self.fault == Fault::SpreadFault) || (is_dead && self.fault == Fault::ObeyStopped) {
             self.spread();
         }
         if self.fault == Fault::GhostCall && self.ghost.is_none() {

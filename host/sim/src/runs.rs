@@ -10,6 +10,11 @@ use callwright_core::rule::{
 };
 use callwright_core::{Now, View};
 
+mod trapping;
+
+pub(crate) use trapping::Trapping;
+pub use trapping::{HostCall, Moment, TrapAt};
+
 /// What a run says, and how long after it was asked.
 #[derive(Clone, Debug)]
 pub struct Said {

@@ -32,11 +32,31 @@ pub enum Rare {
     ClockSetInCall,
     /// The switch drained while calls were up.
     DrainedInCall,
+    /// The store refused a change.
+    StoreRefused,
+    /// The store took longer than anybody waits for it.
+    StoreTooSlow,
+    /// A rule was late with its first word.
+    LateWord,
+    /// A word of a run arrived after it had been stopped.
+    WordAfterStop,
+    /// A rule trapped instead of ringing.
+    TrapAtRing,
+    /// A rule trapped when its ring was over.
+    TrapAfterRing,
+    /// A rule trapped instead of handing over.
+    TrapAtStandard,
+    /// A rule trapped when it had handed over.
+    TrapAfterStandard,
+    /// A rule trapped instead of refusing.
+    TrapAtRefuse,
+    /// A rule trapped when it had refused.
+    TrapAfterRefuse,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 23] = [
         Self::SecondAnswer,
         Self::CancelCrossesAnswer,
         Self::RetransmittedInvite,
@@ -50,6 +70,16 @@ impl Rare {
         Self::KilledInCall,
         Self::ClockSetInCall,
         Self::DrainedInCall,
+        Self::StoreRefused,
+        Self::StoreTooSlow,
+        Self::LateWord,
+        Self::WordAfterStop,
+        Self::TrapAtRing,
+        Self::TrapAfterRing,
+        Self::TrapAtStandard,
+        Self::TrapAfterStandard,
+        Self::TrapAtRefuse,
+        Self::TrapAfterRefuse,
     ];
 
     fn words(self) -> &'static str {
@@ -67,6 +97,16 @@ impl Rare {
             Self::KilledInCall => "killed with calls up",
             Self::ClockSetInCall => "clock set with calls up",
             Self::DrainedInCall => "drained with calls up",
+            Self::StoreRefused => "store refused",
+            Self::StoreTooSlow => "store too slow",
+            Self::LateWord => "rule late with its word",
+            Self::WordAfterStop => "word of a stopped run",
+            Self::TrapAtRing => "trap at a ring",
+            Self::TrapAfterRing => "trap after a ring",
+            Self::TrapAtStandard => "trap at standard",
+            Self::TrapAfterStandard => "trap after standard",
+            Self::TrapAtRefuse => "trap at a refusal",
+            Self::TrapAfterRefuse => "trap after a refusal",
         }
     }
 }

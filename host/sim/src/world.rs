@@ -28,7 +28,7 @@ use crate::ledger::{Kept, Ledger};
 use crate::link::Link;
 use crate::phone::Phone;
 use crate::phone::manner::{Order, PhoneEffect, PhoneInput};
-use crate::runs::{Runs, Said};
+use crate::runs::{Runs, Said, TrapAt, Trapping};
 use crate::tally::Tally;
 use crate::trace::{SWITCH, Trace};
 use callwright_store::Restored;
@@ -75,6 +75,10 @@ pub enum Happening {
     StoreRefuses(Option<StoreRefused>),
     /// Rules take so much longer for each word from now on.
     RulesTake(Duration),
+    /// Rules trap at this host call from now on.
+    RulesTrap(Option<TrapAt>),
+    /// What a run has said is still on its way when the run is stopped.
+    WordsOutlive,
     /// The operator changes the configuration.
     Configured(Arc<Config>),
     /// A tenant activates other rules.
@@ -100,7 +104,8 @@ enum Due {
     ToPhone(String, u64, Bytes),
     SwitchLoses(Flow),
     PhoneLoses(String, u64),
-    Commit(Ticket, Vec<Change>),
+    /// With the time at which it was asked for.
+    Commit(Duration, Ticket, Vec<Change>),
     Said(Said),
 }
 
@@ -117,11 +122,14 @@ pub struct World {
     lanes: BTreeMap<SocketAddr, String>,
     connections: u64,
     agenda: Agenda<Due>,
-    runs: Box<dyn Runs>,
+    runs: Trapping,
     runs_take: Duration,
+    words_outlive: bool,
     runs_over: BTreeSet<RunId>,
     runs_alive: BTreeSet<RunId>,
     ledger: Ledger,
+    /// When the last commit is done that was asked for: one writer keeps the order.
+    last_commit: Duration,
     checks: Checks,
     trace: Trace,
     alarm: Alarm,
@@ -151,11 +159,13 @@ impl World {
             lanes: BTreeMap::new(),
             connections: 0,
             agenda: Agenda::default(),
-            runs: setup.runs,
+            runs: Trapping::new(setup.runs),
             runs_take: Duration::ZERO,
+            words_outlive: false,
             runs_over: BTreeSet::new(),
             runs_alive: BTreeSet::new(),
             ledger: Ledger::default(),
+            last_commit: Duration::ZERO,
             checks,
             trace: Trace::default(),
             alarm,
@@ -335,6 +345,8 @@ impl World {
                 self.ledger.refuses = why;
             }
             Happening::RulesTake(time) => self.runs_take = time,
+            Happening::RulesTrap(at) => self.runs.at = at,
+            Happening::WordsOutlive => self.words_outlive = true,
             Happening::Configured(config) => {
                 self.life.config = Arc::clone(&config);
                 self.checks.configured(&config);
@@ -376,9 +388,9 @@ impl World {
                     self.drive_phone(&name, PhoneInput::Closed);
                 }
             }
-            Due::Commit(ticket, changes) => {
+            Due::Commit(asked, ticket, changes) => {
                 let result = self.ledger.commit(&changes);
-                self.checks.committed(&changes, result.is_ok());
+                self.checks.committed(&changes, result.is_ok(), self.mono - asked);
                 self.drive_switch(Input::Stored { ticket, result });
             }
             Due::Said(said) => self.hear(said),
@@ -442,19 +454,22 @@ impl World {
                 self.plan(said);
             }
             Effect::Stop { run } => {
-                // The run is gone, and with it whatever it was about to say.
-                self.agenda.retain(|due| !matches!(due, Due::Said(said) if said.run == run));
+                if !self.words_outlive {
+                    // The run is gone, and with it whatever it was about to say.
+                    self.agenda.retain(|due| !matches!(due, Due::Said(said) if said.run == run));
+                }
                 let said = self.runs.stop(run);
                 self.plan(said);
             }
             Effect::Store { ticket, changes } => {
-                let at = self.mono + self.ledger.delay;
-                self.agenda.push(at, Due::Commit(ticket, changes));
+                self.last_commit = self.last_commit.max(self.mono + self.ledger.delay);
+                self.agenda.push(self.last_commit, Due::Commit(self.mono, ticket, changes));
             }
         }
     }
 
     fn plan(&mut self, said: Vec<Said>) {
+        self.runs.met().into_iter().for_each(|trap| self.checks.count(trap));
         for said in said {
             let at = self.mono + said.after + self.runs_take;
             self.agenda.push(at, Due::Said(said));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use callwright_core::config::Expiry;
 use callwright_core::names::{Extension, TenantId};
 use callwright_core::view::{Binding, BindingKey};
-use callwright_core::{Config, Now, View};
+use callwright_core::{Change, Config, Now, View};
 use callwright_sip::Flow;
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,9 +36,18 @@ pub(super) struct Registrar {
     bindings: Vec<Model>,
     /// When the calendar's clock was set last.
     jumped: Option<Duration>,
+    /// What the store has, by tenant, device and phone.
+    stored: BTreeMap<Key, Arc<Binding>>,
+    /// What it has although no phone was told so: a commit came later than anybody waits.
+    untold: BTreeSet<Key>,
 }
 
+/// A phone of a device of a tenant.
+type Key = (TenantId, Extension, String);
+
 struct Asked {
+    /// When it came first: from then on the time counts, however long the store takes.
+    at: Now,
     flow: Flow,
     contact: String,
     expires_s: Option<u32>,
@@ -66,6 +75,8 @@ impl Registrar {
             answered: BTreeSet::new(),
             bindings: Vec::new(),
             jumped: None,
+            stored: BTreeMap::new(),
+            untold: BTreeSet::new(),
         };
         registrar.configured(config);
         registrar
@@ -81,7 +92,7 @@ impl Registrar {
         });
     }
 
-    pub(super) fn received(&mut self, _now: Now, _owner: &Owner, flow: Flow, heard: &Heard) {
+    pub(super) fn received(&mut self, now: Now, _owner: &Owner, flow: Flow, heard: &Heard) {
         let message = &heard.glance;
         if !message.is_request("REGISTER") {
             return;
@@ -91,11 +102,29 @@ impl Registrar {
             .or_else(|| message.header("Expires"))
             .and_then(|text| text.parse().ok());
         let instance = param(&contact, "+sip.instance").map(str::to_owned);
-        self.asked
-            .insert((message.call_id.clone(), message.cseq), Asked { flow, contact, expires_s, instance });
+        let asked = Asked { at: now, flow, contact, expires_s, instance };
+        self.asked.entry((message.call_id.clone(), message.cseq)).or_insert(asked);
     }
 
-    pub(super) fn sent(&mut self, now: Now, owner: &Owner, message: &Glance) {
+    /// The store has committed these.
+    pub(super) fn committed(&mut self, changes: &[Change]) {
+        for change in changes {
+            let key =
+                |key: &BindingKey| (key.tenant.clone(), key.device.clone(), bare(&key.phone).to_owned());
+            match change {
+                Change::Bound(binding) => {
+                    self.stored.insert(key(&binding.key), Arc::clone(binding));
+                    self.untold.insert(key(&binding.key));
+                }
+                Change::Unbound { key: ended, .. } => {
+                    self.stored.remove(&key(ended));
+                }
+                Change::Ended { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn sent(&mut self, now: Now, owner: &Owner, message: &Glance, found: &mut Found) {
         if !message.is_response_to("REGISTER") || message.status < 200 {
             return;
         }
@@ -105,7 +134,7 @@ impl Registrar {
         if message.status >= 300 || !self.answered.insert(key) {
             return;
         }
-        self.accept(now, owner, &message.call_id, asked);
+        self.accept(now, owner, &message.call_id, asked, found);
     }
 
     /// A connection is over, and what came over it.
@@ -125,17 +154,21 @@ impl Registrar {
     }
 
     /// The switch starts again: the store gives it what was acknowledged, and nothing else.
-    pub(super) fn restored(
+    pub(super) fn restarted(
         &mut self,
         now: Now,
         config: &Config,
         bindings: &[Arc<Binding>],
         found: &mut Found,
     ) {
+        // What came while it was dead was never heard, and a repetition of what came before is new to this life.
+        self.asked.clear();
+        self.answered.clear();
         if self.jumped.is_some() {
             self.adopt(now, config, bindings);
             return;
         }
+        self.forget_unstored(now);
         let is_of = |model: &Model, key: &BindingKey| {
             model.tenant == key.tenant && model.device == key.device && bare(&model.phone) == bare(&key.phone)
         };
@@ -146,38 +179,40 @@ impl Registrar {
                 found.add(now, Invariant::StoreHasIt, what);
             }
         }
-        for key in bindings.iter().map(|binding| &binding.key) {
-            if !self.bindings.iter().any(|model| is_of(model, key)) {
-                let what = format!("{} of {} was not registered before the restart", key.device, key.tenant);
-                found.add(now, Invariant::StoreHasIt, what);
+        for binding in bindings {
+            let key = &binding.key;
+            if self.bindings.iter().any(|model| is_of(model, key)) {
+                continue;
+            }
+            // What was asked for and not acknowledged may be there or not.
+            let untold = (key.tenant.clone(), key.device.clone(), bare(&key.phone).to_owned());
+            if self.untold.contains(&untold) {
+                self.bindings.extend(restored(now, config, binding));
+                continue;
+            }
+            let what = format!("{} of {} was not registered before the restart", key.device, key.tenant);
+            found.add(now, Invariant::StoreHasIt, what);
+        }
+    }
+
+    /// A refresh that was good without the store is forgotten with the life that granted it.
+    fn forget_unstored(&mut self, now: Now) {
+        for model in &mut self.bindings {
+            let key = (model.tenant.clone(), model.device.clone(), bare(&model.phone).to_owned());
+            let Some(kept) = self.stored.get(&key) else { continue };
+            if apart(kept.expires, model.expires) > SLACK {
+                let left = Duration::try_from(kept.expires.duration_since(now.wall)).unwrap_or_default();
+                (model.flow, model.expires, model.until) = (kept.flow, kept.expires, now.mono + left);
             }
         }
     }
 
     /// The clock was set since: what is left is what the calendar says, and no more than a phone is granted.
     fn adopt(&mut self, now: Now, config: &Config, bindings: &[Arc<Binding>]) {
-        self.bindings.clear();
-        for binding in bindings {
-            let tenant = config.tenants.get(&binding.key.tenant);
-            let Some(tenant) = tenant.filter(|tenant| tenant.devices.contains_key(&binding.key.device))
-            else {
-                continue;
-            };
-            let left = Duration::try_from(binding.expires.duration_since(now.wall)).unwrap_or_default();
-            let left = left.min(Duration::from_secs(u64::from(tenant.expiry.max_s)));
-            self.bindings.push(Model {
-                tenant: binding.key.tenant.clone(),
-                device: binding.key.device.clone(),
-                phone: binding.key.phone.clone(),
-                flow: binding.flow,
-                until: now.mono + left,
-                expires: binding.expires,
-                accepted: now.mono,
-            });
-        }
+        self.bindings = bindings.iter().filter_map(|binding| restored(now, config, binding)).collect();
     }
 
-    fn accept(&mut self, now: Now, owner: &Owner, call_id: &str, asked: Asked) {
+    fn accept(&mut self, now: Now, owner: &Owner, call_id: &str, asked: Asked, found: &mut Found) {
         let Some(limits) = self.expiry.get(&owner.tenant).copied() else { return };
         if asked.contact.is_empty() {
             return;
@@ -190,7 +225,8 @@ impl Registrar {
             return;
         }
         let phone = asked.instance.unwrap_or_else(|| call_id.to_owned());
-        let phone = phone.trim_matches('"').trim_start_matches('<').trim_end_matches('>').to_owned();
+        let phone = bare(&phone).to_owned();
+        let is_known = self.bindings.iter().any(|model| is_same(model, &phone));
         self.bindings.retain(|model| !is_same(model, &phone));
         // A NAT forgets what is silent for long: the binding of a datagram is short (TELEPHONY T6).
         let is_behind_nat = !asked.contact.contains(&format!("@{}", asked.flow.peer));
@@ -203,7 +239,15 @@ impl Registrar {
         if expires_s == 0 {
             return;
         }
-        let expires = now
+        // A refresh is good without the store, anything new is not.
+        let key = (owner.tenant.clone(), owner.device.clone(), phone.clone());
+        self.untold.remove(&key);
+        if !is_known && !self.stored.contains_key(&key) {
+            let what = format!("{} of {} was told 200 and is not stored", owner.device, owner.tenant);
+            found.add(now, Invariant::StoreHasIt, what);
+        }
+        let expires = asked
+            .at
             .wall
             .saturating_add(SignedDuration::from_secs(i64::from(expires_s)))
             .unwrap_or(Timestamp::MAX);
@@ -212,7 +256,7 @@ impl Registrar {
             device: owner.device.clone(),
             phone,
             flow: asked.flow,
-            until: now.mono + Duration::from_secs(u64::from(expires_s)),
+            until: asked.at.mono + Duration::from_secs(u64::from(expires_s)),
             expires,
             accepted: now.mono,
         });
@@ -269,6 +313,25 @@ impl Registrar {
     fn is_between_clocks(&self, model: &Model) -> bool {
         self.jumped.is_some_and(|at| at <= model.accepted && model.accepted - at <= STORE_WAIT)
     }
+}
+
+/// The model of a binding that the store has kept; none of a device that is gone.
+fn restored(now: Now, config: &Config, binding: &Binding) -> Option<Model> {
+    let tenant = config.tenants.get(&binding.key.tenant)?;
+    if !tenant.devices.contains_key(&binding.key.device) {
+        return None;
+    }
+    let left = Duration::try_from(binding.expires.duration_since(now.wall)).unwrap_or_default();
+    let left = left.min(Duration::from_secs(u64::from(tenant.expiry.max_s)));
+    Some(Model {
+        tenant: binding.key.tenant.clone(),
+        device: binding.key.device.clone(),
+        phone: bare(&binding.key.phone).to_owned(),
+        flow: binding.flow,
+        until: now.mono + left,
+        expires: binding.expires,
+        accepted: now.mono,
+    })
 }
 
 fn bare(phone: &str) -> &str {

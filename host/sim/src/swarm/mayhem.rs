@@ -12,12 +12,15 @@ use jiff::SignedDuration;
 use super::city::{City, Resident, wire};
 use crate::dice::Dice;
 use crate::phone::manner::{Dial, Manner, Offer, OnCancel, Order, Sign, Then, Which};
+use crate::runs::{HostCall, Moment, TrapAt};
 use crate::world::{Happening, Unplugged, World};
 
 /// When phones have registered and may be called.
 const FIRST_CALL: Duration = Duration::from_secs(2);
 /// How far the calendar's clock is set at most, in seconds: two days.
 const CLOCK_MAX_S: u64 = 172_800;
+/// How long the store has its worst trouble.
+const STORE_RECOVERS: Duration = Duration::from_secs(25);
 /// How late the last call may begin before the mayhem ends.
 const LAST_CALL: Duration = Duration::from_secs(20);
 
@@ -64,6 +67,54 @@ pub(super) fn plan(seed: u64, city: &mut City, end: Duration) {
             Duration::ZERO,
             Happening::RulesTake(dice.between(Duration::from_millis(1), Duration::from_millis(300))),
         );
+    }
+    // From dice of their own: without them a seed's world is what it was.
+    store(&mut Dice::new(seed, "store"), world, end, notes);
+    rules_fail(&mut Dice::new(seed, "rules"), world, notes);
+}
+
+/// A store that nobody can wait for, and one that fails again and again.
+fn store(dice: &mut Dice, world: &mut World, end: Duration, notes: &mut Vec<String>) {
+    // When all phones come for the first time, or whenever.
+    let at =
+        if dice.chance(300) { Duration::ZERO } else { dice.between(Duration::ZERO, end - STORE_RECOVERS) };
+    if dice.chance(80) {
+        let delay = dice.between(Duration::from_secs(1), Duration::from_secs(4));
+        notes.push(format!("{at:?}: the store takes {delay:?}"));
+        world.schedule(at, Happening::StoreDelay(delay));
+        world.schedule(at + STORE_RECOVERS, Happening::StoreDelay(Duration::ZERO));
+    }
+    if dice.chance(80) {
+        notes.push(format!("{at:?}: the store fails again and again"));
+        let why = StoreRefused::Unavailable("the disk does not answer".to_owned());
+        for _ in 0..=dice.below(6) {
+            let fails = at + dice.between(Duration::ZERO, STORE_RECOVERS / 5);
+            let works = fails + dice.between(Duration::from_millis(1), Duration::from_secs(3));
+            world.schedule(fails, Happening::StoreRefuses(Some(why.clone())));
+            world.schedule(works, Happening::StoreRefuses(None));
+        }
+    }
+}
+
+/// Rules that trap at one of their host calls, that are late, and whose words arrive when nobody wants them any more.
+fn rules_fail(dice: &mut Dice, world: &mut World, notes: &mut Vec<String>) {
+    if dice.chance(500) {
+        // Fewer rules refuse than ring.
+        let calls =
+            [HostCall::Ring, HostCall::Standard, HostCall::Refuse, HostCall::Refuse, HostCall::Refuse];
+        let call = dice.pick(&calls).copied().unwrap_or(HostCall::Ring);
+        let at = TrapAt { call, moment: if dice.chance(500) { Moment::Before } else { Moment::After } };
+        notes.push(format!("rules trap: {at:?}"));
+        world.schedule(Duration::ZERO, Happening::RulesTrap(Some(at)));
+    }
+    if dice.chance(200) {
+        let late = dice.between(Duration::from_millis(500), Duration::from_secs(7));
+        notes.push(format!("rules take {late:?}"));
+        world.schedule(Duration::ZERO, Happening::RulesTake(late));
+    }
+    if dice.chance(700) {
+        notes.push("words outlive their runs".to_owned());
+        world.schedule(Duration::ZERO, Happening::WordsOutlive);
     }
 }
 

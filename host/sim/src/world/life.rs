@@ -13,6 +13,7 @@ use super::switch::{self, Dead};
 use super::{Due, World, WorldSetup};
 use crate::fault::Fault;
 use crate::phone::manner::PhoneInput;
+use crate::runs::Runs as _;
 use crate::trace::SWITCH;
 
 /// What a switch begins its next life with, and whether it lives.
