@@ -181,7 +181,12 @@ impl Registrar {
         }
         for binding in bindings {
             let key = &binding.key;
-            if self.bindings.iter().any(|model| is_of(model, key)) {
+            // Who was taken out of the configuration while it was dead is dropped by the switch itself.
+            let is_configured = config
+                .tenants
+                .get(&key.tenant)
+                .is_some_and(|tenant| tenant.devices.contains_key(&key.device));
+            if !is_configured || self.bindings.iter().any(|model| is_of(model, key)) {
                 continue;
             }
             // What was asked for and not acknowledged may be there or not.
