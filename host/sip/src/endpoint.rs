@@ -49,6 +49,9 @@ pub struct EndpointSettings {
     pub t2: Duration,
     /// How long a message stays in the network (RFC 3261 §17.1.2.2).
     pub t4: Duration,
+    /// How long an INVITE may be without a response before it gets its 100. Most phones ring sooner, and then nobody misses
+    /// it: RFC 3261 §17.2.1 wants it where nothing else is said within 200 ms.
+    pub trying_after: Duration,
     /// How long a message in a stream may take from its first byte to its last.
     pub stream_idle: Duration,
     /// The most transactions of either side.
@@ -67,6 +70,7 @@ impl EndpointSettings {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
+            trying_after: Duration::from_millis(200),
             stream_idle: Duration::from_secs(32),
             transactions_max: TRANSACTIONS_MAX,
             streams_max: STREAMS_MAX,
@@ -276,8 +280,8 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`Full`] when there are [`EndpointSettings::transactions_max`] already: answer 503 statelessly.
-    pub fn accept(&mut self, _now: Duration, flow: Flow, request: &Message) -> Result<ServerTx, Full> {
-        self.servers.accept(&mut self.context, flow, request)
+    pub fn accept(&mut self, now: Duration, flow: Flow, request: &Message) -> Result<ServerTx, Full> {
+        self.servers.accept(&mut self.context, now, flow, request)
     }
 
     /// Answers a request that was accepted; ignored once it has a final response.

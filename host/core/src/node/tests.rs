@@ -101,6 +101,15 @@ fn sent(effects: &[Effect], peer: &str) -> Vec<Message> {
     bytes.map(|bytes| Message::parse(bytes).unwrap()).collect()
 }
 
+/// The first response to a request. One that is taken and not answered yet gets its 100 when it comes again.
+fn first_response(node: &mut Node, peer: &str, request: &Message) -> Message {
+    let mut responses = sent(&receive(node, peer, request), peer);
+    if responses.is_empty() {
+        responses = sent(&receive(node, peer, request), peer);
+    }
+    responses.remove(0)
+}
+
 fn invite(branch: &str) -> Message {
     Message::request(Method::Invite, "sip:100@10.0.0.100")
         .with(Name::Via, format!("SIP/2.0/UDP {CALLER};branch=z9hG4bK{branch};rport"))
@@ -112,14 +121,20 @@ fn invite(branch: &str) -> Message {
         .with_body("application/sdp", "v=0\r\n")
 }
 
-/// The first effects of a call of 1011's that begins with this INVITE, once it has proved who it is.
-fn begins(node: &mut Node, invite: impl Fn(&str) -> Message) -> Vec<Effect> {
+/// The INVITE with which 1011 proves who it is, after a first one was refused.
+fn proven(node: &mut Node, invite: impl Fn(&str) -> Message) -> Message {
     let refused = sent(&receive(node, CALLER, &invite("1")), CALLER);
     let challenge = refused[0].headers.get(&Name::WwwAuthenticate).unwrap();
     let uri = "sip:100@10.0.0.100".into();
     let proof =
         digest::answer(challenge, &Method::Invite, &uri, "1011", &digest::Secret::new("pw1011"), "c", 1);
-    receive(node, CALLER, &invite("2").with(Name::Authorization, proof.unwrap()))
+    invite("2").with(Name::Authorization, proof.unwrap())
+}
+
+/// The first effects of a call of 1011's that begins with this INVITE, once it has proved who it is.
+fn begins(node: &mut Node, invite: impl Fn(&str) -> Message) -> Vec<Effect> {
+    let invite = proven(node, invite);
+    receive(node, CALLER, &invite)
 }
 
 /// 1011 calls 100, and the rule rings 1001: what the node does then.

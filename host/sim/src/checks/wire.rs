@@ -24,7 +24,7 @@ use sides::{Answer, LegSide};
 
 /// What losers are told (TELEPHONY T12).
 const ELSEWHERE: &str = "Call completed elsewhere";
-/// How long a cancelled leg may still answer: 64*T1.
+/// How long a leg may answer that said nothing yet, or was cancelled: 64*T1.
 const DROPPED_AFTER: Duration = Duration::from_secs(32);
 /// Responses that refuse a request as such: no call has begun.
 const NO_CALL: [u16; 13] = [400, 401, 403, 405, 406, 407, 415, 416, 420, 421, 422, 482, 501];
@@ -247,11 +247,13 @@ impl Wire {
         if message.method != "INVITE" || message.cseq != leg.cseq {
             return;
         }
-        // Without an end the leg is dropped 64*T1 after its CANCEL (TELEPHONY T7).
-        leg.is_lost |= leg.cancelled_at.is_some_and(|at| now.mono - at >= DROPPED_AFTER);
+        leg.is_lost |= leg.dropped_at.is_some_and(|at| now.mono >= at);
         self.step.touched.insert(leg.call.clone());
         match message.status {
             100..=199 => {
+                if leg.cancelled.is_none() {
+                    leg.dropped_at = None;
+                }
                 leg.is_proceeding = true;
                 leg.rings |= message.status > 100;
             }
@@ -310,7 +312,7 @@ impl Wire {
                     .filter(|leg| leg.cancelled.is_none() && leg.cseq == message.cseq)
                 {
                     leg.cancelled = Some(is_told);
-                    leg.cancelled_at = Some(now.mono);
+                    leg.dropped_at = Some(now.mono + DROPPED_AFTER);
                     self.step.touched.insert(leg.call.clone());
                     self.step.ended.push(Ended { leg: message.call_id.clone(), tag: None, is_told });
                 }
@@ -383,10 +385,9 @@ impl Wire {
         }
         self.step.touched.insert(call.clone());
         self.step.sessions.insert(session.clone());
-        self.legs.insert(
-            message.call_id.clone(),
-            LegSide::new(call.clone(), session, owner.device.clone(), flow, message.cseq),
-        );
+        let mut leg = LegSide::new(call.clone(), session, owner.device.clone(), flow, message.cseq);
+        leg.dropped_at = Some(now.mono + DROPPED_AFTER);
+        self.legs.insert(message.call_id.clone(), leg);
     }
 
     fn responded(&mut self, now: Now, message: &Glance, found: &mut Found, tally: &mut Tally) {

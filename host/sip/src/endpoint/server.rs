@@ -55,6 +55,8 @@ struct Server {
 /// The states of RFC 3261 figures 7 and 8, with Accepted of RFC 6026 §7.1.
 #[derive(Debug)]
 enum State {
+    /// An INVITE to which nothing was said yet; the 100 goes out when it comes again or time is up.
+    InviteSilent { trying: Bytes },
     /// An INVITE without final response; `last` is sent again when the request is.
     InviteProceeding { last: Bytes },
     /// An INVITE we refused: the refusal goes out until its ACK comes.
@@ -111,6 +113,7 @@ impl Servers {
     pub(super) fn accept(
         &mut self,
         context: &mut Context,
+        now: Duration,
         flow: Flow,
         request: &Message,
     ) -> Result<ServerTx, Full> {
@@ -128,9 +131,8 @@ impl Servers {
         let tx = ServerTx(self.next);
         let flow = reply_flow(flow, Some(&essentials.via));
         let state = if request.method() == Some(&Method::Invite) {
-            let last = Message::reply(request, 100).to_bytes();
-            context.out.send(flow, last.clone());
-            State::InviteProceeding { last }
+            context.timers.set(Owner::Server(tx), Timer::Trying, now + context.settings.trying_after);
+            State::InviteSilent { trying: Message::reply(request, 100).to_bytes() }
         } else {
             State::Trying
         };
@@ -155,6 +157,9 @@ impl Servers {
         }
         let bytes = response.to_bytes();
         context.out.send(server.flow, bytes.clone());
+        if matches!(server.state, State::InviteSilent { .. }) {
+            context.timers.cancel(Owner::Server(tx), Timer::Trying);
+        }
         if status < 200 {
             server.state.provisional(bytes);
             return;
@@ -203,6 +208,7 @@ impl Servers {
         let Some(server) = self.table.get_mut(&tx) else { return };
         let t2 = context.settings.t2;
         let unheard = match &mut server.state {
+            State::InviteSilent { .. } if timer == Timer::Trying => return server.say_trying(context),
             State::InviteCompleted { response, interval } if timer == Timer::G => {
                 context.out.send(server.flow, response.clone());
                 *interval = (*interval * 2).min(t2);
@@ -216,7 +222,8 @@ impl Servers {
                 return;
             }
             State::InviteAccepted { acknowledged, .. } => !*acknowledged,
-            State::InviteProceeding { .. }
+            State::InviteSilent { .. }
+            | State::InviteProceeding { .. }
             | State::InviteCompleted { .. }
             | State::InviteConfirmed
             | State::Trying
@@ -230,9 +237,13 @@ impl Servers {
     }
 
     /// The request of a transaction came again.
-    fn repeated(&self, context: &mut Context, tx: ServerTx) {
-        let Some(server) = self.table.get(&tx) else { return };
+    fn repeated(&mut self, context: &mut Context, tx: ServerTx) {
+        let Some(server) = self.table.get_mut(&tx) else { return };
         match &server.state {
+            State::InviteSilent { .. } => {
+                context.timers.cancel(Owner::Server(tx), Timer::Trying);
+                server.say_trying(context);
+            }
             State::InviteProceeding { last } | State::Proceeding { last } => {
                 context.out.send(server.flow, last.clone());
             }
@@ -277,6 +288,7 @@ impl Servers {
             }
             State::InviteAccepted { .. }
             | State::InviteConfirmed
+            | State::InviteSilent { .. }
             | State::InviteProceeding { .. }
             | State::Trying
             | State::Proceeding { .. }
@@ -299,10 +311,22 @@ impl Servers {
     }
 }
 
+impl Server {
+    /// Says 100 to an INVITE to which nothing was said yet.
+    fn say_trying(&mut self, context: &mut Context) {
+        if let State::InviteSilent { trying } = &mut self.state {
+            let last = std::mem::take(trying);
+            context.out.send(self.flow, last.clone());
+            self.state = State::InviteProceeding { last };
+        }
+    }
+}
+
 impl State {
     fn is_invite(&self) -> bool {
         match self {
-            Self::InviteProceeding { .. }
+            Self::InviteSilent { .. }
+            | Self::InviteProceeding { .. }
             | Self::InviteCompleted { .. }
             | Self::InviteConfirmed
             | Self::InviteAccepted { .. } => true,
@@ -312,7 +336,10 @@ impl State {
 
     fn awaits_response(&self) -> bool {
         match self {
-            Self::InviteProceeding { .. } | Self::Trying | Self::Proceeding { .. } => true,
+            Self::InviteSilent { .. }
+            | Self::InviteProceeding { .. }
+            | Self::Trying
+            | Self::Proceeding { .. } => true,
             Self::InviteCompleted { .. }
             | Self::InviteConfirmed
             | Self::InviteAccepted { .. }

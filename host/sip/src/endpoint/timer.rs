@@ -33,6 +33,8 @@ pub enum Timer {
     L,
     /// Forget our INVITE that was accepted.
     M,
+    /// Say 100 to an INVITE (RFC 3261 §17.2.1).
+    Trying,
     /// Send a 2xx to INVITE again (RFC 3261 §13.3.1.4).
     AnswerResend,
     /// Send our CANCEL again.

@@ -4,17 +4,31 @@ use crate::bench::{Bench, PATIENCE, ack_to, by_branch, ms, phone, phone_stream, 
 use callwright_sip::{Event, Message, Method, Name};
 
 #[test]
-fn an_invite_gets_its_100_at_once() {
+fn an_invite_without_a_response_gets_its_100_after_200_ms() {
     // spec: RFC 3261 §17.2.1
     let mut bench = Bench::new();
-    bench.receive_message(phone(), &request(Method::Invite).with(Name::Timestamp, "54"));
-    let Some(Event::Request { flow, message }) = bench.events().pop() else { panic!("no request") };
-    bench.endpoint.accept(bench.now, flow, &message).unwrap();
+    bench.accepted(phone(), &request(Method::Invite).with(Name::Timestamp, "54"));
+    bench.pass(ms(199));
+    assert_eq!(bench.sent(), []);
+    bench.pass(ms(1_000));
     let sent = bench.sent();
     assert_eq!(sent.len(), 1);
-    assert_eq!(sent[0].1.status(), Some(100));
+    assert_eq!((sent[0].0, sent[0].1.status()), (ms(200), Some(100)));
     assert_eq!(sent[0].1.headers.get(&Name::Timestamp).unwrap(), "54");
     assert_eq!(sent[0].1.to().unwrap().tag(), None, "a 100 makes no dialog");
+}
+
+#[test]
+fn whatever_else_is_said_spares_the_100() {
+    // spec: RFC 3261 §17.2.1
+    for status in [180, 200, 486] {
+        let mut bench = Bench::new();
+        let (tx, message) = bench.accepted(phone(), &request(Method::Invite));
+        bench.pass(ms(100));
+        bench.respond(tx, reply(&message, status));
+        bench.pass(ms(300));
+        assert_eq!(bench.statuses(), [status]);
+    }
 }
 
 #[test]
@@ -24,7 +38,7 @@ fn a_repeated_invite_gets_the_newest_provisional_response() {
     let invite = request(Method::Invite);
     let (tx, message) = bench.accepted(phone(), &invite);
     bench.receive_message(phone(), &invite);
-    assert_eq!(bench.statuses(), [100]);
+    assert_eq!(bench.statuses(), [100], "at once, for the first was not heard or not answered");
     bench.respond(tx, reply(&message, 180));
     bench.receive_message(phone(), &invite);
     assert_eq!(bench.statuses(), [180, 180]);

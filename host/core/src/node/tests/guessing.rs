@@ -25,8 +25,8 @@ fn tries(node: &mut Node, peer: &str, number: u32, password: &str) -> (String, O
     let secret = digest::Secret::new(password);
     let uri = "sip:100@10.0.0.100".into();
     let proof = digest::answer(challenge, &Method::Invite, &uri, "1011", &secret, "c", 1).unwrap();
-    let answers = receive(node, peer, &invite("b").with(Name::Authorization, proof.clone()));
-    (proof.lossy().into_owned(), sent(&answers, peer).first().and_then(Message::status))
+    let answer = first_response(node, peer, &invite("b").with(Name::Authorization, proof.clone()));
+    (proof.lossy().into_owned(), answer.status())
 }
 
 #[test]

@@ -19,8 +19,9 @@ fn answer(request: &Message) -> Message {
 
 /// What an INVITE is answered first when its sender has proved who it is.
 fn proven(change: impl Fn(Message) -> Message) -> Message {
-    let effects = begins(&mut node(), |branch| change(invite(branch)));
-    sent(&effects, CALLER).remove(0)
+    let mut node = node();
+    let invite = super::proven(&mut node, |branch| change(invite(branch)));
+    first_response(&mut node, CALLER, &invite)
 }
 
 #[test]

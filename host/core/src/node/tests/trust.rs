@@ -47,8 +47,7 @@ fn invite(from: &str, to: &str, peer: &str) -> Message {
 
 /// The first status that an INVITE gets.
 fn status(node: &mut Node, from: &str, peer: &str) -> Option<u16> {
-    let effects = receive(node, peer, &invite(from, "100", peer));
-    sent(&effects, peer).first().and_then(Message::status)
+    first_response(node, peer, &invite(from, "100", peer)).status()
 }
 
 #[test]

@@ -82,8 +82,9 @@ pub(super) struct LegSide {
     pub(super) refused: Option<u16>,
     /// A CANCEL went out; whether it told of another's answer.
     pub(super) cancelled: Option<bool>,
-    /// When it did.
-    pub(super) cancelled_at: Option<Duration>,
+    /// When the switch gives it up: 64*T1 after its INVITE while nothing was heard of it (RFC 3261 §17.1.1.2), 64*T1
+    /// after its CANCEL (TELEPHONY T7).
+    pub(super) dropped_at: Option<Duration>,
     /// Its 2xx by To tag.
     pub(super) answers: BTreeMap<String, Answer>,
 }
@@ -101,7 +102,7 @@ impl LegSide {
             rings: false,
             refused: None,
             cancelled: None,
-            cancelled_at: None,
+            dropped_at: None,
             answers: BTreeMap::new(),
         }
     }
