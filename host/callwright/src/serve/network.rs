@@ -21,7 +21,7 @@ mod udp;
 
 pub(super) use sockets::Sockets;
 pub(super) use tcp::accept;
-pub(super) use udp::Datagrams;
+pub(super) use udp::{Datagrams, Headers};
 
 /// How many connections are open at most.
 pub(super) const CONNECTIONS_MAX: usize = 8_192;

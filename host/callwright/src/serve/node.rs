@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tracing::info;
 
 use super::clock::Clock;
-use super::network::{Datagrams, Network};
+use super::network::{Datagrams, Headers, Network};
 use super::pool::Pool;
 use super::writer::Changes;
 
@@ -171,9 +171,10 @@ impl Owner {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut inputs = Vec::with_capacity(BATCH_MAX);
+        let mut headers = Headers::default();
         let mut settled = Vec::new();
         while !self.has_left() {
-            self.wait(&mut batch, &mut inputs).await;
+            self.wait(&mut headers, &mut batch, &mut inputs).await;
             if !batch.is_empty() || !inputs.is_empty() {
                 self.picture_due.get_or_insert_with(|| Instant::now() + PICTURE_EVERY);
             }
@@ -212,7 +213,7 @@ impl Owner {
     }
 
     /// Until there is something to handle, or something is due, or the end.
-    async fn wait(&mut self, batch: &mut Vec<Letter>, inputs: &mut Vec<Input>) {
+    async fn wait(&mut self, headers: &mut Headers, batch: &mut Vec<Letter>, inputs: &mut Vec<Input>) {
         let deadline = self.node.deadline().map(|deadline| self.outside.clock.instant(deadline.at));
         let dues = [deadline, self.leaving, self.records_due, self.picture_due];
         let until = dues.into_iter().flatten().min();
@@ -222,7 +223,7 @@ impl Owner {
             () = due(until) => None,
         };
         if let Some(ready) = ready {
-            self.datagrams.take(ready, BATCH_MAX, inputs);
+            self.datagrams.take(ready, headers, BATCH_MAX, inputs);
         }
     }
 
