@@ -21,7 +21,7 @@ pub(super) fn add(
     debug_assert!(journal.iter().all(|line| !line.is_empty() && !line.contains('\n')), "a value a line");
     let key = [record.tenant.as_str(), record.id.as_str()];
     let mut known = connection.prepare_cached(
-        "SELECT record, lines FROM calls LEFT JOIN journals USING (tenant, id) WHERE tenant = ?1 AND id = ?2",
+        "SELECT record, lines FROM calls LEFT JOIN journals ON call = number WHERE tenant = ?1 AND id = ?2",
     )?;
     let known = known
         .query_row(key, |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
@@ -33,7 +33,7 @@ pub(super) fn add(
     }
     let [caller, dialled, answered] = users(record).map(|user| user.map(|user| user.as_str()));
     let mut statement =
-        connection.prepare_cached("INSERT INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        connection.prepare_cached("INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
     let ended = Ended::of(record).word();
     statement.execute(params![
         key[0],
@@ -48,8 +48,8 @@ pub(super) fn add(
     ])?;
     if let Some(lines) = lines {
         connection
-            .prepare_cached("INSERT INTO journals VALUES (?1, ?2, ?3)")?
-            .execute([key[0], key[1], &lines])?;
+            .prepare_cached("INSERT INTO journals VALUES (?1, ?2)")?
+            .execute(params![connection.last_insert_rowid(), lines])?;
     }
     Ok(Ok(()))
 }
@@ -69,7 +69,7 @@ pub(super) fn list(
     let mut statement = connection.prepare_cached(
         "SELECT record FROM calls
          WHERE tenant = ?1 AND began BETWEEN ?2 AND ?3 AND (began < ?4 OR id < ?5)
-           AND (?6 IS NULL OR ended = ?6) AND (?7 IS NULL OR number = ?7)
+           AND (?6 IS NULL OR ended = ?6) AND (?7 IS NULL OR dialled = ?7)
            AND (?8 IS NULL OR ?8 IN (caller_user, dialled_user, answered_user))
          ORDER BY began DESC, id DESC LIMIT ?9",
     )?;
@@ -116,7 +116,9 @@ pub(super) fn journal(
 ) -> Result<Vec<String>, FindError> {
     let whole = whole_id(connection, tenant, id)?;
     let mut statement = connection
-        .prepare_cached("SELECT lines FROM journals WHERE tenant = ?1 AND id = ?2")
+        .prepare_cached(
+            "SELECT lines FROM journals JOIN calls ON call = number WHERE tenant = ?1 AND id = ?2",
+        )
         .map_err(StoreError::from)?;
     let lines: Option<String> = statement
         .query_row([tenant.as_str(), &whole], |row| row.get(0))
@@ -172,15 +174,15 @@ pub(super) fn doomed(
     let keep_max = i64::try_from(keep_max).unwrap_or(i64::MAX);
     let mut rows = BTreeSet::new();
     let mut old =
-        connection.prepare_cached("SELECT rowid FROM calls WHERE began < ?1 ORDER BY began LIMIT ?2")?;
+        connection.prepare_cached("SELECT number FROM calls WHERE began < ?1 ORDER BY began LIMIT ?2")?;
     for row in old.query_map([nanoseconds(before), one_more], |row| row.get(0))? {
         rows.insert(row?);
     }
     let mut crowded = connection.prepare_cached("SELECT tenant, kept FROM call_counts WHERE kept > ?1")?;
     let crowded =
         crowded.query_map([keep_max], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    let mut oldest =
-        connection.prepare_cached("SELECT rowid FROM calls WHERE tenant = ?1 ORDER BY began, id LIMIT ?2")?;
+    let mut oldest = connection
+        .prepare_cached("SELECT number FROM calls WHERE tenant = ?1 ORDER BY began, id LIMIT ?2")?;
     for tenant in crowded {
         let (tenant, kept) = tenant?;
         for row in oldest.query_map(params![tenant, (kept - keep_max).min(one_more)], |row| row.get(0))? {
@@ -199,7 +201,7 @@ pub(super) struct Doomed {
 
 /// Removes rows; their journals go with them.
 pub(super) fn remove(connection: &Connection, doomed: &Doomed) -> Result<Pruned, StoreError> {
-    let mut statement = connection.prepare_cached("DELETE FROM calls WHERE rowid = ?1")?;
+    let mut statement = connection.prepare_cached("DELETE FROM calls WHERE number = ?1")?;
     let mut pruned = Pruned { calls: 0, more: doomed.more };
     for row in &doomed.rows {
         pruned.calls += statement.execute([row])? as u64;

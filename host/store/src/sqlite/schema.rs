@@ -7,7 +7,8 @@ use crate::error::StoreError;
 /// One step a schema version, the first from nothing. A released step is never edited.
 ///
 /// Times are nanoseconds since 1970.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE bindings (
         tenant TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,
         contact TEXT NOT NULL,
@@ -82,7 +83,40 @@ const STEPS: [&str; 1] = ["
     CREATE TABLE host_keys (
         name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    // Ids of calls are random: a second index of them wrote one more page a call.
+    "
+    CREATE TABLE numbered_calls (
+        number INTEGER PRIMARY KEY,
+        tenant TEXT NOT NULL, id TEXT NOT NULL,
+        began INTEGER NOT NULL, ended TEXT NOT NULL, dialled TEXT NOT NULL,
+        caller_user TEXT, dialled_user TEXT, answered_user TEXT,
+        record TEXT NOT NULL,
+        UNIQUE (tenant, id)
+    ) STRICT;
+    INSERT INTO numbered_calls SELECT rowid, * FROM calls;
+    CREATE TABLE numbered_journals (
+        call INTEGER PRIMARY KEY REFERENCES numbered_calls ON DELETE CASCADE,
+        lines TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO numbered_journals
+        SELECT calls.rowid, lines FROM journals JOIN calls USING (tenant, id);
+    DROP TABLE journals;
+    DROP TABLE calls;
+    ALTER TABLE numbered_calls RENAME TO calls;
+    ALTER TABLE numbered_journals RENAME TO journals;
+
+    CREATE INDEX calls_by_time_of_tenant ON calls
+        (tenant, began, id, ended, dialled, caller_user, dialled_user, answered_user);
+    CREATE INDEX calls_by_time ON calls (began);
+    CREATE TRIGGER call_kept AFTER INSERT ON calls BEGIN
+        INSERT INTO call_counts VALUES (NEW.tenant, 1) ON CONFLICT DO UPDATE SET kept = kept + 1;
+    END;
+    CREATE TRIGGER call_removed AFTER DELETE ON calls BEGIN
+        UPDATE call_counts SET kept = kept - 1 WHERE tenant = OLD.tenant;
+    END;
+",
+];
 
 /// Brings the database to today's schema; several processes may try at once.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -104,4 +138,44 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn version(transaction: &Transaction<'_>) -> rusqlite::Result<u32> {
     transaction.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_the_first_schema_keeps_its_calls_and_their_journals() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        for (id, journal) in [("a", Some("lines of a")), ("b", None), ("c", Some("lines of c"))] {
+            let call =
+                "INSERT INTO calls VALUES ('acme', ?1, 1, 'answered', '100', NULL, NULL, NULL, 'record')";
+            connection.execute(call, [id]).unwrap();
+            if let Some(lines) = journal {
+                connection.execute("INSERT INTO journals VALUES ('acme', ?1, ?2)", [id, lines]).unwrap();
+            }
+        }
+        connection.execute("DELETE FROM calls WHERE id = 'a'", []).unwrap();
+
+        migrate(&mut connection).unwrap();
+
+        let mut rows = connection
+            .prepare("SELECT id, dialled, lines FROM calls LEFT JOIN journals ON call = number ORDER BY id")
+            .unwrap();
+        let rows: Vec<(String, String, Option<String>)> = rows
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let row = |id: &str, lines: Option<&str>| (id.to_owned(), "100".to_owned(), lines.map(str::to_owned));
+        assert_eq!(rows, [row("b", None), row("c", Some("lines of c"))]);
+        let number = |question| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("SELECT kept FROM call_counts WHERE tenant = 'acme'"), 2);
+        connection.execute("DELETE FROM calls", []).unwrap();
+        assert_eq!(number("SELECT kept FROM call_counts WHERE tenant = 'acme'"), 0);
+        assert_eq!(number("SELECT count(*) FROM journals"), 0);
+    }
 }
