@@ -51,8 +51,7 @@ struct Pending {
     device: Extension,
     bound: Vec<(Arc<Binding>, Duration)>,
     unbound: Vec<BindingKey>,
-    /// No contact in it is new.
-    refresh: bool,
+    renewed: Vec<BindingKey>,
     until: Duration,
 }
 
@@ -112,7 +111,7 @@ impl Registrar {
             board.refuse(flow, &request, Message::reply(&request, 503).with(Name::RetryAfter, "5"));
             return;
         };
-        let Wanted { bound, unbound, refresh } = wanted;
+        let Wanted { bound, unbound, renewed } = wanted;
         if bound.is_empty() && unbound.is_empty() {
             self.answer(board, tx, &request, tenant, &device);
             return;
@@ -124,7 +123,7 @@ impl Registrar {
         let ticket = board.store(changes);
         let until = board.now.mono + STORE_WAIT;
         let pending =
-            Pending { tx, request, tenant: Arc::clone(tenant), device, bound, unbound, refresh, until };
+            Pending { tx, request, tenant: Arc::clone(tenant), device, bound, unbound, renewed, until };
         self.pending.insert(ticket, pending);
     }
 
@@ -150,7 +149,9 @@ impl Registrar {
 
     /// A refresh of what is known is still good without the store; anything new is not (ARCHITECTURE §3).
     fn not_stored(&mut self, board: &mut Switchboard, pending: Pending) {
-        if pending.refresh {
+        // What was known when the phone asked may have ended while the store was waited for.
+        let is_known = |key: &BindingKey| board.picture.bindings.contains_key(key);
+        if pending.renewed.len() == pending.bound.len() && pending.renewed.iter().all(is_known) {
             board.count_registration("accepted-unstored");
             self.apply(board, pending);
         } else {

@@ -73,8 +73,8 @@ pub(super) struct Wanted {
     pub(super) bound: Vec<(Arc<Binding>, Duration)>,
     /// Ended.
     pub(super) unbound: Vec<BindingKey>,
-    /// Nothing in it is new.
-    pub(super) refresh: bool,
+    /// What each contact that is not new was known by.
+    pub(super) renewed: Vec<BindingKey>,
 }
 
 /// Reads a REGISTER of an authenticated device.
@@ -100,7 +100,7 @@ pub(super) fn read(
             Ok(Wanted {
                 bound: Vec::new(),
                 unbound: existing.iter().map(|b| b.key.clone()).collect(),
-                refresh: true,
+                renewed: Vec::new(),
             })
         }
         Contacts::Star => Err(RegisterError::WildcardWithExpiry),
@@ -120,7 +120,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn list(&self, contacts: &[NameAddr]) -> Result<Wanted, RegisterError> {
-        let mut wanted = Wanted { bound: Vec::new(), unbound: Vec::new(), refresh: true };
+        let mut wanted = Wanted { bound: Vec::new(), unbound: Vec::new(), renewed: Vec::new() };
         for (at, contact) in contacts.iter().enumerate() {
             self.contact(at, contact, &mut wanted)?;
         }
@@ -154,7 +154,7 @@ impl Asked<'_> {
         if let Some(old) = same.filter(|b| b.key != key) {
             wanted.unbound.push(old.key.clone());
         }
-        wanted.refresh &= same.is_some();
+        wanted.renewed.extend(same.map(|b| b.key.clone()));
         let behind_nat = is_behind_nat(&contact.uri, self.flow);
         let granted_s = self.granted(asked_s, behind_nat);
         let binding = Binding {
