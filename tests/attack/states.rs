@@ -85,9 +85,7 @@ fn expected(state: State, method: &str) -> &'static [u16] {
         (State::Unacknowledged | State::Confirmed | State::Ended | State::Cancelled, "CANCEL") => &[200, 481],
         (State::Ended | State::Cancelled, "BYE") => &[200, 481],
         (State::Unknown | State::Ended | State::Cancelled, _) => &[481],
-        // A caller may end an early dialog with BYE; every phone takes the INVITE back instead, and so it must here.
-        (State::Early, "BYE") => &[200, 481],
-        (State::Unacknowledged | State::Confirmed, "BYE") => &[200],
+        (State::Early | State::Unacknowledged | State::Confirmed, "BYE") => &[200],
         // A second INVITE while the first is open is 491 or 500 (RFC 3261 §14.2), or meets a dialog that is not yet ours.
         (State::Early, "INVITE") => &[491, 500, 481],
         (State::Early, "OPTIONS" | "UPDATE" | "INFO" | "MESSAGE") => &[200, 481, 491, 500],

@@ -171,6 +171,10 @@ impl Call {
             && !self.clients.values().any(|purpose| *purpose == Purpose::Farewell)
     }
 
+    fn is_unanswered(&self) -> bool {
+        matches!(self.stage, Stage::Deciding | Stage::Ringing(_))
+    }
+
     /// Takes its entries out of the index.
     pub(crate) fn release(&self, board: &mut Switchboard) {
         for tx in self.clients.keys() {
@@ -257,7 +261,7 @@ impl Call {
 
     /// A connection is gone. A caller without one cannot be told anything: while phones ring the call is over.
     pub(crate) fn flow_closed(&mut self, board: &mut Switchboard, flow: Flow) {
-        if self.caller.flow == flow && matches!(self.stage, Stage::Deciding | Stage::Ringing(_)) {
+        if self.caller.flow == flow && self.is_unanswered() {
             self.reject(board, &Final::caller_lost(), Disposition::CallerGone);
         }
     }
@@ -279,8 +283,8 @@ impl Call {
         self.ring_tick(board);
         self.session_tick(board);
         self.echo_tick(board);
-        if matches!(self.stage, Stage::Deciding | Stage::Ringing(_)) {
-            self.caller.repeat_provisional(board);
+        if self.is_unanswered() {
+            self.caller_tick(board);
         }
         let now = board.now.mono;
         if matches!(self.stage, Stage::Over { record_by, recorded: false } if record_by <= now) {
@@ -417,6 +421,13 @@ impl Call {
     fn forget_client(&mut self, board: &mut Switchboard, tx: ClientTx) {
         self.clients.remove(&tx);
         board.clients.remove(&tx);
+    }
+
+    /// Lets requests within a dialog find the call.
+    fn index(&mut self, board: &mut Switchboard, key: DialogKey) {
+        if board.dialogs.insert(key.clone(), self.key).is_none() {
+            self.dialogs.push(key);
+        }
     }
 
     fn serve(&mut self, board: &mut Switchboard, tx: ServerTx, served: Served) {

@@ -52,13 +52,13 @@ pub enum DialogError {
     NoTag,
 }
 
-/// A request that is older than one we have seen: answer 500 (RFC 3261 §12.2.2).
+/// A request that is no newer than one we have seen: answer 500 (RFC 3261 §12.2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("CSeq {seq} comes after {seen} (RFC 3261 §12.2.2)")]
+#[error("CSeq {seq} comes after {seen} (RFC 3261 §12.2.1.1)")]
 pub struct OutOfOrder {
     /// The number of the request.
     pub seq: u32,
-    /// The highest number before it.
+    /// The highest number so far.
     pub seen: u32,
 }
 
@@ -164,14 +164,15 @@ impl Dialog {
     /// Takes note of a request of the peer.
     ///
     /// # Errors
-    /// [`OutOfOrder`] when its number is below the last one. ACK has the number of its INVITE and is never out of
+    /// [`OutOfOrder`] when its number is not above the last one: who has heard a request and sends it again in a
+    /// transaction of their own is no peer (RFC 3261 §12.2.1.1). ACK has the number of its INVITE and is never out of
     /// order; a request whose CSeq cannot be read never gets here.
     pub fn received(&mut self, request: &Message) -> Result<(), OutOfOrder> {
         let Ok(CSeq { seq, method }) = request.cseq() else { return Ok(()) };
         if method == Method::Ack {
             return Ok(());
         }
-        if let Some(seen) = self.remote_seq.filter(|seen| seq < *seen) {
+        if let Some(seen) = self.remote_seq.filter(|seen| seq <= *seen) {
             return Err(OutOfOrder { seq, seen });
         }
         self.remote_seq = Some(seq);

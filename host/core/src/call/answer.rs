@@ -109,7 +109,8 @@ impl Call {
             None
         };
         self.may_answer_again(board, leg, Some(COMPLETED_ELSEWHERE));
-        self.index_dialogs(board, [caller.dialog.key(), callee.dialog.key()]);
+        self.index(board, caller.dialog.key());
+        self.index(board, callee.dialog.key());
         self.change_talking(board, &caller, &callee);
         self.story.answered(now, &by);
         let talk = Talk { since: now, caller, callee, answered: by, late, exchange: None, relays: 0 };
@@ -118,13 +119,6 @@ impl Call {
         self.publish(board);
         if let Origin::Rule(ask) = ring.origin() {
             self.answer_rule(board, ask, Answer::Rang(Ok(report)));
-        }
-    }
-
-    fn index_dialogs(&mut self, board: &mut Switchboard, keys: [callwright_sip::DialogKey; 2]) {
-        for key in keys {
-            board.dialogs.insert(key.clone(), self.key);
-            self.dialogs.push(key);
         }
     }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_sip::{Flow, Message, Name, ServerTx, Text};
+use callwright_sip::{DialogKey, Flow, Message, Name, ServerTx, Text};
 use tracing::Span;
 
+use super::Call;
 use crate::cause::Final;
 use crate::config::EarlyDialogs;
 use crate::names::Extension;
+use crate::record::Disposition;
 use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, SUPPORTED, Switchboard, with_body_of, with_to_tag};
 use crate::time::{Deadline, Timer};
@@ -28,7 +30,7 @@ pub(crate) struct Caller {
     /// Hops that are left for the callees' INVITEs (RFC 7332 §4).
     pub(super) hops: u8,
     early_dialogs: EarlyDialogs,
-    /// The tag of every response where the phone follows one early dialog only, and of a refusal.
+    /// The tag of every response where the phone follows one early dialog only, of a 182 and of a refusal.
     own_tag: Text,
     last: Option<Message>,
     last_at: Duration,
@@ -75,6 +77,15 @@ impl Caller {
         }
     }
 
+    /// The early dialog with the caller that a response with this tag makes (RFC 3261 §12.1.1).
+    pub(super) fn early_dialog(&self, tag: &Text) -> Option<DialogKey> {
+        Some(DialogKey {
+            call_id: self.invite.call_id().ok()?.detached(),
+            local_tag: tag.detached(),
+            remote_tag: self.invite.tag_of_from().unwrap_or_default().detached(),
+        })
+    }
+
     /// Passes a leg's 18x on, as early dialog of its own; with its description only where nothing else can follow.
     pub(super) fn ringing(
         &mut self,
@@ -100,9 +111,6 @@ impl Caller {
 
     /// Keeps everyone upstream from giving up: the last 18x again, or a 182 while nothing rings (TELEPHONY T8).
     pub(super) fn repeat_provisional(&mut self, board: &mut Switchboard) {
-        if self.provisional_due().at > board.now.mono {
-            return;
-        }
         let again = match &self.last {
             Some(last) => last.clone(),
             None => {
@@ -163,5 +171,39 @@ impl Caller {
     /// What the caller offered; empty when the offer comes late.
     pub(super) fn description(&self) -> Bytes {
         self.invite.body.clone()
+    }
+}
+
+impl Call {
+    /// Says something to a caller who waits.
+    pub(super) fn caller_tick(&mut self, board: &mut Switchboard) {
+        if self.caller.provisional_due().at > board.now.mono {
+            return;
+        }
+        if self.caller.last.is_none() {
+            let tag = self.caller.own_tag.clone();
+            self.index_early(board, &tag);
+        }
+        self.caller.repeat_provisional(board);
+    }
+
+    /// Lets the caller's requests within an early dialog find the call.
+    pub(super) fn index_early(&mut self, board: &mut Switchboard, tag: &Text) {
+        if let Some(key) = self.caller.early_dialog(tag) {
+            self.index(board, key);
+        }
+    }
+
+    /// The caller hangs up in an early dialog (RFC 3261 §15): what a CANCEL does.
+    // deviation: other early dialogs end with it, because a person hangs up a call and not one of its branches.
+    pub(super) fn early_bye(&mut self, board: &mut Switchboard, flow: Flow, bye: &Message) {
+        let seq = |message: &Message| message.cseq().map_or(0, |cseq| cseq.seq);
+        if seq(bye) <= seq(&self.caller.invite) {
+            // RFC 3261 §12.2.2.
+            board.refuse_for_good(flow, bye, Message::reply(bye, 500));
+            return;
+        }
+        board.refuse_for_good(flow, bye, Message::reply(bye, 200));
+        self.reject(board, &Final::caller_cancelled(), Disposition::CallerGone);
     }
 }

@@ -223,12 +223,13 @@ impl Call {
     fn leg_rings(&mut self, board: &mut Switchboard, id: LegId, response: &Message) {
         let alone = self.is_last_resort(id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        let tag = leg.tag.clone();
         if !leg.is_ringing() {
             leg.phase = LegPhase::Ringing { until: leg.rings.after(board.now.mono) };
             leg.rang = leg.rang.or(Some(board.now));
             tracing::debug!(aor = %leg.device, "leg rings");
+            self.index_early(board, &tag);
         }
-        let tag = leg.tag.clone();
         self.caller.ringing(board, &tag, response, alone);
     }
 

@@ -124,6 +124,10 @@ impl Call {
             board.refuse_for_good(flow, &request, Message::reply(&request, 200));
             return;
         }
+        if self.is_unanswered() && request.method() == Some(&Method::Bye) {
+            self.early_bye(board, flow, &request);
+            return;
+        }
         let Some((side, order)) = self.talk_mut().and_then(|talk| {
             let side = talk.side_of(&request)?;
             let peer = talk.peer_mut(side);
@@ -142,8 +146,8 @@ impl Call {
         let _leg = self.peer_span(side).entered();
         let _tx = spans::request(&method).entered();
         if !order {
-            let status = if method == Method::Invite { 500 } else { 400 };
-            board.refuse_for_good(flow, &request, Message::reply(&request, status));
+            // RFC 3261 §12.2.2.
+            board.refuse_for_good(flow, &request, Message::reply(&request, 500));
             return;
         }
         match method {

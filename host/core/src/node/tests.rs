@@ -24,6 +24,7 @@ use crate::testing::tenant;
 use crate::time::Now;
 use crate::view::{Binding, BindingKey};
 
+mod dialogs;
 mod guessing;
 mod refusals;
 mod trust;

@@ -1,0 +1,167 @@
+//! What requests within a dialog do, before the answer and after it.
+
+use callwright_sip::Text;
+
+use super::*;
+use crate::record::{CallRecord, Disposition};
+
+/// Where somebody is who has heard what was said.
+const ELSEWHERE: &str = "10.0.0.66:5060";
+
+/// A request of the caller's in the dialog that `last` made.
+fn of_caller(method: &Method, last: &Message, branch: &str, seq: u32, peer: &str) -> Message {
+    Message::request(method.clone(), "sip:10.0.0.100:5060")
+        .with(Name::Via, format!("SIP/2.0/UDP {peer};branch=z9hG4bK{branch};rport"))
+        .with(Name::From, header(last, &Name::From))
+        .with(Name::To, header(last, &Name::To))
+        .with(Name::CallId, header(last, &Name::CallId))
+        .with(Name::CSeq, format!("{seq} {method}"))
+}
+
+/// A request of the callee's in the dialog that the ACK of its 200 was sent in.
+fn of_callee(method: &Method, ack: &Message, branch: &str, seq: u32, peer: &str) -> Message {
+    Message::request(method.clone(), "sip:10.0.0.100:5060")
+        .with(Name::Via, format!("SIP/2.0/UDP {peer};branch=z9hG4bK{branch};rport"))
+        .with(Name::From, header(ack, &Name::To))
+        .with(Name::To, header(ack, &Name::From))
+        .with(Name::CallId, header(ack, &Name::CallId))
+        .with(Name::CSeq, format!("{seq} {method}"))
+}
+
+fn header(message: &Message, name: &Name) -> Text {
+    message.headers.get(name).unwrap().clone()
+}
+
+fn statuses(effects: &[Effect], peer: &str) -> Vec<(u16, String)> {
+    let responses = sent(effects, peer)
+        .into_iter()
+        .filter_map(|message| Some((message.status()?, message.cseq().ok()?.method.to_string())));
+    responses.collect()
+}
+
+fn records(effects: &[Effect]) -> Vec<Arc<CallRecord>> {
+    let changes = effects.iter().filter_map(|effect| {
+        let Effect::Store { changes, .. } = effect else { return None };
+        Some(changes)
+    });
+    let ended = changes.flatten().filter_map(|change| {
+        let Change::Ended { record, .. } = change else { return None };
+        Some(Arc::clone(record))
+    });
+    ended.collect()
+}
+
+/// 1001 rings for 1011: the INVITE to the one, and the 180 to the other.
+fn ringing(node: &mut Node) -> (Message, Message) {
+    let invite = sent(&rule_rings(node), CALLEE).remove(0);
+    let mut rings = Message::reply(&invite, 180);
+    rings.tag_to(&Text::from_static("callee"));
+    let heard = sent(&receive(node, CALLEE, &rings), CALLER).remove(0);
+    assert_eq!(heard.status(), Some(180));
+    (invite, heard)
+}
+
+/// They talk: the 200 to the caller, and the ACK to the callee.
+fn talking(node: &mut Node) -> (Message, Message) {
+    let (invite, _) = ringing(node);
+    let mut answer = Message::reply(&invite, 200)
+        .with(Name::Contact, format!("<sip:1001@{CALLEE}>"))
+        .with_body("application/sdp", "v=0\r\n");
+    answer.tag_to(&Text::from_static("callee"));
+    let effects = receive(node, CALLEE, &answer);
+    let (heard, ack) = (sent(&effects, CALLER).remove(0), sent(&effects, CALLEE).remove(0));
+    assert_eq!((heard.status(), ack.method()), (Some(200), Some(&Method::Ack)));
+    receive(node, CALLER, &of_caller(&Method::Ack, &heard, "ack", 2, CALLER));
+    (heard, ack)
+}
+
+// spec: RFC 3261 §15
+#[test]
+fn a_bye_of_the_caller_in_an_early_dialog_ends_the_call_as_a_cancel_does() {
+    let mut node = node();
+    let (invite, rings) = ringing(&mut node);
+    let mut effects = receive(&mut node, CALLER, &of_caller(&Method::Bye, &rings, "bye", 3, CALLER));
+    assert_eq!(statuses(&effects, CALLER), [(200, "BYE".to_owned()), (487, "INVITE".to_owned())]);
+    assert_eq!(sent(&effects, CALLEE)[0].method(), Some(&Method::Cancel));
+    assert!(node.view().calls.is_empty());
+    effects.extend(receive(&mut node, CALLEE, &Message::reply(&invite, 487)));
+    let run = *node.board.runs.keys().next().unwrap();
+    let ended = RunEvent::Ended(RunOutcome::CallerGone);
+    effects.extend(handle(&mut node, Input::Run { run, event: ended, spent: Spent::default() }));
+    let records = records(&effects);
+    assert_eq!((records.len(), &records[0].disposition), (1, &Disposition::CallerGone));
+    assert!(node.is_quiet() && node.board.dialogs.is_empty());
+}
+
+// spec: RFC 3261 §12.2.2
+#[test]
+fn a_bye_in_an_early_dialog_that_is_older_than_its_invite_ends_nothing() {
+    let mut node = node();
+    let (_, rings) = ringing(&mut node);
+    let effects = receive(&mut node, CALLER, &of_caller(&Method::Bye, &rings, "bye", 2, CALLER));
+    assert_eq!(statuses(&effects, CALLER), [(500, "BYE".to_owned())]);
+    assert_eq!((sent(&effects, CALLEE).len(), node.view().calls.len()), (0, 1));
+}
+
+#[test]
+fn an_early_dialog_is_known_by_all_of_its_name() {
+    let mut node = node();
+    let (_, rings) = ringing(&mut node);
+    let bye = of_caller(&Method::Bye, &rings, "bye", 3, CALLER);
+    let wrong =
+        [(Name::CallId, "call-2"), (Name::From, "<sip:1011@10.0.0.100>;tag=d"), (Name::To, "<sip:1>;tag=e")];
+    for (at, (name, value)) in wrong.into_iter().enumerate() {
+        let mut bye = bye.clone().with(Name::Subject, "somebody guesses");
+        bye.headers.set(Name::Via, format!("SIP/2.0/UDP {CALLER};branch=z9hG4bKwrong{at};rport"));
+        bye.headers.set(name, value);
+        let effects = receive(&mut node, CALLER, &bye);
+        assert_eq!(statuses(&effects, CALLER), [(481, "BYE".to_owned())]);
+    }
+    assert_eq!(node.view().calls.len(), 1);
+}
+
+#[test]
+fn what_a_caller_said_moves_its_flow_when_it_is_new_and_not_when_it_is_said_again() {
+    let mut node = node();
+    let (heard, ack) = talking(&mut node);
+    let said = of_caller(&Method::Options, &heard, "a", 10, CALLER);
+    assert_eq!(statuses(&receive(&mut node, CALLER, &said), CALLER), [(200, "OPTIONS".to_owned())]);
+    // By the letter; in a transaction of its own; and with an older number.
+    let again = [("a", 10), ("b", 10), ("c", 9)];
+    for (branch, seq) in again {
+        receive(&mut node, ELSEWHERE, &of_caller(&Method::Options, &heard, branch, seq, ELSEWHERE));
+        receive(
+            &mut node,
+            ELSEWHERE,
+            &of_caller(&Method::Info, &heard, &format!("i{branch}"), seq, ELSEWHERE),
+        );
+    }
+    let info = of_callee(&Method::Info, &ack, "info", 1, CALLEE);
+    let passed_on = receive(&mut node, CALLEE, &info);
+    assert_eq!(sent(&passed_on, ELSEWHERE).len(), 0);
+    assert_eq!(sent(&passed_on, CALLER)[0].method(), Some(&Method::Info));
+    // It has moved indeed (TELEPHONY T6).
+    receive(&mut node, ELSEWHERE, &of_caller(&Method::Options, &heard, "d", 11, ELSEWHERE));
+    let over = receive(&mut node, CALLEE, &of_callee(&Method::Bye, &ack, "bye", 2, CALLEE));
+    assert_eq!(sent(&over, CALLER).len(), 0);
+    assert_eq!(sent(&over, ELSEWHERE)[0].method(), Some(&Method::Bye));
+}
+
+#[test]
+fn what_a_callee_said_moves_its_flow_when_it_is_new_and_not_when_it_is_said_again() {
+    let mut node = node();
+    let (heard, ack) = talking(&mut node);
+    receive(&mut node, CALLEE, &of_callee(&Method::Options, &ack, "a", 10, CALLEE));
+    let again = [("a", 10), ("b", 10), ("c", 9)];
+    for (branch, seq) in again {
+        receive(&mut node, ELSEWHERE, &of_callee(&Method::Options, &ack, branch, seq, ELSEWHERE));
+        receive(&mut node, ELSEWHERE, &of_callee(&Method::Bye, &ack, &format!("y{branch}"), seq, ELSEWHERE));
+    }
+    let info = receive(&mut node, CALLER, &of_caller(&Method::Info, &heard, "info", 10, CALLER));
+    assert_eq!(sent(&info, ELSEWHERE).len(), 0);
+    assert_eq!(sent(&info, CALLEE)[0].method(), Some(&Method::Info));
+    receive(&mut node, ELSEWHERE, &of_callee(&Method::Options, &ack, "d", 11, ELSEWHERE));
+    let over = receive(&mut node, CALLER, &of_caller(&Method::Bye, &heard, "bye", 11, CALLER));
+    assert_eq!(sent(&over, CALLEE).len(), 0);
+    assert_eq!(sent(&over, ELSEWHERE)[0].method(), Some(&Method::Bye));
+}
