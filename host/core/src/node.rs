@@ -97,7 +97,11 @@ impl Node {
                 self.flow_closed(flow);
             }
             Input::Tick => {
+                let before = self.board.sip.transactions();
                 self.board.sip.tick(now.mono);
+                if self.board.sip.transactions() != before {
+                    self.board.repaint();
+                }
                 self.registrar.tick(&mut self.board);
                 self.tick_calls();
             }

@@ -165,3 +165,25 @@ fn what_a_callee_said_moves_its_flow_when_it_is_new_and_not_when_it_is_said_agai
     assert_eq!(sent(&over, CALLEE).len(), 0);
     assert_eq!(sent(&over, ELSEWHERE)[0].method(), Some(&Method::Bye));
 }
+
+#[test]
+fn the_picture_of_an_idle_switch_counts_the_transactions_that_are_left() {
+    let mut node = node();
+    receive(&mut node, CALLER, &of_caller(&Method::Options, &invite("1"), "1", 1, CALLER));
+    let (invite, _) = ringing(&mut node);
+    receive(&mut node, CALLEE, &Message::reply(&invite, 486));
+    assert_ne!(node.view().counters.transactions, 0);
+    let run = *node.board.runs.keys().next().unwrap();
+    let ended = RunEvent::Ended(RunOutcome::Ok);
+    handle(&mut node, Input::Run { run, event: ended, spent: Spent::default() });
+    // Nobody acknowledges the refusal: its transaction ends by its time alone (RFC 3261 §17.2.1).
+    let mut later = now();
+    let end = later.mono + Duration::from_secs(60);
+    while let Some(deadline) = node.deadline().filter(|deadline| deadline.at < end) {
+        later.mono = deadline.at;
+        node.handle(later, Input::Tick);
+        while node.poll().is_some() {}
+    }
+    assert_eq!(node.board.sip.transactions(), (0, 0));
+    assert_eq!(node.view().counters.transactions, 0);
+}
