@@ -17,11 +17,14 @@ pub(crate) struct Scenarios {
 /// Which random worlds run.
 #[derive(clap::Args)]
 pub(crate) struct Swarm {
-    /// How many seeds, from 0 upwards.
-    #[arg(long)]
+    /// How many seeds; 10,000 where nothing is said.
+    #[arg(long, value_name = "N")]
     seeds: Option<u64>,
+    /// The first of them; 0 where nothing is said.
+    #[arg(long, value_name = "SEED")]
+    from: Option<u64>,
     /// One seed alone, with its ladder: how a failure is seen again.
-    #[arg(long, conflicts_with = "seeds")]
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
 }
 
@@ -34,7 +37,7 @@ pub(crate) fn scenarios(args: &Scenarios) -> anyhow::Result<()> {
 /// Runs random worlds.
 pub(crate) fn swarm(args: &Swarm) -> anyhow::Result<()> {
     let option = |name: &str, value: Option<u64>| value.map(|value| [name.into(), value.to_string().into()]);
-    let options = [option("--seeds", args.seeds), option("--seed", args.seed)];
+    let options = [option("--seeds", args.seeds), option("--from", args.from), option("--seed", args.seed)];
     simulate("swarm", options.into_iter().flatten().flatten().collect())
 }
 

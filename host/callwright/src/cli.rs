@@ -211,10 +211,13 @@ pub(crate) struct ScenarioArgs {
 /// Which worlds run.
 #[derive(Args)]
 pub(crate) struct SwarmArgs {
-    /// How many seeds, from 0 upwards.
-    #[arg(long, default_value_t = 10_000)]
+    /// How many seeds.
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub(crate) seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    pub(crate) from: u64,
     /// One seed alone, with its ladder.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
     pub(crate) seed: Option<u64>,
 }

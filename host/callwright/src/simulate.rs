@@ -1,6 +1,10 @@
 //! `callwright scenario` and `callwright swarm`: the simulator for people and for continuous integration.
 
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use callwright_rules::{Engine, EngineLimits, Rule};
 use callwright_sim::scenario::shelf::Shelf;
@@ -15,7 +19,7 @@ use crate::output::{Output, Style};
 /// Runs that a virtual world has at once.
 const RUNS: u32 = 64;
 /// Worlds between two lines of progress.
-const STEP: u64 = 500;
+const LINE: u64 = 500;
 /// As many worlds as must meet every rare thing.
 const ENOUGH_SEEDS: u64 = 2_000;
 /// What Linux allows where it does not say.
@@ -116,10 +120,14 @@ pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
             }
         };
     }
-    let outcome = in_steps(&swarm, args.seeds, out);
-    out.result(&json!({ "worlds": outcome.worlds, "calls": outcome.calls }), || {
-        outcome.to_string().trim_end().to_owned()
-    });
+    let outcome = Parade::of(args, out).play(&swarm);
+    let rare: BTreeMap<_, _> =
+        outcome.tally.counts().map(|(rare, count)| (rare.to_string(), count)).collect();
+    let failed = outcome.failure.as_ref().map(|failure| failure.seed);
+    out.result(
+        &json!({ "worlds": outcome.worlds, "calls": outcome.calls, "rare": rare, "failed": failed }),
+        || outcome.to_string().trim_end().to_owned(),
+    );
     if let Some(failure) = &outcome.failure {
         let seed = failure.seed;
         return Err(UserError::new("CW-0503", Exit::Failed, format!("seed {seed} breaks an invariant"))
@@ -134,16 +142,80 @@ pub(crate) fn swarm(args: &SwarmArgs, out: &Output) -> Result<(), UserError> {
     Ok(())
 }
 
-/// As one run over all seeds, with a line from time to time.
-fn in_steps(swarm: &Swarm, seeds: u64, out: &Output) -> Outcome {
-    let mut all = Outcome::default();
-    while all.worlds < seeds && all.failure.is_none() {
-        let step = swarm::run(swarm, all.worlds..seeds.min(all.worlds + STEP));
-        all.worlds += step.worlds;
-        all.calls += step.calls;
-        all.tally.add(&step.tally);
-        all.failure = step.failure;
-        out.line(format_args!("{} of {seeds} worlds, {} calls", all.worlds, all.calls));
+/// Worlds on every core, handed out in the order of their seeds.
+struct Parade<'a> {
+    out: &'a Output,
+    seeds: u64,
+    course: Mutex<Course>,
+}
+
+/// How far a parade is.
+struct Course {
+    left: Range<u64>,
+    met: Outcome,
+}
+
+impl<'a> Parade<'a> {
+    fn of(args: &SwarmArgs, out: &'a Output) -> Self {
+        let left = args.from..args.from.saturating_add(args.seeds);
+        Self {
+            out,
+            seeds: left.end - left.start,
+            course: Mutex::new(Course { left, met: Outcome::default() }),
+        }
     }
-    all
+
+    fn play(self, swarm: &Swarm) -> Outcome {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        std::thread::scope(|scope| {
+            for _ in 0..cores {
+                scope.spawn(|| self.work(swarm));
+            }
+        });
+        self.course.into_inner().unwrap_or_else(PoisonError::into_inner).met
+    }
+
+    fn work(&self, swarm: &Swarm) {
+        while let Some(seed) = self.next() {
+            let witness = Witness { parade: self, seed };
+            let met = swarm::run(swarm, seed..seed + 1);
+            drop(witness);
+            let mut course = self.course();
+            if met.failure.is_some() {
+                // Every lower seed is being played already, so the one that is reported is the lowest that fails.
+                course.left = 0..0;
+            }
+            course.met.add(met);
+            let (worlds, calls) = (course.met.worlds, course.met.calls);
+            if worlds.is_multiple_of(LINE) {
+                self.out.line(format_args!("{worlds} of {} worlds, {calls} calls", self.seeds));
+            }
+        }
+    }
+
+    fn next(&self) -> Option<u64> {
+        self.course().left.next()
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says which world it was when the switch panics in it.
+struct Witness<'a> {
+    parade: &'a Parade<'a>,
+    seed: u64,
+}
+
+impl Drop for Witness<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.parade.course().left = 0..0;
+            let seed = self.seed;
+            self.parade.out.warning(format_args!(
+                "the switch panics in seed {seed}: `cargo xtask swarm --seed {seed}` plays it again"
+            ));
+        }
+    }
 }

@@ -50,6 +50,17 @@ pub struct Outcome {
     pub failure: Option<Failure>,
 }
 
+impl Outcome {
+    /// Adds what other worlds met.
+    pub fn add(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.calls += other.calls;
+        self.tally.add(&other.tally);
+        let failures = self.failure.take().into_iter().chain(other.failure);
+        self.failure = failures.min_by_key(|failure| failure.seed);
+    }
+}
+
 /// A world that failed.
 #[derive(Clone, Debug)]
 pub struct Failure {

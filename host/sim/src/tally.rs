@@ -140,15 +140,20 @@ impl Tally {
         self.0.get(&rare).copied().unwrap_or(0)
     }
 
+    /// Everything rare, and how often it happened.
+    pub fn counts(&self) -> impl Iterator<Item = (Rare, u64)> {
+        Rare::ALL.into_iter().map(|rare| (rare, self.of(rare)))
+    }
+
     /// What never happened.
     #[must_use]
     pub fn missing(&self) -> Vec<Rare> {
-        Rare::ALL.into_iter().filter(|rare| self.of(*rare) == 0).collect()
+        self.counts().filter(|(_, count)| *count == 0).map(|(rare, _)| rare).collect()
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Rare::ALL.iter().try_for_each(|rare| writeln!(f, "  {rare:<26} {:>7}", self.of(*rare)))
+        self.counts().try_for_each(|(rare, count)| writeln!(f, "  {rare:<26} {count:>7}"))
     }
 }
