@@ -10,13 +10,14 @@ use bytes::Bytes;
 use std::time::Duration;
 
 mod client;
+mod cutter;
 mod essentials;
 mod outbox;
 mod server;
 mod stateless;
 mod stream;
 mod timer;
-mod token;
+pub(crate) mod token;
 
 use client::Clients;
 use essentials::Essentials;
@@ -28,11 +29,15 @@ use timer::{Owner, Timers};
 use token::Minter;
 
 pub use client::FORKS_MAX;
+pub use cutter::{Cutter, Piece};
 pub use stream::{STREAM_BUFFER_MAX, STREAMS_MAX};
 pub use timer::{Timer, time_to_forget};
 
 /// The most server transactions at a time, and the most client transactions.
 pub const TRANSACTIONS_MAX: usize = 100_000;
+
+/// How long a message in a stream may take from its first byte to its last.
+pub const STREAM_IDLE: Duration = Duration::from_secs(32);
 
 /// What an endpoint is told once.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,7 +76,7 @@ impl EndpointSettings {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             trying_after: Duration::from_millis(200),
-            stream_idle: Duration::from_secs(32),
+            stream_idle: STREAM_IDLE,
             transactions_max: TRANSACTIONS_MAX,
             streams_max: STREAMS_MAX,
         }

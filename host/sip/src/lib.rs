@@ -14,6 +14,7 @@ mod message;
 mod method;
 mod name_addr;
 mod param;
+mod peek;
 mod status;
 mod text;
 mod uri;
@@ -22,8 +23,8 @@ mod via;
 
 pub use dialog::{Dialog, DialogError, DialogKey, OutOfOrder, dialog_key_of};
 pub use endpoint::{
-    ClientTx, Endpoint, EndpointSettings, Event, FORKS_MAX, Full, STREAM_BUFFER_MAX, STREAMS_MAX, ServerTx,
-    TRANSACTIONS_MAX, Timer, Transmit, time_to_forget,
+    ClientTx, Cutter, Endpoint, EndpointSettings, Event, FORKS_MAX, Full, Piece, STREAM_BUFFER_MAX,
+    STREAM_IDLE, STREAMS_MAX, ServerTx, TRANSACTIONS_MAX, Timer, Transmit, time_to_forget,
 };
 pub use flow::{Flow, Transport};
 pub use grammar::ValueError;
@@ -34,6 +35,7 @@ pub use message::{
 pub use method::Method;
 pub use name_addr::{Contacts, NameAddr};
 pub use param::Params;
+pub use peek::Peek;
 pub use status::reason_phrase;
 pub use text::Text;
 pub use uri::{Host, Scheme, Uri};

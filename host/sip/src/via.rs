@@ -66,6 +66,12 @@ impl Via {
         self.params.raw("branch")
     }
 
+    /// The branch of a Via as it was written, without a look at the rest.
+    pub(crate) fn written_branch(text: &Text) -> Option<Text> {
+        let start = text.as_bytes().iter().position(|byte| *byte == b';')?;
+        Params::written(text, start..text.len(), b"branch").ok()?
+    }
+
     /// Whether the branch alone identifies the transaction (RFC 3261 §17.2.3); the cookie without more does not.
     pub(crate) fn has_cookie(&self) -> bool {
         let bytes = self.branch().map_or(&b""[..], Text::as_bytes);

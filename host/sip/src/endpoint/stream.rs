@@ -7,7 +7,7 @@ use crate::grammar;
 use crate::message::parse::{Head, parse_start};
 use crate::message::{Fault, HEADER_BLOCK_MAX, MESSAGE_MAX, Message, ParseError};
 use crate::text::Text;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
 
 /// The most bytes one stream may have waiting: a message that is not complete, and one piece more.
@@ -85,7 +85,11 @@ impl Streams {
 /// Cuts one stream.
 #[derive(Default, Debug)]
 pub(super) struct Framer {
-    buffer: BytesMut,
+    pub(super) buffer: BytesMut,
+    /// The bytes of the head that was read last.
+    pub(super) head_bytes: Bytes,
+    /// The bytes of the body that was read last.
+    pub(super) body_bytes: Bytes,
     /// Bytes that were searched for the end of the headers before, so that none is searched twice.
     searched: usize,
     start_line_read: bool,
@@ -98,7 +102,7 @@ impl Framer {
         self.buffer.extend_from_slice(bytes);
     }
 
-    fn is_midway(&self) -> bool {
+    pub(super) fn is_midway(&self) -> bool {
         self.head.is_some() || !self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
@@ -120,6 +124,7 @@ impl Framer {
         match self.head.take() {
             Some((head, length)) if self.buffer.len() >= length => {
                 let body = self.buffer.split_to(length).freeze();
+                self.body_bytes = body.clone();
                 Ok(Some(Frame::Message(head.into_message(body))))
             }
             unfinished => {
@@ -198,6 +203,7 @@ impl Framer {
         let bytes = self.buffer.split_to(end).freeze();
         self.searched = 0;
         self.start_line_read = false;
+        self.head_bytes = bytes.clone();
         let head = Head::read(&Text::from(bytes))?;
         let Some(length) = head.trusted_length().filter(|length| *length <= MESSAGE_MAX - end) else {
             return Err(head.refused(Fault::ContentLength));

@@ -15,6 +15,16 @@ const LETTERS: u32 = 16;
 /// The node's number and the letters.
 const TOKEN_BYTES: usize = 20;
 
+/// The node that minted a token; none where it is no token of ours.
+pub(crate) fn node_of(token: &[u8]) -> Option<u16> {
+    let digits = token.get(..4).filter(|_| token.len() == TOKEN_BYTES)?;
+    digits.iter().try_fold(0, |number, digit| match digit {
+        b'0'..=b'9' => Some(number << 4 | u16::from(digit - b'0')),
+        b'a'..=b'f' => Some(number << 4 | u16::from(digit - b'a' + 10)),
+        0..=255 => None,
+    })
+}
+
 pub(super) struct Minter {
     node: u16,
     /// The node's number in four hexadecimal digits.

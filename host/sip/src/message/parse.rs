@@ -172,6 +172,36 @@ impl Head {
     }
 }
 
+/// The fields of a message one by one, for who wants few of them. What cannot be read is passed over.
+pub(crate) struct Skim(Reader);
+
+impl Skim {
+    /// The start line, and then the fields.
+    pub(crate) fn of(text: &Text) -> Option<(Start, Self)> {
+        let mut reader = Reader { text: text.clone(), at: 0, fault: None };
+        reader.skip_empty_lines();
+        let line = reader.next_line()?;
+        let (start, _fault) = parse_start(&text.slice(line))?;
+        Some((start, Self(reader)))
+    }
+}
+
+impl Iterator for Skim {
+    type Item = (Name, Text);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = self.0.next_line()?;
+            if line.is_empty() || self.0.at > HEADER_BLOCK_MAX {
+                return None;
+            }
+            if let Ok(field) = self.0.field(line) {
+                return Some(field);
+            }
+        }
+    }
+}
+
 /// Reads the first line; a request whose version or Request-URI is wrong is still a request, with its fault.
 pub(crate) fn parse_start(line: &Text) -> Option<(Start, Option<Fault>)> {
     let bytes = line.as_bytes();
@@ -268,13 +298,7 @@ impl Reader {
                 self.note(Fault::TooLong);
                 return (headers, Length::Broken);
             }
-            let field = if self.continues() {
-                let joined = self.unfold(line);
-                field(&joined, 0..joined.len())
-            } else {
-                field(&self.text, line)
-            };
-            let (name, value) = match field {
+            let (name, value) = match self.field(line) {
                 Ok(field) => field,
                 Err(fault) => {
                     self.note(fault);
@@ -287,6 +311,15 @@ impl Reader {
                 return (headers, Length::Broken);
             }
         }
+    }
+
+    /// The field that begins with this line.
+    fn field(&mut self, line: Range<usize>) -> Result<(Name, Text), Fault> {
+        if self.continues() {
+            let joined = self.unfold(line);
+            return field(&joined, 0..joined.len());
+        }
+        field(&self.text, line)
     }
 
     /// Whether the next line belongs to the one before.

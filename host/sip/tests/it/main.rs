@@ -19,6 +19,8 @@ mod digest;
 #[cfg(test)]
 mod message;
 #[cfg(test)]
+mod peek;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod second_opinion;
