@@ -34,7 +34,7 @@ impl Caller {
             Scope::Operator => true,
             Scope::Tenant(own) => *own == name,
         };
-        let tenant = switch.view().config.tenants.get(&name).filter(|_| allowed).cloned();
+        let tenant = switch.view_of(&name).config.tenants.get(&name).filter(|_| allowed).cloned();
         tenant.ok_or_else(|| {
             ApiError::not_found(format!("no tenant `{name}` for this token"))
                 .help("`GET /v1/token` says what it opens")

@@ -78,7 +78,7 @@ pub(crate) async fn live(
     Path(tenant): Path<String>,
 ) -> Result<Json<LiveCalls>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
-    let view = switch.view();
+    let view = switch.view_of(&tenant.id);
     let own = view.calls.values().filter(|call| call.tenant == tenant.id);
     Ok(Json(LiveCalls { calls: own.map(|call| Live::from(call.as_ref())).collect() }))
 }
@@ -190,7 +190,7 @@ async fn find(
     let (owner, wanted) = (tenant.clone(), id.clone());
     let found = switch::ask(switch, move |store| store.call(&owner, &wanted)).await?;
     found.map_err(|error| {
-        let view = switch.view();
+        let view = switch.view_of(tenant);
         let going_on = view.calls.get(&CallId::from(id)).is_some_and(|call| call.tenant == *tenant);
         let error = ApiError::from(error);
         if going_on {

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use callwright_core::View;
+use callwright_core::view::Counters;
 use imbl::OrdMap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -24,9 +26,9 @@ use crate::error::ApiError;
 pub struct Meters {
     commit: Histogram,
     run: Histogram,
-    inputs: Gauge,
+    inputs: Waiting,
     changes: Gauge,
-    runs: Gauge,
+    runs: Waiting,
     connections: Gauge,
     dropped: Counter,
     refused: Counter,
@@ -37,9 +39,9 @@ impl Default for Meters {
         Self {
             commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             run: Histogram::new(exponential_buckets(0.000_02, 2.0, 16)),
-            inputs: Gauge::default(),
+            inputs: Waiting::default(),
             changes: Gauge::default(),
-            runs: Gauge::default(),
+            runs: Waiting::default(),
             connections: Gauge::default(),
             dropped: Counter::default(),
             refused: Counter::default(),
@@ -47,7 +49,32 @@ impl Default for Meters {
     }
 }
 
+/// A depth of which every node has a share.
+#[derive(Clone, Debug, Default)]
+struct Waiting {
+    all: Gauge,
+    share: Arc<AtomicI64>,
+}
+
+impl Waiting {
+    fn set(&self, depth: usize) {
+        let depth = depth_of(depth);
+        let before = self.share.swap(depth, Ordering::Relaxed);
+        self.all.inc_by(depth - before);
+    }
+
+    fn another_share(&self) -> Self {
+        Self { all: self.all.clone(), share: Arc::default() }
+    }
+}
+
 impl Meters {
+    /// The same meters for one more node, whose depths are added to those of the others.
+    #[must_use]
+    pub fn for_node(&self) -> Self {
+        Self { inputs: self.inputs.another_share(), runs: self.runs.another_share(), ..self.clone() }
+    }
+
     /// A group commit took so long.
     pub fn committed(&self, took: Duration) {
         self.commit.observe(took.as_secs_f64());
@@ -60,7 +87,7 @@ impl Meters {
 
     /// So many inputs wait for the node.
     pub fn inputs_waiting(&self, depth: usize) {
-        self.inputs.set(depth_of(depth));
+        self.inputs.set(depth);
     }
 
     /// So many store effects wait for the writer.
@@ -70,7 +97,7 @@ impl Meters {
 
     /// So many runs wait for a worker.
     pub fn runs_waiting(&self, depth: usize) {
-        self.runs.set(depth_of(depth));
+        self.runs.set(depth);
     }
 
     /// So many connections are open.
@@ -91,9 +118,9 @@ impl Meters {
     fn register(&self, registry: &mut Registry) {
         registry.register_with_unit("commit", "Time of a group commit", Unit::Seconds, self.commit.clone());
         registry.register_with_unit("run", "Time a rule ran for one call", Unit::Seconds, self.run.clone());
-        registry.register("inputs_waiting", "Inputs that wait for the node", self.inputs.clone());
+        registry.register("inputs_waiting", "Inputs that wait for a node", self.inputs.all.clone());
         registry.register("changes_waiting", "Changes that wait for the writer", self.changes.clone());
-        registry.register("runs_waiting", "Runs that wait for a worker", self.runs.clone());
+        registry.register("runs_waiting", "Runs that wait for a worker", self.runs.all.clone());
         registry.register("connections", "Open TCP connections", self.connections.clone());
         registry.register("datagrams_dropped", "Datagrams dropped at a full queue", self.dropped.clone());
         registry.register("connections_refused", "Connections closed at a bound", self.refused.clone());
@@ -106,29 +133,44 @@ fn depth_of(depth: usize) -> i64 {
 
 /// `GET /metrics`
 pub(crate) async fn scrape(State(switch): State<Handle>) -> Result<impl IntoResponse, ApiError> {
-    let text = render(switch.view(), switch.meters());
+    let text = render(&switch.views(), switch.meters());
     let text = text.map_err(|_| ApiError::not_found("the metrics cannot be written"))?;
     Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }
 
 /// All metrics as text.
-pub(crate) fn render(view: Arc<View>, meters: &Meters) -> Result<String, fmt::Error> {
+pub(crate) fn render(views: &[Arc<View>], meters: &Meters) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("callwright");
     meters.register(&mut registry);
-    registry.register_collector(Box::new(Picture(view)));
+    registry.register_collector(Box::new(Totals::of(views)));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
     Ok(text)
 }
 
-/// The core's totals, read at the moment of the scrape.
-#[derive(Debug)]
-struct Picture(Arc<View>);
+/// The totals of all nodes at the moment of the scrape.
+#[derive(Debug, Default)]
+struct Totals {
+    counters: Counters,
+    bindings: usize,
+    calls_live: usize,
+}
 
-impl Collector for Picture {
+impl Totals {
+    fn of(views: &[Arc<View>]) -> Self {
+        let mut totals = Self::default();
+        for view in views {
+            totals.counters.add(&view.counters);
+            totals.bindings += view.bindings.len();
+            totals.calls_live += view.calls.len();
+        }
+        totals
+    }
+}
+
+impl Collector for Totals {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
-        let Self(view) = self;
-        let counters = &view.counters;
+        let counters = &self.counters;
         counter(&mut out, "calls", "Calls begun", counters.calls)?;
         family(&mut out, "legs", "Legs by how they ended", "outcome", &counters.legs)?;
         family(&mut out, "registrations", "REGISTERs by result", "result", &counters.registrations)?;
@@ -137,8 +179,8 @@ impl Collector for Picture {
         counter(&mut out, "fuel", "Fuel spent by all runs", counters.fuel)?;
         counter(&mut out, "malformed", "SIP messages that could not be used", counters.malformed)?;
         gauge(&mut out, "transactions", "SIP transactions alive", counters.transactions)?;
-        gauge(&mut out, "bindings", "Reachable phones", count(view.bindings.len()))?;
-        gauge(&mut out, "calls_live", "Calls in progress", count(view.calls.len()))
+        gauge(&mut out, "bindings", "Reachable phones", count(self.bindings))?;
+        gauge(&mut out, "calls_live", "Calls in progress", count(self.calls_live))
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn list(
     Path(tenant): Path<String>,
 ) -> Result<Json<Registrations>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
-    let view = switch.view();
+    let view = switch.view_of(&tenant.id);
     let own = view.bindings.iter().filter(|(key, _)| key.tenant == tenant.id);
     let registrations = own.map(|(key, binding)| {
         let device = tenant.devices.get(&key.device);

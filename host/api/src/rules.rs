@@ -116,7 +116,7 @@ pub(crate) async fn list(
     let tenant = caller.tenant(&switch, &tenant)?.id.clone();
     let owner = tenant.clone();
     let names = switch::ask(&switch, move |store| store.rules(&owner)).await??;
-    let view = switch.view();
+    let view = switch.view_of(&tenant);
     let rules = names.into_iter().map(|rule| {
         let active = view.rules.get(&(tenant.clone(), rule.clone()));
         let bind = active.iter().flat_map(|active| &active.bind).map(ToString::to_string).collect();

@@ -23,8 +23,11 @@ pub type Query = Box<dyn FnOnce(&dyn Store) + Send>;
 
 /// The running switch.
 pub trait Switch: Send + Sync + 'static {
-    /// The node's latest picture.
-    fn view(&self) -> Arc<View>;
+    /// The latest picture of the node that owns a tenant, whether or not there is such a tenant.
+    fn view_of(&self, tenant: &TenantId) -> Arc<View>;
+
+    /// The latest pictures of all nodes.
+    fn views(&self) -> Vec<Arc<View>>;
 
     /// The wall clock.
     fn now(&self) -> Timestamp;
@@ -41,7 +44,7 @@ pub trait Switch: Send + Sync + 'static {
     /// Checks, compiles and keeps a version of a rule. It is ready then, and not active.
     fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>>;
 
-    /// Gives the node the tenant's active rules as they are in the store now; every call that begins after the answer is
+    /// Gives the tenant's node its active rules as they are in the store now; every call that begins after the answer is
     /// decided by them.
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>>;
 }

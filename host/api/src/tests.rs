@@ -6,6 +6,7 @@ use callwright_core::config::{Config, Expiry, Fallback, NumberPlan, Tenant};
 use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Cause, Disposition};
 use callwright_core::rule::{ActiveRule, BindTarget, Party};
+use callwright_core::view::Counters;
 use callwright_core::{Change, View};
 use callwright_sip::digest::Algorithm;
 use callwright_store::{Memory, NewVersion, Scope, Store, TokenHash};
@@ -49,9 +50,17 @@ fn tenant(name: &str) -> Tenant {
 }
 
 impl Switch for Desk {
-    fn view(&self) -> Arc<View> {
+    fn view_of(&self, _tenant: &TenantId) -> Arc<View> {
         let config = Config::new([].into(), None, vec![tenant("acme"), tenant("zeta")]);
         Arc::new(View { config: Arc::new(config), ..View::default() })
+    }
+
+    fn views(&self) -> Vec<Arc<View>> {
+        let view = |calls, answered: u64| {
+            let legs = [("answered", answered)].into_iter().collect();
+            Arc::new(View { counters: Counters { calls, legs, ..Counters::default() }, ..View::default() })
+        };
+        vec![view(1, 1), view(2, 3)]
     }
 
     fn now(&self) -> Timestamp {
@@ -286,16 +295,19 @@ async fn records_come_in_pages_and_with_their_reasons() {
 }
 
 #[tokio::test]
-async fn metrics_name_what_the_driver_and_the_node_count() {
+async fn metrics_name_what_the_driver_and_all_nodes_count() {
     let desk = desk();
     desk.meters.committed(std::time::Duration::from_millis(3));
-    desk.meters.runs_waiting(4);
+    desk.meters.runs_waiting(7);
+    desk.meters.for_node().runs_waiting(2);
+    desk.meters.runs_waiting(2);
     let (status, text) = send(&desk, "", "GET", "/metrics", Body::empty()).await;
     assert_eq!(status, StatusCode::OK);
     for line in [
         "callwright_commit_seconds_count 1",
         "callwright_runs_waiting 4",
-        "callwright_calls_total 0",
+        "callwright_calls_total 3",
+        "callwright_legs_total{outcome=\"answered\"} 4",
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");

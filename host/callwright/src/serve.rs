@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use callwright_api::Meters;
-use callwright_core::{Input, Node, Setup};
+use callwright_core::Input;
 use callwright_store::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -26,10 +26,12 @@ use crate::output::{Output, Style};
 
 mod backstage;
 mod clock;
+mod crew;
 mod http;
 pub(crate) mod log;
 mod network;
 mod node;
+mod nodes;
 mod pace;
 mod pool;
 mod shelf;
@@ -41,14 +43,12 @@ mod writer;
 
 use backstage::Backstage;
 use clock::Clock;
-use network::{Network, Sockets};
-use node::{Inbox, Outside, Picture};
-use pool::Pool;
+use crew::Crew;
+use network::{Connections, Sockets};
+use nodes::Nodes;
 use shelf::Shelf;
 use signals::Signals;
 
-/// The number of this node; one machine runs one for now.
-const NODE: u16 = 1;
 /// How many versions may wait to be withdrawn.
 const WITHDRAWALS_MAX: usize = 64;
 /// How long tasks may take to end with the program.
@@ -105,17 +105,16 @@ pub(crate) struct Server {
     pub(crate) first_token: Option<String>,
     /// What survives.
     pub(crate) data: Data,
-    inbox: Inbox,
+    nodes: Arc<Nodes>,
     runtime: Runtime,
     tasks: JoinSet<std::io::Result<()>>,
     signals: Signals,
-    picture: Arc<Picture>,
     threads: Threads,
 }
 
 /// The threads that the switch cannot do without, and the data folder's lock that outlives them.
 struct Threads {
-    node: JoinHandle<()>,
+    nodes: Vec<JoinHandle<()>>,
     writer: JoinHandle<()>,
     lock: File,
 }
@@ -123,14 +122,15 @@ struct Threads {
 impl Threads {
     /// Returns when one of them has ended.
     async fn one_has_ended(&self) {
-        while !self.node.is_finished() && !self.writer.is_finished() {
+        while !self.nodes.iter().any(JoinHandle::is_finished) && !self.writer.is_finished() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Waits for both. The node goes first: the writer ends when nothing can come any more.
+    /// Waits for all. The nodes go first: the writer ends when nothing can come any more.
     fn join(self) {
-        for (thread, name) in [(self.node, "node"), (self.writer, "store")] {
+        let nodes = self.nodes.into_iter().map(|thread| (thread, "node"));
+        for (thread, name) in nodes.chain([(self.writer, "store")]) {
             if thread.join().is_err() {
                 error!(name, "a thread did not end well");
             }
@@ -145,7 +145,7 @@ impl Server {
     /// # Errors
     /// One of them cannot be used.
     pub(crate) fn start(settings: &Settings) -> Result<Self, UserError> {
-        let sockets = Sockets::open(settings.listen)?;
+        let sockets = Sockets::open(settings.listen, settings.nodes)?;
         let listener = http::listen(settings.http)?;
         let http = listener.local_addr().map_err(|error| no_resource(&error))?;
         let data = Data::open(&settings.data)?;
@@ -156,39 +156,27 @@ impl Server {
         let restored = data.store.restore(clock.now().wall).map_err(|error| data::failed(&error))?;
         let shelf = Arc::new(Shelf::open(&data)?);
         let rules = shelf.load_all(data.store.as_ref()).map_err(|error| data::failed(&error))?;
-        let (inbox, letters) = node::inbox();
-        let network = Arc::new(Network::new(
-            sockets.udp.try_clone().map_err(|error| no_resource(&error))?,
-            meters.clone(),
-        ));
-        let pool = Pool::start_threads(&inbox, &shelf, &meters).map_err(|error| no_resource(&error))?;
+        let (nodes, letters) = Nodes::new(settings.nodes, &settings.switch);
+        let nodes = Arc::new(nodes);
         ticker::start(shelf.engine()).map_err(|error| no_resource(&error))?;
-        let (changes, writer) = writer::start(Arc::clone(&data.store), inbox.clone(), &meters)
+        let (changes, writer) = writer::start(Arc::clone(&data.store), Arc::clone(&nodes), &meters)
             .map_err(|error| no_resource(&error))?;
-        let switch = Node::new(Setup {
-            node: NODE,
-            host: settings.advertise.clone(),
-            port: sockets.address.port(),
-            seed: data::random()?,
-            config: Arc::clone(&settings.switch),
-            rules,
-            bindings: restored.bindings,
-            gone: restored.gone,
-            now: clock.now(),
-        });
-        let picture = Arc::new(Picture::default());
         let (withdrawals, withdrawn) = mpsc::channel(WITHDRAWALS_MAX);
-        let outside = Outside {
-            clock,
-            network: Arc::clone(&network),
-            pool,
+        let (address, port) = (sockets.address, sockets.address.port());
+        let connections = Connections::new(meters.clone());
+        let crew = Crew {
+            settings,
+            nodes: &nodes,
+            shelf: &shelf,
             changes,
-            picture: Arc::clone(&picture),
-            meters: meters.clone(),
+            clock,
+            port,
+            meters: &meters,
             withdrawals,
         };
-        let node = node::start(switch, sockets.udp, letters, outside).map_err(|error| no_resource(&error))?;
-        let backstage = Backstage::start(&data, shelf, Arc::clone(&picture), inbox.clone(), meters.clone())
+        let threads = crew.start(sockets.udp, letters, &connections, rules, restored)?;
+        drop(crew);
+        let backstage = Backstage::start(&data, shelf, Arc::clone(&nodes), meters.clone())
             .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
         let entered = runtime.enter();
@@ -197,22 +185,11 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
         let api = callwright_api::router(Arc::new(backstage));
-        tasks.spawn_on(network::accept(sockets.tcp, network, inbox.clone()), runtime.handle());
+        tasks.spawn_on(network::accept(sockets.tcp, connections, Arc::clone(&nodes)), runtime.handle());
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
-        info!(sip = %sockets.address, %http, "serving");
-        let threads = Threads { node, writer, lock };
-        Ok(Self {
-            address: sockets.address,
-            http,
-            first_token,
-            data,
-            inbox,
-            runtime,
-            tasks,
-            signals,
-            picture,
-            threads,
-        })
+        info!(sip = %address, %http, nodes = nodes.count(), "serving");
+        let threads = Threads { nodes: threads, writer, lock };
+        Ok(Self { address, http, first_token, data, nodes, runtime, tasks, signals, threads })
     }
 
     /// Waits for a signal to end, then for the end of the calls; follows signals to reload.
@@ -220,10 +197,10 @@ impl Server {
     /// # Errors
     /// A part of the switch ended by itself.
     pub(crate) fn until_told(&mut self, path: &Path, settings: &Settings) -> Result<(), UserError> {
-        let Self { runtime, tasks, signals, threads, inbox, picture, .. } = self;
+        let Self { runtime, tasks, signals, threads, nodes, .. } = self;
         runtime.block_on(async {
             tokio::select! {
-                () = signals.until_the_end(path, settings, inbox, picture) => Ok(()),
+                () = signals.until_the_end(path, settings, nodes) => Ok(()),
                 ended = tasks.join_next() => {
                     error!(?ended, "a part of the network ended");
                     Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))
@@ -239,7 +216,7 @@ impl Server {
     /// Ends every call, stores what there is to store, and closes.
     pub(crate) fn stop(self) {
         info!("ending");
-        self.runtime.block_on(self.inbox.deliver(Input::ShutDown));
+        self.runtime.block_on(self.nodes.deliver_all(&Input::ShutDown));
         self.threads.join();
         self.runtime.shutdown_timeout(TASKS_END_WITHIN);
         info!("ended");

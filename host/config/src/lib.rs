@@ -24,6 +24,9 @@ use document::{Report, Table, Value};
 /// Where the API listens when the file does not say.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
+/// How many nodes a switch has at most; a machine with more cores than this wants several switches.
+pub const NODES_MAX: u16 = 64;
+
 /// How long calls may go on when the file does not say: less than the 90 s after which systemd kills a service.
 const DRAIN_S: u32 = 60;
 /// Longer than a day nobody waits for the end.
@@ -40,6 +43,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// Folder of everything that survives.
     pub data: PathBuf,
+    /// How many nodes share the tenants.
+    pub nodes: u16,
     /// How long calls may go on when the switch is told to end.
     pub drain: Duration,
     /// Filter of the log, as `info` or `callwright_core=debug`.
@@ -74,6 +79,10 @@ fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
         None => Some(HTTP),
     };
     let data = root.require("data").and_then(|value| value.text()).map(|data| folder.join(data));
+    let nodes = match root.get("nodes") {
+        Some(value) => value.small(1..=u32::from(NODES_MAX)).and_then(|nodes| u16::try_from(nodes).ok()),
+        None => Some(1),
+    };
     let drain_s = match root.get("drain-s") {
         Some(value) => value.small(0..=DRAIN_MAX_S),
         None => Some(DRAIN_S),
@@ -92,7 +101,7 @@ fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
     let own_hosts = own_hosts(Some(listen), Some(&advertise));
     let switch = Arc::new(Config::new(own_hosts, default_tenant, tenants));
     let drain = Duration::from_secs(u64::from(drain_s?));
-    Some(Settings { listen, advertise, http: http?, data: data?, drain, log, switch })
+    Some(Settings { listen, advertise, http: http?, data: data?, nodes: nodes?, drain, log, switch })
 }
 
 /// The host that peers are told to answer to; an address for all interfaces is none.

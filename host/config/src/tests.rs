@@ -13,6 +13,7 @@ http = "127.0.0.1:8081"
 data = "data"
 default-tenant = "acme"
 drain-s = 300
+nodes = 3
 
 [tenants.acme]
 domains = ["Acme.example", "acme.test"]
@@ -65,6 +66,7 @@ fn every_key_of_the_file_arrives() {
     assert_eq!(settings.data, Path::new("/etc/callwright/data"));
     assert_eq!(settings.advertise, "127.0.0.1");
     assert_eq!(settings.drain, Duration::from_secs(300));
+    assert_eq!(settings.nodes, 3);
     let config = &settings.switch;
     assert_eq!(config.default_tenant, Some("acme".into()));
     let acme = config.tenant_of_domain("ACME.example").unwrap();
@@ -162,6 +164,8 @@ fn what_is_missing_or_of_the_wrong_kind_is_named() {
         ["default-tenant: no tenant `acne`"]
     );
     assert_eq!(with("127.0.0.1:8081", "0.0.0.0:8081").len(), 1);
+    assert_eq!(with("nodes = 3", "nodes = 0"), ["nodes: must be between 1 and 64, is 0"]);
+    assert_eq!(with("nodes = 3", "nodes = 65"), ["nodes: must be between 1 and 64, is 65"]);
     assert_eq!(
         with("min-s = 30", "min-s = 700"),
         ["tenants.acme.expiry: min-s 700, default-s 600 and max-s 3600 are out of order"]

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_sip::Flow;
 use callwright_sip::digest::{Algorithm, Secret};
+use callwright_sip::{Flow, Host};
 use ipnet::IpNet;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -226,6 +226,44 @@ impl Config {
             config.tenants.insert(tenant.id.clone(), Arc::new(tenant));
         }
         config
+    }
+
+    /// The part that a node needs which owns these tenants and no other.
+    #[must_use]
+    pub fn only(&self, owns: impl Fn(&TenantId) -> bool) -> Self {
+        Self {
+            own_hosts: self.own_hosts.clone(),
+            default_tenant: self.default_tenant.clone().filter(&owns),
+            tenants: self
+                .tenants
+                .iter()
+                .filter(|(id, _)| owns(id))
+                .map(|(id, it)| (id.clone(), Arc::clone(it)))
+                .collect(),
+            domains: self
+                .domains
+                .iter()
+                .filter(|(_, id)| owns(id))
+                .map(|(domain, id)| (domain.clone(), id.clone()))
+                .collect(),
+        }
+    }
+
+    /// Finds the tenant of a request: host of the Request-URI, else of From, else the default (ARCHITECTURE §4).
+    ///
+    /// Of a part of the configuration it finds the same tenant, where the part has it.
+    #[must_use]
+    pub fn tenant_of(&self, asked: &Host, from: &Host) -> Option<&Arc<Tenant>> {
+        for host in [asked, from] {
+            let host = host.to_string();
+            if let Some(tenant) = self.tenant_of_domain(&host) {
+                return Some(tenant);
+            }
+            if !self.own_hosts.contains(&host.to_ascii_lowercase()) {
+                break;
+            }
+        }
+        self.default_tenant.as_ref().and_then(|id| self.tenants.get(id))
     }
 
     /// Finds the tenant that serves a domain.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use callwright_sip::Uri;
 
-use crate::config::{Config, Tenant};
+use crate::config::Tenant;
 use crate::names::{Extension, UserId};
 use crate::record::NotRung;
 use crate::rule::{DestinationRef, Party};
@@ -13,20 +13,6 @@ use crate::view::{Binding, View};
 
 /// Calls a device can have while call waiting lets it ring (TELEPHONY T11).
 const CALLS_A_DEVICE: u32 = 2;
-
-/// Finds the tenant of a request: host of the Request-URI, else of From, else the default (ARCHITECTURE §4).
-pub(crate) fn tenant_of<'a>(config: &'a Config, request_uri: &Uri, from: &Uri) -> Option<&'a Arc<Tenant>> {
-    for uri in [request_uri, from] {
-        let host = uri.host.to_string();
-        if let Some(tenant) = config.tenant_of_domain(&host) {
-            return Some(tenant);
-        }
-        if !config.own_hosts.contains(&host.to_ascii_lowercase()) {
-            break;
-        }
-    }
-    config.default_tenant.as_ref().and_then(|id| config.tenants.get(id))
-}
 
 /// The number that a Request-URI dials: its user part without visual separators (RFC 3966 §5.1.1).
 pub(crate) fn dialled_number(uri: &Uri) -> String {

@@ -99,3 +99,20 @@ number_names! {
     /// One store effect that is waiting for its answer.
     Ticket(u64);
 }
+
+impl Ticket {
+    /// The ticket that a node gives out so many tickets after its start; no other node gives out the same.
+    #[must_use]
+    pub fn of(node: u16, number: u64) -> Self {
+        Self(u64::from(node) << NUMBER_BITS | number & (u64::MAX >> 16))
+    }
+
+    /// The node that gave it out.
+    #[must_use]
+    pub fn node(self) -> u16 {
+        u16::try_from(self.0 >> NUMBER_BITS).unwrap_or(u16::MAX)
+    }
+}
+
+/// Of a ticket's bits these count the tickets of its node: enough for a million a second and eight years.
+const NUMBER_BITS: u32 = 48;

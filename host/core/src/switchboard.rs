@@ -123,7 +123,7 @@ impl Switchboard {
     /// Asks for changes to be committed.
     pub(crate) fn store(&mut self, changes: Vec<Change>) -> Ticket {
         self.next_ticket += 1;
-        let ticket = Ticket(self.next_ticket);
+        let ticket = Ticket::of(self.sip.settings().node, self.next_ticket);
         self.emit(Effect::Store { ticket, changes });
         ticket
     }

@@ -164,3 +164,30 @@ pub struct Counters {
     /// Transactions alive now.
     pub transactions: u64,
 }
+
+impl Counters {
+    /// Adds what another node has counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self { calls, legs, registrations, runs, fuel, ran_us, requests, malformed, transactions } =
+            other;
+        for (own, more) in [
+            (&mut self.calls, calls),
+            (&mut self.fuel, fuel),
+            (&mut self.ran_us, ran_us),
+            (&mut self.malformed, malformed),
+            (&mut self.transactions, transactions),
+        ] {
+            *own += more;
+        }
+        for (own, more) in [
+            (&mut self.legs, legs),
+            (&mut self.registrations, registrations),
+            (&mut self.runs, runs),
+            (&mut self.requests, requests),
+        ] {
+            for (label, count) in more {
+                *own.entry(label).or_default() += count;
+            }
+        }
+    }
+}

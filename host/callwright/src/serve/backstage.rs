@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{error, warn};
 
-use super::node::{Inbox, Picture};
+use super::nodes::Nodes;
 use super::shelf::Shelf;
 use super::uploads::Uploads;
 use crate::data::Data;
@@ -24,9 +24,8 @@ const SWITCH: &str = "the switch, because the version kept failing";
 
 /// The API's side of the switch.
 pub(super) struct Backstage {
-    picture: Arc<Picture>,
+    nodes: Arc<Nodes>,
     meters: Meters,
-    inbox: Inbox,
     queries: SyncSender<Query>,
     uploads: Arc<Uploads>,
     activations: Arc<Activations>,
@@ -40,8 +39,7 @@ impl Backstage {
     pub(super) fn start(
         data: &Data,
         shelf: Arc<Shelf>,
-        picture: Arc<Picture>,
-        inbox: Inbox,
+        nodes: Arc<Nodes>,
         meters: Meters,
     ) -> std::io::Result<Self> {
         let (queries, waiting) = sync_channel::<Query>(QUERIES_MAX);
@@ -52,15 +50,23 @@ impl Backstage {
             }
         })?;
         let uploads = Arc::new(Uploads::new(data, Arc::clone(&shelf)));
-        let activations =
-            Arc::new(Activations { store: Arc::clone(&data.store), shelf, one_at_a_time: Mutex::default() });
-        Ok(Self { picture, meters, inbox, queries, uploads, activations })
+        let activations = Arc::new(Activations {
+            store: Arc::clone(&data.store),
+            shelf,
+            nodes: Arc::clone(&nodes),
+            one_at_a_time: Mutex::default(),
+        });
+        Ok(Self { nodes, meters, queries, uploads, activations })
     }
 }
 
 impl Switch for Backstage {
-    fn view(&self) -> Arc<View> {
-        self.picture.latest()
+    fn view_of(&self, tenant: &TenantId) -> Arc<View> {
+        self.nodes.view_of(tenant)
+    }
+
+    fn views(&self) -> Vec<Arc<View>> {
+        self.nodes.views()
     }
 
     fn now(&self) -> Timestamp {
@@ -82,37 +88,38 @@ impl Switch for Backstage {
     }
 
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {
-        Box::pin(Arc::clone(&self.activations).publish(tenant, self.inbox.clone()))
+        Box::pin(Arc::clone(&self.activations).publish(tenant))
     }
 }
 
 impl Backstage {
-    /// Follows the node's wish to withdraw a version, until the node has ended.
+    /// Follows the nodes' wishes to withdraw a version, until the nodes have ended.
     pub(super) fn withdraw_all(
         &self,
         mut withdrawals: mpsc::Receiver<Arc<ActiveRule>>,
     ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
-        let (activations, inbox) = (Arc::clone(&self.activations), self.inbox.clone());
+        let activations = Arc::clone(&self.activations);
         async move {
             while let Some(rule) = withdrawals.recv().await {
-                Arc::clone(&activations).withdraw(&rule, &inbox).await;
+                Arc::clone(&activations).withdraw(&rule).await;
             }
             Ok(())
         }
     }
 }
 
-/// Gives the node what the store says is active.
+/// Gives a tenant's node what the store says is active.
 struct Activations {
     store: Arc<dyn Store>,
     shelf: Arc<Shelf>,
+    nodes: Arc<Nodes>,
     /// Held from reading the store until the node has it, so that the last activation is the last to arrive.
     one_at_a_time: Mutex<()>,
 }
 
 impl Activations {
     /// Makes active again what was active before a version that keeps failing.
-    async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>, inbox: &Inbox) {
+    async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>) {
         let (store, failed) = (Arc::clone(&self.store), Arc::clone(rule));
         let gone_back = tokio::task::spawn_blocking(move || {
             let active = store.active_rules(&failed.tenant)?;
@@ -128,7 +135,7 @@ impl Activations {
             Ok(Ok(Some(before))) => {
                 let to = before.version;
                 warn!(%tenant, rule = %name, %version, %to, "a version that keeps failing gives way to the one before");
-                if let Err(error) = Arc::clone(&self).publish(tenant.clone(), inbox.clone()).await {
+                if let Err(error) = Arc::clone(&self).publish(tenant.clone()).await {
                     warn!(%tenant, rule = %name, %error, "the version before does not load");
                 }
             }
@@ -140,7 +147,7 @@ impl Activations {
         }
     }
 
-    async fn publish(self: Arc<Self>, tenant: TenantId, inbox: Inbox) -> Result<(), UploadError> {
+    async fn publish(self: Arc<Self>, tenant: TenantId) -> Result<(), UploadError> {
         let _turn = self.one_at_a_time.lock().await;
         let (desk, owner) = (Arc::clone(&self), tenant.clone());
         let read = tokio::task::spawn_blocking(move || {
@@ -151,7 +158,8 @@ impl Activations {
         let read: Result<_, callwright_store::StoreError> =
             read.await.map_err(|error| UploadError::Outside(error.to_string()))?;
         let (active, loaded) = read.map_err(|error| UploadError::Store(error.into()))?;
-        if inbox.settle(Input::Rules { tenant, active }).await.is_err() {
+        let owner = tenant.clone();
+        if self.nodes.settle(&owner, Input::Rules { tenant, active }).await.is_err() {
             error!("the node has ended");
             return Err(Overloaded.into());
         }

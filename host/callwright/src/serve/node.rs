@@ -19,11 +19,14 @@ use tracing::info;
 
 use super::clock::Clock;
 use super::network::{Datagrams, Headers, Network};
+use super::nodes::Neighbours;
 use super::pool::Pool;
 use super::writer::Changes;
 
 /// How many inputs may wait for the node.
 pub(super) const INPUTS_MAX: usize = 16_384;
+/// How many datagrams may wait that came to another node's socket.
+pub(super) const HANDED_MAX: usize = 4_096;
 /// How many inputs are handled between two pictures.
 const BATCH_MAX: usize = 256;
 /// How often others get a new picture, where nobody waits for one: making it costs as much as a message.
@@ -37,6 +40,8 @@ const FAREWELL_MAX: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub(super) struct Inbox {
     queue: Sender<Letter>,
+    /// What may be dropped has a queue of its own, so that it takes no place of what must arrive.
+    handed: Sender<Input>,
 }
 
 /// One thing to handle.
@@ -62,6 +67,14 @@ impl Inbox {
         let _ended = self.queue.blocking_send(Letter { input, handled: None });
     }
 
+    /// Hands a datagram over, or refuses it where the node does not keep up.
+    ///
+    /// # Errors
+    /// [`Refused`]: too many wait, or the node has ended.
+    pub(super) fn hand_over(&self, input: Input) -> Result<(), Refused> {
+        self.handed.try_send(input).map_err(|_| Refused)
+    }
+
     /// Waits until the node has handled the input and its picture shows it.
     ///
     /// # Errors
@@ -76,18 +89,32 @@ impl Inbox {
 /// A queue for a node that is about to start.
 pub(super) fn inbox() -> (Inbox, Letters) {
     let (queue, letters) = mpsc::channel(INPUTS_MAX);
-    (Inbox { queue }, Letters(letters))
+    let (handed, handed_over) = mpsc::channel(HANDED_MAX);
+    (Inbox { queue, handed }, Letters { letters, handed_over })
 }
 
-/// The node's end of its queue.
+/// The node's end of its queues.
 #[derive(Debug)]
-pub(super) struct Letters(Receiver<Letter>);
+pub(super) struct Letters {
+    letters: Receiver<Letter>,
+    handed_over: Receiver<Input>,
+}
 
 #[cfg(test)]
 impl Letters {
     /// The next input, for tests of those that tell the node something.
     pub(super) async fn next(&mut self) -> Option<Input> {
-        self.0.recv().await.map(|letter| letter.input)
+        self.letters.recv().await.map(|letter| letter.input)
+    }
+
+    /// Whether there is a next input already, for tests.
+    pub(super) fn is_any_waiting(&self) -> bool {
+        !self.letters.is_empty()
+    }
+
+    /// All that other nodes have handed over.
+    pub(super) fn handed_now(&mut self) -> Vec<Input> {
+        std::iter::from_fn(|| self.handed_over.try_recv().ok()).collect()
     }
 }
 
@@ -109,18 +136,21 @@ impl Picture {
 /// Where the node's effects go.
 pub(super) struct Outside {
     pub(super) clock: Clock,
-    pub(super) network: Arc<Network>,
+    pub(super) network: Network,
     pub(super) pool: Pool,
     pub(super) changes: Changes,
     pub(super) picture: Arc<Picture>,
     pub(super) meters: Meters,
+    /// The other nodes; none where this one is alone.
+    pub(super) neighbours: Option<Neighbours>,
     /// Versions that shall give way to what was active before them.
     pub(super) withdrawals: Sender<Arc<ActiveRule>>,
 }
 
-/// Starts the node's thread, which reads the UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
+/// Starts a node's thread, which reads a UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
 /// ended and its changes are stored.
 pub(super) fn start(
+    number: u16,
     node: Node,
     udp: std::net::UdpSocket,
     letters: Letters,
@@ -144,7 +174,7 @@ pub(super) fn start(
         leaving: None,
     };
     std::thread::Builder::new()
-        .name("callwright-node".to_owned())
+        .name(format!("callwright-node-{number}"))
         .spawn(move || runtime.block_on(owner.run()))
 }
 
@@ -186,7 +216,7 @@ impl Owner {
                 self.handle(input);
             }
             self.do_what_is_due(!settled.is_empty());
-            self.outside.meters.inputs_waiting(self.letters.0.len());
+            self.outside.meters.inputs_waiting(self.letters.letters.len());
             for handled in settled.drain(..) {
                 // Whoever asked may have gone.
                 let _gone = handled.send(());
@@ -218,12 +248,16 @@ impl Owner {
         let dues = [deadline, self.leaving, self.records_due, self.picture_due];
         let until = dues.into_iter().flatten().min();
         let ready = tokio::select! {
-            _ = self.letters.0.recv_many(batch, BATCH_MAX) => None,
+            _ = self.letters.letters.recv_many(batch, BATCH_MAX) => None,
+            _ = self.letters.handed_over.recv_many(inputs, BATCH_MAX), if self.outside.neighbours.is_some() => None,
             ready = self.datagrams.ready() => Some(ready),
             () = due(until) => None,
         };
         if let Some(ready) = ready {
             self.datagrams.take(ready, headers, BATCH_MAX, inputs);
+            if let Some(neighbours) = &mut self.outside.neighbours {
+                neighbours.hand_over(inputs);
+            }
         }
     }
 

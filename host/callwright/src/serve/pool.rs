@@ -19,9 +19,9 @@ use super::pace::{self, Pace};
 use super::shelf::{Shelf, Shelved};
 use super::turns::Turns;
 
-/// How many threads run rules.
+/// How many threads run the rules of a node.
 const WORKERS: usize = 2;
-/// How many runs may wait for a thread or an answer at once.
+/// How many runs of all nodes may wait for a thread or an answer at once.
 const RUNS_MAX: usize = 10_000;
 /// How many runs may wait for a thread; beyond it a start is refused at once.
 const QUEUE_MAX: usize = 1_000;
@@ -39,6 +39,7 @@ struct Shared {
     inbox: Inbox,
     shelf: Arc<Shelf>,
     meters: Meters,
+    runs_max: usize,
 }
 
 #[derive(Default)]
@@ -102,17 +103,23 @@ impl Live {
 }
 
 impl Pool {
-    /// Starts the threads.
+    /// Starts the threads of one of so many nodes.
     ///
     /// # Errors
     /// The system gives no threads.
-    pub(super) fn start_threads(inbox: &Inbox, shelf: &Arc<Shelf>, meters: &Meters) -> std::io::Result<Self> {
+    pub(super) fn start_threads(
+        inbox: &Inbox,
+        shelf: &Arc<Shelf>,
+        meters: &Meters,
+        nodes: u16,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
             inbox: inbox.clone(),
             shelf: Arc::clone(shelf),
             meters: meters.clone(),
+            runs_max: RUNS_MAX / usize::from(nodes.max(1)),
         });
         for number in 1..=WORKERS {
             let shared = Arc::clone(&shared);
@@ -126,7 +133,7 @@ impl Pool {
     pub(super) fn start(&self, start: RunStart) -> Option<Input> {
         let run = start.run;
         let mut state = self.shared.state();
-        if state.runs.len() >= RUNS_MAX || state.queue.len() >= QUEUE_MAX {
+        if state.runs.len() >= self.shared.runs_max || state.queue.len() >= QUEUE_MAX {
             return Some(ended(run, RunOutcome::HostBusy, Spent::default()));
         }
         if let Some(ready) = self.shared.shelf.quick(&start.rule.version) {
@@ -378,13 +385,13 @@ mod tests {
 
     const NOW: Now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
 
-    /// A pool in which the rule of `start` is ready, with what it tells the node.
+    /// The pool of a switch's one node in which the rule of `start` is ready, with what it tells the node.
     fn pool() -> (tempfile::TempDir, Pool, Letters) {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(&Data::open(folder.path()).unwrap()).unwrap();
         shelf.put_text("ready", &rule_in_text());
         let (inbox, letters) = node::inbox();
-        let pool = Pool::start_threads(&inbox, &Arc::new(shelf), &Meters::default()).unwrap();
+        let pool = Pool::start_threads(&inbox, &Arc::new(shelf), &Meters::default(), 1).unwrap();
         (folder, pool, letters)
     }
 

@@ -2,17 +2,16 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::Input;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::node::{Inbox, Picture};
+use super::nodes::Nodes;
 use crate::config::{self, Settings};
 
-/// How often the picture is looked at for the end of the last call.
+/// How often the pictures are looked at for the end of the last call.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a signal asks for.
@@ -42,53 +41,46 @@ impl Signals {
 
     /// Follows signals until the switch shall end: told so once, its calls end by themselves within the limit of the
     /// configuration; told again, or by SIGINT, at once. `running` is what the switch was started with.
-    pub(super) async fn until_the_end(
-        &mut self,
-        path: &Path,
-        running: &Settings,
-        inbox: &Inbox,
-        picture: &Picture,
-    ) {
-        let Told::Drain(at_most) = self.follow(path, running, inbox).await else { return };
-        if inbox.settle(Input::Drain).await.is_err() {
-            error!("the node has ended");
+    pub(super) async fn until_the_end(&mut self, path: &Path, running: &Settings, nodes: &Nodes) {
+        let Told::Drain(at_most) = self.follow(path, running, nodes).await else { return };
+        if nodes.settle_all(&Input::Drain).await.is_err() {
+            error!("a node has ended");
             return;
         }
-        let calls = || picture.latest().calls.len();
         info!(
-            calls = calls(),
+            calls = nodes.calls(),
             at_most_s = at_most.as_secs(),
             "no new calls: waiting for the end of the others"
         );
         tokio::select! {
-            () = last_call(picture) => info!("the last call has ended"),
-            () = tokio::time::sleep(at_most) => warn!(calls = calls(), "`drain-s` is over: calls are ended"),
-            _ = self.follow(path, running, inbox) => warn!(calls = calls(), "told again: calls are ended"),
+            () = last_call(nodes) => info!("the last call has ended"),
+            () = tokio::time::sleep(at_most) => warn!(calls = nodes.calls(), "`drain-s` is over: calls are ended"),
+            _ = self.follow(path, running, nodes) => warn!(calls = nodes.calls(), "told again: calls are ended"),
         }
     }
 
     /// Follows signals until one says to end.
-    async fn follow(&mut self, path: &Path, running: &Settings, inbox: &Inbox) -> Told {
+    async fn follow(&mut self, path: &Path, running: &Settings, nodes: &Nodes) -> Told {
         let mut drain = running.drain;
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Told::Drain(drain),
                 _ = self.interrupt.recv() => return Told::End,
-                _ = self.hang_up.recv() => drain = reload(path, running, inbox).await.unwrap_or(drain),
+                _ = self.hang_up.recv() => drain = reload(path, running, nodes).await.unwrap_or(drain),
             }
         }
     }
 }
 
 /// Returns when no call is left.
-async fn last_call(picture: &Picture) {
-    while !picture.latest().calls.is_empty() {
+async fn last_call(nodes: &Nodes) {
+    while nodes.calls() > 0 {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
 /// Takes over a file without an error, and returns its drain limit; one with an error changes nothing.
-async fn reload(path: &Path, running: &Settings, inbox: &Inbox) -> Option<Duration> {
+async fn reload(path: &Path, running: &Settings, nodes: &Nodes) -> Option<Duration> {
     let fresh = match config::load(path) {
         Ok(fresh) => fresh,
         Err(refused) => {
@@ -103,6 +95,7 @@ async fn reload(path: &Path, running: &Settings, inbox: &Inbox) -> Option<Durati
         ("listen", fresh.listen != running.listen),
         ("advertise", fresh.advertise != running.advertise),
         ("http", fresh.http != running.http),
+        ("nodes", fresh.nodes != running.nodes),
         ("data", fresh.data != running.data),
         ("log", fresh.log != running.log),
     ] {
@@ -110,9 +103,9 @@ async fn reload(path: &Path, running: &Settings, inbox: &Inbox) -> Option<Durati
             warn!(key, "changes of this key want a restart");
         }
     }
-    match inbox.settle(Input::Configured(Arc::clone(&fresh.switch))).await {
+    match nodes.configure(&fresh.switch).await {
         Ok(()) => info!(tenants = fresh.switch.tenants.len(), "reloaded"),
-        Err(_) => error!("the node has ended"),
+        Err(_) => error!("a node has ended"),
     }
     Some(fresh.drain)
 }

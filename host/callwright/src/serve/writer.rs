@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
+use callwright_core::Input;
 use callwright_store::{BATCH_MAX, CALLS_KEPT_MAX, Request, Store, Writer};
 use jiff::{Timestamp, ToSpan};
 use tokio::runtime::Runtime;
@@ -12,7 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tracing::{error, info, warn};
 
-use super::node::Inbox;
+use super::nodes::Nodes;
 
 /// How many requests may wait for the disk; more are refused at once.
 pub(super) const CHANGES_MAX: usize = 16_384;
@@ -47,13 +48,13 @@ impl Changes {
 /// Starts the thread. It ends when the last [`Changes`] is dropped and everything is flushed.
 pub(super) fn start(
     store: Arc<dyn Store>,
-    inbox: Inbox,
+    nodes: Arc<Nodes>,
     meters: &Meters,
 ) -> std::io::Result<(Changes, JoinHandle<()>)> {
     let (queue, waiting) = mpsc::channel(CHANGES_MAX);
     let changes = Changes { queue, meters: meters.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let thread = Thread { store, waiting, runtime, inbox, meters: meters.clone() };
+    let thread = Thread { store, waiting, runtime, nodes, meters: meters.clone() };
     let handle =
         std::thread::Builder::new().name("callwright-store".to_owned()).spawn(move || thread.run())?;
     Ok((changes, handle))
@@ -64,7 +65,7 @@ struct Thread {
     waiting: Receiver<Request>,
     /// For waiting so long and no longer.
     runtime: Runtime,
-    inbox: Inbox,
+    nodes: Arc<Nodes>,
     meters: Meters,
 }
 
@@ -85,7 +86,9 @@ impl Thread {
             self.meters.changes_waiting(self.waiting.len() + writer.behind());
             batch.clear();
             for answer in answers {
-                self.inbox.deliver_blocking(answer);
+                if let Input::Stored { ticket, .. } = &answer {
+                    self.nodes.answer_blocking(*ticket, answer);
+                }
             }
             if batches.is_multiple_of(PRUNE_EVERY) {
                 self.prune();

@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(test)]
+mod nodes;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_callwright");
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,8 +41,12 @@ struct Switch {
 
 impl Switch {
     fn start() -> Self {
+        Self::start_with(CONFIG)
+    }
+
+    fn start_with(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("switch.toml"), CONFIG).unwrap();
+        std::fs::write(folder.path().join("switch.toml"), config).unwrap();
         Self::start_in(folder)
     }
 
@@ -73,8 +80,15 @@ impl Switch {
 
     /// What a path of the tenant shows.
     fn shows(&self, path: &str) -> Value {
-        let body = self.answer(&format!("/v1/tenants/acme/{path}")).body_mut().read_to_string().unwrap();
-        serde_json::from_str(&body).unwrap()
+        self.shows_of("acme", path)
+    }
+
+    fn shows_of(&self, tenant: &str, path: &str) -> Value {
+        serde_json::from_str(&self.body(&format!("/v1/tenants/{tenant}/{path}"))).unwrap()
+    }
+
+    fn body(&self, path: &str) -> String {
+        self.answer(path).body_mut().read_to_string().unwrap()
     }
 
     fn answer(&self, path: &str) -> ureq::http::Response<ureq::Body> {
@@ -85,9 +99,13 @@ impl Switch {
 
     /// Waits until what a path of the tenant shows is as wanted.
     fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        self.until_of("acme", path, wanted);
+    }
+
+    fn until_of(&self, tenant: &str, path: &str, wanted: impl Fn(&Value) -> bool) {
         let end = Instant::now() + PATIENCE;
-        while !wanted(&self.shows(path)) {
-            assert!(Instant::now() < end, "{path} shows {}", self.shows(path));
+        while !wanted(&self.shows_of(tenant, path)) {
+            assert!(Instant::now() < end, "{path} of {tenant} shows {}", self.shows_of(tenant, path));
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -98,8 +116,12 @@ impl Switch {
     }
 
     fn phone_command(&self, extension: &str, password: &str, words: &[&str]) -> Command {
+        self.phone_of("acme.example", extension, password, words)
+    }
+
+    fn phone_of(&self, domain: &str, extension: &str, password: &str, words: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(["phone", extension, "--password", password, "--domain", "acme.example", "--registrar"]);
+        command.args(["phone", extension, "--password", password, "--domain", domain, "--registrar"]);
         command.arg(self.started["sip"].as_str().unwrap()).args(words);
         command
     }

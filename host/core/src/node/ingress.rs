@@ -94,7 +94,7 @@ impl Node {
 
     fn tenant_of(&self, message: &Message, uri: &Uri) -> Option<Arc<Tenant>> {
         let from = message.from().ok()?;
-        dial::tenant_of(&self.board.picture.config, uri, &from.uri).map(Arc::clone)
+        self.board.picture.config.tenant_of(&uri.host, &from.uri.host).map(Arc::clone)
     }
 
     /// An authenticated device begins a call.

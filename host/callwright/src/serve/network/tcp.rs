@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use callwright_core::Input;
-use callwright_sip::Flow;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,8 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::{Admitted, Network};
-use crate::serve::node::Inbox;
+use super::connections::{Admitted, Connections};
+use super::stream::{Stream, Then};
+use crate::serve::nodes::Nodes;
 
 /// What one read takes at most.
 const CHUNK: usize = 16 * 1024;
@@ -35,15 +34,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Accepts connections until the program ends.
 pub(in crate::serve) async fn accept(
     listener: std::net::TcpListener,
-    network: Arc<Network>,
-    inbox: Inbox,
+    connections: Connections,
+    nodes: Arc<Nodes>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match network.admit(peer) {
+            Ok((stream, peer)) => match connections.admit(peer) {
                 Some(admitted) => {
-                    tokio::spawn(serve(stream, admitted, Arc::clone(&network), inbox.clone()));
+                    tokio::spawn(serve(stream, admitted, connections.clone(), Arc::clone(&nodes)));
                 }
                 None => debug!(%peer, "too many connections: refused"),
             },
@@ -55,7 +54,7 @@ pub(in crate::serve) async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inbox: Inbox) {
+async fn serve(stream: TcpStream, admitted: Admitted, connections: Connections, nodes: Arc<Nodes>) {
     let Admitted { flow, queue, cut, proven } = admitted;
     if let Err(error) = stream.set_nodelay(true) {
         debug!(peer = %flow.peer, %error, "cannot set TCP_NODELAY");
@@ -64,8 +63,9 @@ async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inb
         debug!(peer = %flow.peer, %error, "cannot set TCP_USER_TIMEOUT");
     }
     let (reading, writing) = stream.into_split();
+    let mut heard = Stream::new(flow, &nodes, &connections);
     let ended = tokio::select! {
-        ended = read(reading, flow, &inbox) => ended,
+        ended = read(reading, &mut heard) => ended,
         ended = write(writing, queue) => ended,
         () = cut.notified() => Ok(()),
         () = nobody_believes(&proven) => Ok(()),
@@ -73,8 +73,8 @@ async fn serve(stream: TcpStream, admitted: Admitted, network: Arc<Network>, inb
     if let Err(error) = ended {
         debug!(peer = %flow.peer, %error, "connection lost");
     }
-    network.forget(flow);
-    inbox.deliver(Input::Closed { flow }).await;
+    connections.forget(flow);
+    heard.closed().await;
 }
 
 /// Returns when the time for a proof is over and there was none.
@@ -86,13 +86,18 @@ async fn nobody_believes(proven: &AtomicBool) {
 }
 
 /// Passes on what the peer sends; returns when it stops.
-async fn read(mut stream: OwnedReadHalf, flow: Flow, inbox: &Inbox) -> io::Result<()> {
+async fn read(mut stream: OwnedReadHalf, heard: &mut Stream<'_>) -> io::Result<()> {
     loop {
         let mut buffer = BytesMut::with_capacity(CHUNK);
-        if timeout(SILENCE_MAX, stream.read_buf(&mut buffer)).await?? == 0 {
+        let patience = heard.patience(SILENCE_MAX);
+        if timeout(patience, stream.read_buf(&mut buffer)).await?? == 0 {
             return Ok(());
         }
-        inbox.deliver(Input::Received { flow, bytes: buffer.freeze() }).await;
+        if heard.piece(buffer.freeze()).await == Then::Closed {
+            // The node has been told, and closes the connection when its answer is out.
+            tokio::time::sleep(WRITE_MAX).await;
+            return Ok(());
+        }
     }
 }
 

@@ -25,7 +25,7 @@ const ERRORS_MAX: usize = 64;
 /// Pause after a failure of the socket itself, as when the interface is down.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
-/// The socket that the node's own thread reads: a queue and a thread in between would cost more than the message.
+/// The socket that a node's own thread reads: a queue and a thread in between would cost more than the message.
 ///
 /// What the node does not take in time waits in the system's buffer, and is dropped there when that is full.
 #[derive(Debug)]
@@ -189,13 +189,15 @@ mod tests {
     use callwright_api::Meters;
 
     use super::*;
-    use crate::serve::network::{Network, Sockets};
+    use crate::serve::network::{Connections, Network, Sockets};
 
     /// A socket of the switch, and the way out through it.
     fn listening() -> (Network, SocketAddr, Datagrams) {
-        let sockets = Sockets::open(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let network = Network::new(sockets.udp.try_clone().unwrap(), Meters::default());
-        (network, sockets.address, Datagrams::new(sockets.udp).unwrap())
+        let mut sockets = Sockets::open(SocketAddr::from(([127, 0, 0, 1], 0)), 1).unwrap();
+        let udp = sockets.udp.remove(0);
+        let network =
+            Network::new(udp.try_clone().unwrap(), Connections::new(Meters::default()), Meters::default());
+        (network, sockets.address, Datagrams::new(udp).unwrap())
     }
 
     async fn next(datagrams: &mut Datagrams) -> Input {
