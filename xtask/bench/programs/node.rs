@@ -1,12 +1,12 @@
 //! What one call costs the node alone, without sockets, threads, store or Wasm: `cargo xtask bench node`.
 //!
-//! Arguments: how many calls, how many users. Prints one JSON object, times in microseconds of wall time; under
+//! Arguments: how many calls, how many users, how many nodes, each of which makes so many calls on a thread of its own. Prints one JSON object, times in microseconds of wall time; under
 //! `valgrind --tool=callgrind` the instructions of a call are the same on every run.
 
 #![expect(clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "a benchmark that goes wrong ends")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -41,11 +41,26 @@ fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
     let calls = numbers.next().unwrap_or(20_000).max(1);
     let users = numbers.next().unwrap_or(10_000).max(2);
-    let mut bench = Bench::new(users);
-    for call in 0..calls {
-        bench.call(call, 1 + call % (users - 1));
-    }
-    bench.print(calls, users);
+    let nodes = numbers.next().unwrap_or(1).clamp(1, 64);
+    let together = Barrier::new(nodes);
+    let benches: Vec<Bench> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (1..)
+            .take(nodes)
+            .map(|number| {
+                let together = &together;
+                scope.spawn(move || {
+                    let mut bench = Bench::new(number, users);
+                    together.wait();
+                    for call in 0..calls {
+                        bench.call(call, 1 + call % (users - 1));
+                    }
+                    bench
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a node does not panic")).collect()
+    });
+    print(&benches, calls, users);
 }
 
 /// A node, its clock, and the time that it took.
@@ -58,7 +73,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(users: usize) -> Self {
+    fn new(number: u16, users: usize) -> Self {
         let caller = Flow::udp(([10, 0, 0, 11], 5060).into());
         let callee = Flow::udp(([10, 0, 0, 1], 5060).into());
         let config = Config::new(
@@ -67,7 +82,7 @@ impl Bench {
             vec![tenant(users, callee)],
         );
         let node = Node::new(Setup {
-            node: 1,
+            node: number,
             host: "10.0.0.100".into(),
             port: 5060,
             seed: [7; 32],
@@ -140,21 +155,27 @@ impl Bench {
         let bytes = bytes.unwrap_or_else(|| panic!("nothing was sent to {peer:?}: {effects:?}"));
         Message::parse(bytes).expect("the node sends what it can read")
     }
+}
 
-    #[expect(clippy::print_stdout, reason = "the result")]
-    fn print(&self, calls: usize, users: usize) {
-        let a_call = |took: Duration| took.as_secs_f64() * 1e6 / calls as f64;
-        let steps: Vec<String> = STEPS
-            .iter()
-            .zip(self.took)
-            .map(|(step, took)| format!("\"{step}\": {:.2}", a_call(took)))
-            .collect();
-        let all = a_call(self.took.iter().sum());
-        println!(
-            "{{\"calls\": {calls}, \"users\": {users}, \"us_per_call\": {all:.2}, \"steps\": {{{}}}}}",
-            steps.join(", ")
-        );
-    }
+/// What a call took on average, and how many calls all nodes take in a second of their own time.
+#[expect(clippy::print_stdout, reason = "the result")]
+fn print(benches: &[Bench], calls: usize, users: usize) {
+    let nodes = benches.len();
+    let a_call = |took: Duration| took.as_secs_f64() * 1e6 / (calls * nodes) as f64;
+    let of_step = |step: usize| benches.iter().map(|bench| bench.took[step]).sum();
+    let steps: Vec<String> = STEPS
+        .iter()
+        .enumerate()
+        .map(|(at, step)| format!("\"{step}\": {:.2}", a_call(of_step(at))))
+        .collect();
+    let all = |bench: &Bench| bench.took.iter().sum::<Duration>();
+    let per_call = a_call(benches.iter().map(all).sum());
+    let per_second: f64 = benches.iter().map(|bench| calls as f64 / all(bench).as_secs_f64()).sum();
+    println!(
+        "{{\"calls\": {calls}, \"users\": {users}, \"nodes\": {nodes}, \"us_per_call\": {per_call:.2}, \
+         \"calls_per_s\": {per_second:.0}, \"steps\": {{{}}}}}",
+        steps.join(", ")
+    );
 }
 
 fn at(elapsed: Duration) -> Now {

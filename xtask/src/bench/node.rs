@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Numbers of users that are compared; the first is the base.
     #[arg(long, value_delimiter = ',', default_values_t = [100, 10_000, 1_000_000])]
     users: Vec<u32>,
+    /// Compares one node with so many, each on a thread of its own and with the first number of users.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(2..=64))]
+    nodes: Option<u16>,
     /// How often each is measured; all take turns and the best turn counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     turns: u32,
@@ -28,11 +31,21 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let build = ["build", "--release", "--package", "callwright-bench"];
     Budget::unbounded().run(shell::cargo().args(build))?;
-    let mut best: Vec<Option<Value>> = vec![None; args.users.len()];
+    let cases: Vec<Case> = match args.nodes {
+        Some(nodes) => {
+            let users = args.users.first().copied().unwrap_or(100);
+            [1, nodes].map(|nodes| Case { calls: args.calls, users, nodes }).into()
+        }
+        None => args.users.iter().map(|users| Case { calls: args.calls, users: *users, nodes: 1 }).collect(),
+    };
+    let mut best: Vec<Option<Value>> = vec![None; cases.len()];
     for turn in 1..=args.turns {
-        for (users, best) in args.users.iter().zip(&mut best) {
-            shell::say(&format!("turn {turn} of {}: {users} users", args.turns));
-            let measured = measure(args.calls, *users)?;
+        for (case, best) in cases.iter().zip(&mut best) {
+            shell::say(&format!(
+                "turn {turn} of {}: {} users, nodes: {}",
+                args.turns, case.users, case.nodes
+            ));
+            let measured = measure(*case)?;
             if best.as_ref().is_none_or(|best| cost(&measured) < cost(best)) {
                 *best = Some(measured);
             }
@@ -42,9 +55,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return shell::answer(&Value::Array(best).to_string());
     }
+    if args.nodes.is_some() { print_nodes(&best) } else { print_users(&best) }
+}
+
+fn print_users(best: &[Value]) -> anyhow::Result<()> {
     let base = best.first().map_or(f64::NAN, cost);
     shell::answer("    users  us/call  ratio  steps")?;
-    for measured in &best {
+    for measured in best {
         let users = measured["users"].as_u64().unwrap_or_default();
         let cost = cost(measured);
         let steps = measured["steps"].as_object().into_iter().flatten();
@@ -54,12 +71,34 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The ratio is of calls a second: as many as there are nodes at best.
+fn print_nodes(best: &[Value]) -> anyhow::Result<()> {
+    let rate = |measured: &Value| measured["calls_per_s"].as_f64().unwrap_or(f64::NAN);
+    let base = best.first().map_or(f64::NAN, rate);
+    shell::answer("nodes  calls/s  ratio  us/call")?;
+    for measured in best {
+        let nodes = measured["nodes"].as_u64().unwrap_or_default();
+        let (rate, cost) = (rate(measured), cost(measured));
+        shell::answer(&format!("{nodes:>5} {rate:>8.0} {:>6.2} {cost:>8.1}", rate / base))?;
+    }
+    Ok(())
+}
+
+/// What is measured at a time: so many calls of each node.
+#[derive(Clone, Copy)]
+struct Case {
+    calls: u32,
+    users: u32,
+    nodes: u16,
+}
+
 /// How many times what a call costs with few users it costs with many; the best of three turns of each.
 pub(super) fn ratio(few: u32, many: u32) -> anyhow::Result<f64> {
+    let case = |users| Case { calls: 20_000, users, nodes: 1 };
     let (mut with_few, mut with_many) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..3 {
-        with_few = with_few.min(cost(&measure(20_000, few)?));
-        with_many = with_many.min(cost(&measure(20_000, many)?));
+        with_few = with_few.min(cost(&measure(case(few))?));
+        with_many = with_many.min(cost(&measure(case(many))?));
     }
     Ok(with_many / with_few)
 }
@@ -69,9 +108,11 @@ fn cost(measured: &Value) -> f64 {
     measured["us_per_call"].as_f64().unwrap_or(f64::INFINITY)
 }
 
-fn measure(calls: u32, users: u32) -> anyhow::Result<Value> {
+fn measure(case: Case) -> anyhow::Result<Value> {
     let program = shell::target().join("release/bench-node");
-    let output = Command::new(&program).args([calls.to_string(), users.to_string()]).output()?;
+    let output = Command::new(&program)
+        .args([case.calls.to_string(), case.users.to_string(), case.nodes.to_string()])
+        .output()?;
     if !output.status.success() {
         bail!("bench-node ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
