@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use callwright_sip::digest::{Algorithm, Authority, Challenge, Credentials, Secret, answer};
 use callwright_sip::{
-    CSeq, Endpoint, EndpointSettings, Event, Flow, Message, Method, Name, NameAddr, Reason, SessionExpires,
-    Start, Text, Uri, Via,
+    CSeq, Cutter, Endpoint, EndpointSettings, Event, Flow, Message, Method, Name, NameAddr, Peek, Piece,
+    Reason, SessionExpires, Start, Text, Uri, Via,
 };
 
 /// Where bytes come from here.
@@ -21,6 +21,7 @@ pub fn message(bytes: &[u8]) {
             assert_eq!(Message::parse(reply.to_bytes()), Ok(reply), "a reply to what was read can be read");
         }
         read_all(&message);
+        agrees(&message, &Peek::at(&bytes.to_vec().into()));
     }
     let mut endpoint = endpoint();
     endpoint.receive(Duration::ZERO, Flow::udp((SOURCE, 5060).into()), bytes.to_vec().into());
@@ -29,6 +30,16 @@ pub fn message(bytes: &[u8]) {
     assert!(sent.len() <= 1 && sent.iter().all(|answer| answer.len() <= longest), "{} packets", sent.len());
     endpoint.tick(Duration::from_secs(100));
     assert_eq!(endpoint.deadline(), None, "nothing is kept for a stranger");
+}
+
+/// A front that spreads messages over nodes sees of a message what its node sees.
+fn agrees(message: &Message, peek: &Peek) {
+    if let Peek::New { asked, from } = peek {
+        assert_eq!(message.tag_of_to(), None, "what has a tag begins nothing");
+        assert_eq!(message.from().map(|from| from.uri.host).as_ref(), Ok(from));
+        let uri = message.uri().and_then(|uri| Uri::parse(uri.clone()).ok());
+        assert_eq!(uri.map(|uri| uri.host).as_ref(), Some(asked));
+    }
 }
 
 /// The value of a header: whatever reads it reads it again from its own print.
@@ -104,6 +115,21 @@ pub fn stream(bytes: &[u8]) {
     let whole = events(&mut std::iter::once(bytes));
     let pieces = events(&mut bytes.chunks(usize::from(*size).max(1)));
     assert_eq!(whole, pieces, "in pieces of {size}");
+    let mut cutter = Cutter::default();
+    let mut cut = Vec::new();
+    for piece in bytes.chunks(usize::from(*size).max(1)) {
+        cutter.push(piece);
+        cut.extend(std::iter::from_fn(|| cutter.next_piece()));
+        if matches!(cut.last(), Some(Piece::Broken(_))) {
+            break;
+        }
+    }
+    let cut = cut.iter().filter_map(|piece| match piece {
+        Piece::Message(bytes) | Piece::Broken(bytes) => Some(&bytes[..]),
+        Piece::Ping => None,
+    });
+    let cut = events(&mut cut.into_iter());
+    assert_eq!(whole.get(..cut.len()), Some(&cut[..]), "cut outside of the endpoint");
     let closed = whole.iter().filter(|event| matches!(event, Event::Closed { .. })).count();
     assert!(closed <= 1, "a stream ends once");
 }
