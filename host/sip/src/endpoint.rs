@@ -13,6 +13,7 @@ mod client;
 mod cutter;
 mod essentials;
 mod outbox;
+mod room;
 mod server;
 mod stateless;
 mod stream;

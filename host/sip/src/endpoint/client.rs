@@ -1,6 +1,7 @@
 //! Client transactions: what we ask (RFC 3261 §17.1, §9.1; RFC 6026 §7.2).
 
 use super::essentials::Essentials;
+use super::room::give_back;
 use super::timer::{Owner, Timer};
 use super::{ClientTx, Context, Event, Full};
 use crate::flow::{Flow, Transport};
@@ -286,6 +287,7 @@ impl Clients {
         context.timers.cancel_all(Owner::Client(tx));
         if let Some(client) = self.table.remove(&tx) {
             self.by_branch.remove(&client.branch);
+            give_back(&mut self.by_branch);
             self.by_flow.remove(&(client.flow, tx));
         }
     }

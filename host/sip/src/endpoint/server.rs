@@ -1,6 +1,7 @@
 //! Server transactions: what we were asked and have accepted (RFC 3261 §17.2, RFC 6026 §7.1).
 
 use super::essentials::Essentials;
+use super::room::give_back;
 use super::stateless::reply_flow;
 use super::timer::{Owner, Timer};
 use super::{Context, Event, Full, ServerTx};
@@ -10,7 +11,7 @@ use crate::method::Method;
 use crate::text::Text;
 use bytes::Bytes;
 use keys::{AckKey, Key, MergeKey};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 mod keys;
@@ -36,6 +37,8 @@ pub(super) struct Servers {
     by_key: HashMap<Key, ServerTx>,
     by_merge: HashMap<MergeKey, ServerTx>,
     by_ack: HashMap<AckKey, ServerTx>,
+    /// Requests other than INVITE that were answered over datagrams, the oldest first.
+    answered: VecDeque<ServerTx>,
     /// Of the request that was reported last, which its user accepts next or not at all.
     fresh: Option<Essentials>,
 }
@@ -124,7 +127,7 @@ impl Servers {
             return Ok(*tx);
         }
         let key = key.detached();
-        if self.table.len() >= context.settings.transactions_max {
+        if self.table.len() >= context.settings.transactions_max && !self.forget_oldest(context) {
             return Err(Full);
         }
         self.next += 1;
@@ -173,6 +176,7 @@ impl Servers {
             if reliable {
                 self.remove(context, tx);
             } else {
+                self.answered.push_back(tx);
                 context.timers.set_about(owner, Timer::J, now + patience);
             }
         } else if status < 300 {
@@ -296,9 +300,24 @@ impl Servers {
         }
     }
 
+    /// Makes room by forgetting the oldest answer that is only kept for repetitions of its request, if there is one.
+    ///
+    /// deviation: RFC 3261 §17.2.2 keeps it for 64·T1, because hardly anybody asks again after the first seconds, and a
+    /// hundred thousand phones that come back after a power cut must not leave calls without a place for half a minute.
+    fn forget_oldest(&mut self, context: &mut Context) -> bool {
+        let Some(oldest) = self.answered.front().copied() else { return false };
+        self.remove(context, oldest);
+        true
+    }
+
     fn remove(&mut self, context: &mut Context, tx: ServerTx) {
         context.timers.cancel_all(Owner::Server(tx));
         let Some(server) = self.table.remove(&tx) else { return };
+        while self.answered.front().is_some_and(|oldest| !self.table.contains_key(oldest)) {
+            self.answered.pop_front();
+        }
+        give_back(&mut self.by_key);
+        give_back(&mut self.by_merge);
         self.by_key.remove(&server.key);
         if let Some(merge) = server.merge
             && self.by_merge.get(&merge) == Some(&tx)
@@ -307,6 +326,7 @@ impl Servers {
         }
         if let State::InviteAccepted { ack, .. } = server.state {
             self.by_ack.remove(&ack);
+            give_back(&mut self.by_ack);
         }
     }
 }

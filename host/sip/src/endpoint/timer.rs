@@ -1,5 +1,6 @@
 //! What the endpoint waits for, and until when.
 
+use super::room::{give_back, is_too_roomy};
 use super::{ClientTx, ServerTx};
 use crate::flow::Flow;
 use std::cmp::Reverse;
@@ -100,6 +101,7 @@ impl Timers {
             self.running -= before - armed.len();
             if armed.is_empty() {
                 self.armed.remove(&owner);
+                give_back(&mut self.armed);
             }
         }
         self.clear_top();
@@ -107,6 +109,7 @@ impl Timers {
 
     pub(super) fn cancel_all(&mut self, owner: Owner) {
         self.running -= self.armed.remove(&owner).map_or(0, |armed| armed.len());
+        give_back(&mut self.armed);
         self.clear_top();
     }
 
@@ -132,6 +135,9 @@ impl Timers {
                 break;
             }
             self.queue.pop();
+        }
+        if is_too_roomy(self.queue.capacity(), self.queue.len()) {
+            self.queue.shrink_to(self.queue.len() * 2);
         }
     }
 }

@@ -32,6 +32,37 @@ fn a_transaction_too_many_is_full() {
 }
 
 #[test]
+fn a_new_request_takes_the_place_of_the_oldest_that_was_answered() {
+    let mut settings = EndpointSettings::new(1, "198.51.100.1", 5060);
+    settings.transactions_max = 2;
+    let mut bench = Bench::with(settings);
+    let numbered = |number: u32| {
+        let mut register = request(Method::Register);
+        register.headers.set(Name::CallId, format!("call-{number}"));
+        let via = format!("SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bK{number};rport");
+        register.headers.set(Name::Via, via);
+        register
+    };
+    for number in 1..=3 {
+        let register = numbered(number);
+        let (tx, message) = bench.accepted(phone(), &register);
+        bench.endpoint.respond(bench.now, tx, Message::reply(&message, 200));
+    }
+    assert_eq!(bench.endpoint.transactions(), (2, 0));
+    bench.statuses();
+    for (number, known) in [(3, true), (2, true), (1, false)] {
+        bench.receive_message(phone(), &numbered(number));
+        let asked = bench.events().iter().any(|event| matches!(event, Event::Request { .. }));
+        assert_eq!((bench.statuses().len(), asked), (usize::from(known), !known), "{number}");
+    }
+    let (_, _) = bench.accepted(phone(), &numbered(4));
+    let (_, _) = bench.accepted(phone(), &numbered(5));
+    bench.receive_message(phone(), &numbered(6));
+    let Some(Event::Request { flow, message }) = bench.events().pop() else { panic!("no request") };
+    assert_eq!(bench.endpoint.accept(bench.now, flow, &message), Err(Full), "what has no answer yet stays");
+}
+
+#[test]
 fn a_message_too_long_is_refused() {
     let mut bytes = request(Method::Message).to_bytes().to_vec();
     bytes.resize(MESSAGE_MAX + 1, b' ');
