@@ -10,66 +10,20 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// One thing that is wrong with the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Key path, as `tenants.acme.zone`; empty where the file is no TOML.
-    pub path: String,
-    /// Line in the file, counted from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            return write!(f, "line {}: {}", self.line, self.what);
-        }
-        write!(f, "{}: {} (line {})", self.path, self.what, self.line)
-    }
-}
-
-/// Everything found wrong so far, in the order of discovery.
-#[derive(Debug)]
-pub(crate) struct Report<'t> {
-    text: &'t str,
-    problems: RefCell<Vec<Problem>>,
-}
-
-impl<'t> Report<'t> {
-    /// Nothing is wrong yet with `text`.
-    pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, problems: RefCell::default() }
-    }
-
-    /// Notes a problem at a place of the text.
-    pub(crate) fn add(&self, path: &str, at: Range<usize>, what: impl Into<String>) {
-        let before = self.text.get(..at.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        self.problems.borrow_mut().push(Problem { path: path.to_owned(), line, what: what.into() });
-    }
-
-    /// All problems, in the order of the file.
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| problem.line);
-        problems
-    }
-}
+use super::report::{Origin, Report};
 
 /// One value of the document with its key path.
 #[derive(Clone)]
 pub(crate) struct Value<'a> {
     path: String,
     value: &'a Spanned<DeValue<'a>>,
-    report: &'a Report<'a>,
+    origin: &'a Origin<'a>,
 }
 
 impl<'a> Value<'a> {
     /// Notes that this value is wrong.
     pub(crate) fn wrong(&self, what: impl Into<String>) {
-        self.report.add(&self.path, self.value.span(), what);
+        self.origin.add(&self.path, self.value.span(), what);
     }
 
     /// Where the value stands, for ordering by the file.
@@ -136,7 +90,7 @@ impl<'a> Value<'a> {
         let list = self.value.get_ref().as_array();
         let Some(list) = self.or_wrong(list, "a list") else { return Vec::new() };
         let element =
-            |(index, value)| Value { path: format!("{}[{index}]", self.path), value, report: self.report };
+            |(index, value)| Value { path: format!("{}[{index}]", self.path), value, origin: self.origin };
         list.iter().enumerate().map(element).collect()
     }
 
@@ -149,7 +103,7 @@ impl<'a> Value<'a> {
             at: self.value.span(),
             table,
             known: RefCell::default(),
-            report: self.report,
+            origin: self.origin,
         })
     }
 
@@ -158,7 +112,7 @@ impl<'a> Value<'a> {
         let table = self.value.get_ref().as_table();
         let Some(table) = self.or_wrong(table, "a table") else { return Vec::new() };
         let mut entries: Vec<_> =
-            table.iter().map(|(key, value)| entry(&self.path, key, value, self.report)).collect();
+            table.iter().map(|(key, value)| entry(&self.path, key, value, self.origin)).collect();
         entries.sort_by_key(|(_, value)| value.start());
         entries
     }
@@ -175,10 +129,10 @@ fn entry<'a>(
     path: &str,
     key: &'a Spanned<std::borrow::Cow<'a, str>>,
     value: &'a Spanned<DeValue<'a>>,
-    report: &'a Report<'a>,
+    origin: &'a Origin<'a>,
 ) -> (&'a str, Value<'a>) {
     let name = key.get_ref().as_ref();
-    (name, Value { path: join(path, name), value, report })
+    (name, Value { path: join(path, name), value, origin })
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {
@@ -199,18 +153,18 @@ pub(crate) struct Table<'a> {
     at: Range<usize>,
     table: &'a DeTable<'a>,
     known: RefCell<Vec<&'static str>>,
-    report: &'a Report<'a>,
+    origin: &'a Origin<'a>,
 }
 
 impl<'a> Table<'a> {
     /// The document itself.
-    pub(crate) fn root(table: &'a Spanned<DeTable<'a>>, report: &'a Report<'a>) -> Self {
+    pub(crate) fn root(table: &'a Spanned<DeTable<'a>>, origin: &'a Origin<'a>) -> Self {
         Self {
             path: String::new(),
             at: table.span(),
             table: table.get_ref(),
             known: RefCell::default(),
-            report,
+            origin,
         }
     }
 
@@ -218,16 +172,35 @@ impl<'a> Table<'a> {
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         self.known.borrow_mut().push(key);
         let (key, value) = self.table.iter().find(|(found, _)| found.get_ref() == key)?;
-        Some(entry(&self.path, key, value, self.report).1)
+        Some(entry(&self.path, key, value, self.origin).1)
     }
 
     /// The value of a key that must be there.
     pub(crate) fn require(&self, key: &'static str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
-            self.report.add(&join(&self.path, key), self.at.clone(), "is missing");
+            self.origin.add(&join(&self.path, key), self.at.clone(), "is missing");
         }
         value
+    }
+
+    /// The value at the end of a path of tables, none of whose other keys are looked at.
+    pub(crate) fn below(&self, names: &[&str]) -> Option<Value<'a>> {
+        let (last, tables) = names.split_last()?;
+        let find =
+            |table: &'a DeTable<'a>, name: &str| table.iter().find(|(found, _)| found.get_ref() == name);
+        let (mut table, mut path) = (self.table, self.path.clone());
+        for name in tables {
+            table = find(table, name)?.1.get_ref().as_table()?;
+            path = join(&path, name);
+        }
+        let (key, value) = find(table, last)?;
+        Some(entry(&path, key, value, self.origin).1)
+    }
+
+    /// What is reported of this table is found there.
+    pub(crate) fn report(&self) -> &'a Report<'a> {
+        self.origin.report()
     }
 
     /// The entries of a table of names, where it is there.
@@ -241,7 +214,7 @@ impl<'a> Table<'a> {
         for key in self.table.iter().map(|(key, _)| key) {
             if !known.contains(&key.get_ref().as_ref()) {
                 let what = format!("is no key here; known are {}", known.join(", "));
-                self.report.add(&join(&self.path, key.get_ref()), key.span(), what);
+                self.origin.add(&join(&self.path, key.get_ref()), key.span(), what);
             }
         }
     }

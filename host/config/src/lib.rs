@@ -16,10 +16,16 @@ use toml::de::DeTable;
 mod address;
 mod document;
 mod hours;
+mod numbers;
+mod people;
+mod report;
+mod sections;
 mod tenant;
 
-pub use document::Problem;
-use document::{Report, Table, Value};
+use document::{Table, Value};
+pub use report::Problem;
+use report::{Origin, Report};
+use sections::Sections;
 
 /// Where the API listens when the file does not say.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -59,11 +65,21 @@ pub struct Settings {
 /// Everything that is wrong with it, in the order of the file.
 pub fn parse(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
     let report = Report::new(text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        report.add("", error.span().unwrap_or_default(), error.message());
+    let settings = read_sections(&Sections::of(text), &report, folder);
+    if report.must_be_whole() {
+        return parse_whole(text, folder);
     }
-    let settings = read(Table::root(&document, &report), folder);
+    judge(settings, report)
+}
+
+/// As [`parse`], in one piece: for a file that tells of one person in several places.
+fn parse_whole(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
+    let report = Report::new(text);
+    let settings = read_sections(&Sections::whole(text), &report, folder);
+    judge(settings, report)
+}
+
+fn judge(settings: Option<Settings>, report: Report<'_>) -> Result<Settings, Vec<Problem>> {
     // A file that is no TOML at all would be reported as lacking everything, too.
     match (settings, report.into_problems()) {
         (Some(settings), problems) if problems.is_empty() => Ok(settings),
@@ -71,7 +87,16 @@ pub fn parse(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
     }
 }
 
-fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
+fn read_sections(sections: &Sections<'_>, report: &Report<'_>, folder: &Path) -> Option<Settings> {
+    let origin = Origin::new(report, sections.starts.clone());
+    let (document, errors) = DeTable::parse_recoverable(&sections.rest);
+    for error in errors {
+        origin.add("", error.span().unwrap_or_default(), error.message());
+    }
+    read(Table::root(&document, &origin), sections, folder)
+}
+
+fn read(root: Table<'_>, sections: &Sections<'_>, folder: &Path) -> Option<Settings> {
     let listen = root.require("listen").and_then(|value| value.parsed::<SocketAddr>());
     let advertise = advertised(&root, listen);
     let http = match root.get("http") {
@@ -88,7 +113,7 @@ fn read(root: Table<'_>, folder: &Path) -> Option<Settings> {
         None => Some(DRAIN_S),
     };
     let log = root.get("log").and_then(|value| value.text()).unwrap_or("info").to_owned();
-    let tenants = tenants(&root, &own_hosts(listen, advertise.as_deref()));
+    let tenants = tenants(&root, &own_hosts(listen, advertise.as_deref()), sections);
     let default_tenant = root.get("default-tenant").and_then(|value| {
         let name = TenantId::from(value.text()?);
         if !tenants.iter().any(|tenant| tenant.id == name) {
@@ -163,10 +188,17 @@ fn is_host(text: &str) -> bool {
 }
 
 /// All tenants; no domain belongs to two of them or to the switch itself.
-fn tenants(root: &Table<'_>, own_hosts: &BTreeSet<String>) -> Vec<Tenant> {
+fn tenants(root: &Table<'_>, own_hosts: &BTreeSet<String>, sections: &Sections<'_>) -> Vec<Tenant> {
     let mut domains: BTreeMap<String, String> = BTreeMap::new();
     let all = root.require("tenants").map(|all| all.entries()).unwrap_or_default();
-    all.into_iter().filter_map(|(name, value)| tenant::read(name, &value, own_hosts, &mut domains)).collect()
+    if sections.people.keys().any(|tenant| !all.iter().any(|(name, _)| name == tenant)) {
+        root.report().is_divided();
+    }
+    let read = |(name, value): (&str, Value<'_>)| {
+        let people = sections.people.get(name).map(Vec::as_slice).unwrap_or_default();
+        tenant::read(name, &value, own_hosts, &mut domains, people)
+    };
+    all.into_iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

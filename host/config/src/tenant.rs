@@ -1,17 +1,18 @@
-//! One tenant of the file: people, devices, groups, places. Every extension means one thing.
+//! One tenant of the file: what it may do, its groups and places. Every extension means one thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use callwright_core::config::{
-    Device, EarlyDialogs, Expiry, Fallback, Group, NumberPlan, Place, Tenant, User,
-};
-use callwright_core::names::{Extension, GroupName, PlaceName, UserId};
+use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Place, Tenant, User};
+use callwright_core::names::{GroupName, PlaceName, UserId};
 use callwright_core::rule::{DestinationRef, Refusal};
-use callwright_sip::digest::{Algorithm, Secret};
+use callwright_sip::digest::Algorithm;
 use jiff::tz::TimeZone;
 
 use super::document::{Table, Value};
+use super::numbers::{Numbers, Owner, is_extension};
+use super::people::{self, People};
+use super::sections::Section;
 use super::{address, hours, is_host};
 
 /// Bounds of a registration where the file has none.
@@ -39,12 +40,13 @@ pub(super) fn read(
     value: &Value<'_>,
     own_hosts: &BTreeSet<String>,
     taken: &mut BTreeMap<String, String>,
+    sections: &[Section<'_>],
 ) -> Option<Tenant> {
     let table = value.table()?;
     is_name(name, value);
     let mut numbers = Numbers::default();
     let emergency = emergency(&table, &mut numbers);
-    let (users, devices) = people(&table, &mut numbers);
+    let People { users, devices } = people::read(name, &table, sections, &mut numbers);
     let groups = groups(&table, &users, &mut numbers);
     let plan = NumberPlan::of(devices.values(), users.values(), groups.values());
     let mut tenant = Tenant {
@@ -102,48 +104,6 @@ pub(super) fn zone(value: &Value<'_>) -> Option<TimeZone> {
         value.wrong(format!("no zone `{name}`: write one of the IANA database, as Europe/Berlin"));
     }
     zone
-}
-
-/// What each dialled number means, so that none means two things.
-#[derive(Default)]
-struct Numbers {
-    taken: BTreeMap<String, String>,
-}
-
-impl Numbers {
-    /// Notes that `value`'s text is dialled for `owner`.
-    fn take(&mut self, number: &str, owner: String, value: &Value<'_>) {
-        match self.taken.get(number) {
-            Some(other) => value.wrong(format!("`{number}` is already {other}")),
-            None => {
-                self.taken.insert(number.to_owned(), owner);
-            }
-        }
-    }
-
-    /// Takes the `extension` of a user or group.
-    fn extension(&mut self, table: &Table<'_>, owner: &str) -> Option<Extension> {
-        let value = table.get("extension")?;
-        let number = value.text()?;
-        if is_extension(number, &value) {
-            self.take(number, owner.to_owned(), &value);
-        }
-        Some(number.into())
-    }
-}
-
-fn is_extension(number: &str, value: &Value<'_>) -> bool {
-    let fine = number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*#".contains(&byte));
-    let fine = fine && (1..=32).contains(&number.len());
-    if !fine {
-        value.wrong(format!("`{number}` is no extension: use up to 32 digits or letters"));
-    }
-    fine
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn domains(
@@ -207,85 +167,19 @@ fn seconds(table: &Table<'_>, key: &'static str, default_s: u32) -> Duration {
 }
 
 fn emergency(table: &Table<'_>, numbers: &mut Numbers) -> BTreeSet<String> {
-    let what = "an emergency number".to_owned();
     let Some(list) = table.get("emergency") else {
-        numbers.taken.extend(EMERGENCY.map(|number| (number.to_owned(), what.clone())));
+        numbers.take_emergency(&EMERGENCY);
         return EMERGENCY.map(str::to_owned).into();
     };
     let mut all = BTreeSet::new();
     for value in list.list() {
         let Some(number) = value.text() else { continue };
         if is_extension(number, &value) {
-            numbers.take(number, what.clone(), &value);
+            numbers.take(number, Owner::Emergency, &value);
             all.insert(number.to_owned());
         }
     }
     all
-}
-
-type People = (BTreeMap<UserId, User>, BTreeMap<Extension, Device>);
-
-fn people(table: &Table<'_>, numbers: &mut Numbers) -> People {
-    let (mut users, mut devices) = People::default();
-    for (name, value) in table.names("users") {
-        let Some(table) = value.table() else { continue };
-        is_name(name, &value);
-        let id = UserId::from(name);
-        let owner = format!("user `{name}`");
-        let mut user = User {
-            id: id.clone(),
-            name: table.get("name").and_then(|value| value.text()).unwrap_or(name).to_owned(),
-            extension: numbers.extension(&table, &owner),
-            numbers: Vec::new(),
-            zone: table.get("zone").and_then(|value| zone(&value)),
-            devices: Vec::new(),
-            call_waiting: table.get("call-waiting").and_then(|value| value.flag()),
-        };
-        for value in table.get("numbers").map(|value| value.list()).unwrap_or_default() {
-            let Some(number) = value.text() else { continue };
-            if is_number(number) {
-                numbers.take(number, owner.clone(), &value);
-            } else {
-                value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));
-            }
-            user.numbers.push(number.to_owned());
-        }
-        for (extension, value) in table.names("devices") {
-            if is_extension(extension, &value) {
-                numbers.take(extension, format!("a device of user `{name}`"), &value);
-            }
-            let Some(device) = device(extension, &id, &value) else { continue };
-            user.devices.push(device.extension.clone());
-            devices.insert(device.extension.clone(), device);
-        }
-        table.done();
-        users.insert(id, user);
-    }
-    (users, devices)
-}
-
-fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
-    let table = value.table()?;
-    let label = table.require("label").and_then(|value| value.text()).unwrap_or_default();
-    let contact = table.get("contact");
-    // Whoever registers proves itself; a device that never does may be known by its address alone.
-    let password = if contact.is_some() { table.get("password") } else { table.require("password") };
-    if let Some(password) = password.as_ref().filter(|password| password.text().is_some_and(str::is_empty)) {
-        password.wrong("must not be empty");
-    }
-    let contact = contact.and_then(|value| address::fixed_contact(&value));
-    let secret = password.and_then(|value| value.text()).map(Secret::new);
-    let early_dialogs = match table.get("early-dialogs").and_then(|value| Some((value.text()?, value))) {
-        None | Some(("per-leg", _)) => EarlyDialogs::PerLeg,
-        Some(("one", _)) => EarlyDialogs::One,
-        Some((other, value)) => {
-            value.wrong(format!("`{other}` is neither \"per-leg\" nor \"one\""));
-            EarlyDialogs::PerLeg
-        }
-    };
-    table.done();
-    let (extension, label, user) = (extension.into(), label.to_owned(), user.clone());
-    Some(Device { extension, label, user, secret, contact, early_dialogs })
 }
 
 fn groups(
@@ -297,7 +191,7 @@ fn groups(
     for (name, value) in table.names("groups") {
         let Some(table) = value.table() else { continue };
         is_name(name, &value);
-        let extension = numbers.extension(&table, &format!("group `{name}`"));
+        let extension = numbers.extension(&table, &Owner::Group(name.into()));
         let mut members: Vec<UserId> = Vec::new();
         for value in table.require("members").map(|value| value.list()).unwrap_or_default() {
             let Some(member) = value.text().map(UserId::from) else { continue };

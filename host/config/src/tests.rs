@@ -251,3 +251,50 @@ fn what_is_trusted_must_be_an_address_or_a_network() {
         "{found:?}"
     );
 }
+
+/// What is read of a file and what is wrong with it are the same in pieces and as a whole.
+fn reads_the_same(text: &str) {
+    let folder = Path::new(".");
+    let shown = |read: Result<Settings, Vec<Problem>>| read.map(|settings| format!("{settings:?}"));
+    assert_eq!(shown(parse(text, folder)), shown(parse_whole(text, folder)), "{text}");
+}
+
+#[test]
+fn a_file_reads_the_same_in_pieces_and_as_a_whole() {
+    let ana = "[tenants.acme.users.ana]\nextension = \"7\"\n";
+    let more = "[tenants.acme.users.bob.devices.7]\nlabel = \"lab\"\npassword = \"s\"\n";
+    for text in [
+        WHOLE.to_owned(),
+        format!("{WHOLE}{ana}"),
+        format!("{WHOLE}[tenants.acme.users.zoe]\n{more}"),
+        WHOLE.replace("[tenants.acme.groups.sales]", &format!("{more}[tenants.acme.groups.sales]")),
+        WHOLE.replace("[tenants.acme.users.ana]", "[tenants.acme.users]\n[tenants.acme.users.ana]"),
+        WHOLE.replace("[tenants.acme.users.ana]", "[tenants.acme.users.ana]\n[tenants.acme.users.ana]"),
+        WHOLE.replace("[tenants.acme.users.ana]", "[tenants.acme.users.\"ana\"]"),
+        WHOLE.replace("[tenants.acme.users.bob]", "[tenants.other.users.bob]"),
+        WHOLE
+            .replace("[tenants.acme.users.bob]", "[tenants.acme.users.bob.devices]\n[tenants.acme.users.cy]"),
+        WHOLE.replace("zone = \"Europe/Berlin\"", "zone = \"Europe/Berlin\"\nusers = {}"),
+        WHOLE.replace("extension = \"100\"", "extension = \"1011\"\nfoo = 1\ncall-waiting = 3"),
+        WHOLE.replace("call-waiting = true", "numbers = [\n\"+4930\",\n\"+4930\"]"),
+        WHOLE.replace("label = \"soft\"", "label = 3").replace('\n', "\r\n"),
+        "[tenants.t.users.x]\n".to_owned(),
+        "tenants = 3\n[tenants.t.users.x]\n".to_owned(),
+        String::new(),
+    ] {
+        reads_the_same(&text);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_section_is_told_with_its_line_and_not_again_further_on() {
+    let text = WHOLE
+        .replace("extension = \"100\"", "extension = [\"100\"")
+        .replace("[\"ana\", \"bob\"]", "[\"cy\"]");
+    let found = parse(&text, Path::new(".")).unwrap_err();
+    let line = |what: &str| 1 + text.lines().position(|line| line.contains(what)).unwrap();
+    let members = found.iter().find(|problem| problem.path.ends_with("members[0]")).unwrap();
+    assert_eq!(members.line, line("members"), "{found:?}");
+    let syntax = found.iter().find(|problem| problem.path.is_empty()).unwrap();
+    assert!((line("extension = [")..line("[tenants.acme.users.bob]")).contains(&syntax.line), "{found:?}");
+}

@@ -75,7 +75,7 @@ pub struct Tenant {
 
 /// What each dialled number, extension or name stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NumberPlan(BTreeMap<String, DestinationRef>);
+pub struct NumberPlan(BTreeMap<Arc<str>, DestinationRef>);
 
 /// Bounds of a registration's expiry, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,27 +301,24 @@ impl NumberPlan {
         users: impl IntoIterator<Item = &'a User>,
         groups: impl IntoIterator<Item = &'a Group>,
     ) -> Self {
-        let mut plan = BTreeMap::new();
-        let mut add = |number: &str, to: DestinationRef| {
-            plan.entry(number.to_owned()).or_insert(to);
-        };
+        let mut plan: Vec<(Arc<str>, DestinationRef)> = Vec::new();
         for device in devices {
-            add(device.extension.as_str(), DestinationRef::Device(device.extension.clone()));
+            plan.push(((&device.extension).into(), DestinationRef::Device(device.extension.clone())));
         }
         for user in users {
-            for number in
-                user.extension.iter().map(Extension::as_str).chain(user.numbers.iter().map(String::as_str))
-            {
-                add(number, DestinationRef::User(user.id.clone()));
-            }
-            add(user.id.as_str(), DestinationRef::User(user.id.clone()));
+            let to = DestinationRef::User(user.id.clone());
+            plan.extend(user.extension.iter().map(|extension| (extension.into(), to.clone())));
+            plan.extend(user.numbers.iter().map(|number| (number.as_str().into(), to.clone())));
+            plan.push(((&user.id).into(), to));
         }
         for group in groups {
-            if let Some(extension) = &group.extension {
-                add(extension.as_str(), DestinationRef::Group(group.name.clone()));
-            }
+            let to = DestinationRef::Group(group.name.clone());
+            plan.extend(group.extension.iter().map(|extension| (extension.into(), to.clone())));
         }
-        Self(plan)
+        // A stable sort leaves the first of equals first; and a tree of a sorted list has full leaves.
+        plan.sort_by(|(one, _), (other, _)| one.cmp(other));
+        plan.dedup_by(|(later, _), (first, _)| later == first);
+        Self(plan.into_iter().collect())
     }
 
     /// What a number, extension or user name stands for.

@@ -1,0 +1,77 @@
+//! What each dialled number means, so that none means two things.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use callwright_core::names::{Extension, GroupName, UserId};
+
+use super::document::{Table, Value};
+
+/// Everything that is dialled so far.
+#[derive(Default)]
+pub(super) struct Numbers {
+    taken: BTreeMap<Box<str>, Owner>,
+}
+
+/// What is reached by a number.
+#[derive(Clone)]
+pub(super) enum Owner {
+    Emergency,
+    User(UserId),
+    DeviceOf(UserId),
+    Group(GroupName),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Emergency => f.write_str("an emergency number"),
+            Self::User(user) => write!(f, "user `{user}`"),
+            Self::DeviceOf(user) => write!(f, "a device of user `{user}`"),
+            Self::Group(group) => write!(f, "group `{group}`"),
+        }
+    }
+}
+
+impl Numbers {
+    /// Notes that `value`'s text is dialled for `owner`.
+    pub(super) fn take(&mut self, number: &str, owner: Owner, value: &Value<'_>) {
+        match self.taken.get(number) {
+            Some(other) => value.wrong(format!("`{number}` is already {other}")),
+            None => {
+                self.taken.insert(number.into(), owner);
+            }
+        }
+    }
+
+    /// Takes the `extension` of a user or group.
+    pub(super) fn extension(&mut self, table: &Table<'_>, owner: &Owner) -> Option<Extension> {
+        let value = table.get("extension")?;
+        let number = value.text()?;
+        if is_extension(number, &value) {
+            self.take(number, owner.clone(), &value);
+        }
+        Some(number.into())
+    }
+
+    /// Takes the emergency numbers of a tenant that names none itself.
+    pub(super) fn take_emergency(&mut self, numbers: &[&str]) {
+        self.taken.extend(numbers.iter().map(|number| ((*number).into(), Owner::Emergency)));
+    }
+}
+
+/// Checks what a phone dials for somebody.
+pub(super) fn is_extension(number: &str, value: &Value<'_>) -> bool {
+    let fine = number.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*#".contains(&byte));
+    let fine = fine && (1..=32).contains(&number.len());
+    if !fine {
+        value.wrong(format!("`{number}` is no extension: use up to 32 digits or letters"));
+    }
+    fine
+}
+
+/// Whether this is a number of E.164.
+pub(super) fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}

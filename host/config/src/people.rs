@@ -1,0 +1,127 @@
+//! The people of a tenant and their phones, from a table or from sections of their own.
+
+use std::collections::BTreeMap;
+
+use callwright_core::config::{Device, EarlyDialogs, User};
+use callwright_core::names::{Extension, UserId};
+use callwright_sip::digest::Secret;
+use toml::de::DeTable;
+
+use super::address;
+use super::document::{Table, Value};
+use super::numbers::{Numbers, Owner, is_extension, is_number};
+use super::report::Origin;
+use super::sections::Section;
+use super::tenant::{is_name, zone};
+
+/// Everybody and everything they ring on.
+pub(super) struct People {
+    pub(super) users: BTreeMap<UserId, User>,
+    pub(super) devices: BTreeMap<Extension, Device>,
+}
+
+/// Reads all people of a tenant.
+pub(super) fn read(
+    tenant: &str,
+    table: &Table<'_>,
+    sections: &[Section<'_>],
+    numbers: &mut Numbers,
+) -> People {
+    let mut crowd = Crowd { users: Vec::new(), devices: Vec::new(), numbers };
+    let users = table.get("users");
+    if users.is_some() && !sections.is_empty() {
+        table.report().is_divided();
+    }
+    for (name, value) in users.map(|users| users.entries()).unwrap_or_default() {
+        crowd.add(name, &value);
+    }
+    for section in sections {
+        let origin = Origin::new(table.report(), vec![(0, section.start)]);
+        let (document, errors) = DeTable::parse_recoverable(section.text);
+        for error in errors {
+            origin.add("", error.span().unwrap_or_default(), error.message());
+        }
+        if let Some(value) =
+            Table::root(&document, &origin).below(&["tenants", tenant, "users", section.user])
+        {
+            crowd.add(section.user, &value);
+        }
+    }
+    // From a sorted list a tree has full leaves: two thirds of the memory of one that grew.
+    let count = crowd.users.len();
+    let people =
+        People { users: crowd.users.into_iter().collect(), devices: crowd.devices.into_iter().collect() };
+    if people.users.len() < count {
+        table.report().is_divided();
+    }
+    people
+}
+
+struct Crowd<'n> {
+    users: Vec<(UserId, User)>,
+    devices: Vec<(Extension, Device)>,
+    numbers: &'n mut Numbers,
+}
+
+impl Crowd<'_> {
+    fn add(&mut self, name: &str, value: &Value<'_>) {
+        let Some(table) = value.table() else { return };
+        is_name(name, value);
+        let id = UserId::from(name);
+        let owner = Owner::User(id.clone());
+        let mut user = User {
+            id: id.clone(),
+            name: table.get("name").and_then(|value| value.text()).unwrap_or(name).to_owned(),
+            extension: self.numbers.extension(&table, &owner),
+            numbers: Vec::new(),
+            zone: table.get("zone").and_then(|value| zone(&value)),
+            devices: Vec::new(),
+            call_waiting: table.get("call-waiting").and_then(|value| value.flag()),
+        };
+        for value in table.get("numbers").map(|value| value.list()).unwrap_or_default() {
+            let Some(number) = value.text() else { continue };
+            if is_number(number) {
+                self.numbers.take(number, owner.clone(), &value);
+            } else {
+                value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));
+            }
+            user.numbers.push(number.to_owned());
+        }
+        for (extension, value) in table.names("devices") {
+            if is_extension(extension, &value) {
+                self.numbers.take(extension, Owner::DeviceOf(id.clone()), &value);
+            }
+            let Some(device) = device(extension, &id, &value) else { continue };
+            user.devices.push(device.extension.clone());
+            self.devices.push((device.extension.clone(), device));
+        }
+        table.done();
+        user.numbers.shrink_to_fit();
+        user.devices.shrink_to_fit();
+        self.users.push((id, user));
+    }
+}
+
+fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
+    let table = value.table()?;
+    let label = table.require("label").and_then(|value| value.text()).unwrap_or_default();
+    let contact = table.get("contact");
+    // Whoever registers proves itself; a device that never does may be known by its address alone.
+    let password = if contact.is_some() { table.get("password") } else { table.require("password") };
+    if let Some(password) = password.as_ref().filter(|password| password.text().is_some_and(str::is_empty)) {
+        password.wrong("must not be empty");
+    }
+    let contact = contact.and_then(|value| address::fixed_contact(&value));
+    let secret = password.and_then(|value| value.text()).map(Secret::new);
+    let early_dialogs = match table.get("early-dialogs").and_then(|value| Some((value.text()?, value))) {
+        None | Some(("per-leg", _)) => EarlyDialogs::PerLeg,
+        Some(("one", _)) => EarlyDialogs::One,
+        Some((other, value)) => {
+            value.wrong(format!("`{other}` is neither \"per-leg\" nor \"one\""));
+            EarlyDialogs::PerLeg
+        }
+    };
+    table.done();
+    let (extension, label, user) = (extension.into(), label.to_owned(), user.clone());
+    Some(Device { extension, label, user, secret, contact, early_dialogs })
+}
