@@ -3,10 +3,12 @@
 
 mod calls;
 mod crowd;
+mod growth;
 mod load;
 mod node;
 mod peers;
 mod probe;
+mod report;
 mod rules;
 mod usage;
 

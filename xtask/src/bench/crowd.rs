@@ -4,28 +4,27 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::load::Running;
-use super::peers::{self, Built};
-use super::{node, usage};
+use super::peers::{self, Built, Started};
+use super::report::{Report, rounded};
+use super::{growth, usage};
 use crate::shell::{self, Budget};
 use crate::{guests, tools};
 
 /// Registrations on their way at once.
 const WINDOW: u32 = 500;
-/// How long what a call leaves behind stays: timers of 32 s, and a little.
+/// How long what a call leaves behind stays: timers of 32 s (RFC 3261 §17.2.1), and a little.
 const SETTLE: Duration = Duration::from_secs(40);
 /// What the switch may need for it all, in MiB.
 const MEMORY_MAX: u64 = 600;
-/// Memory has returned when it is at most so many times what it was before.
-const RETURNED: f64 = 1.25;
-/// Calls stay as cheap when they cost at most so many times what they cost with few users.
-const FLAT: f64 = 1.2;
+/// Memory has returned when it is at most so many percent of what it was before.
+const RETURNED: u64 = 125;
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -33,13 +32,13 @@ pub(crate) struct Args {
     /// Phones that register, and again every 300 s.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     phones: u32,
-    /// Calls that are up at once.
-    #[arg(long, default_value_t = 2_000)]
+    /// Calls that are up at once; at most half as many as there are phones.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     calls: u32,
-    /// Seconds for which all that is held.
+    /// Seconds for which all that is held; a call begins, and another changes, each 5 ms.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=600))]
     seconds: u64,
-    /// Leaves out what a call costs with a hundred and with a million users.
+    /// A tenth of the phones and calls, and no more than ten thousand users: for a look while one works on it.
     #[arg(long)]
     quick: bool,
     /// Prints one JSON object.
@@ -47,9 +46,31 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Starts a switch and a crowd, and says what came of it; fails where a bound was not kept.
+/// How much of it.
+struct Amount {
+    phones: u32,
+    calls: u32,
+    seconds: u64,
+}
+
+/// Starts a switch and a crowd, then switches with few and with many users, and says what came of it.
+///
+/// # Errors
+/// A bound was not kept, or something did not work.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let part = if args.quick { 10 } else { 1 };
+    let amount = Amount {
+        phones: (args.phones / part).max(100),
+        calls: (args.calls / part).max(1),
+        seconds: args.seconds.min(if args.quick { 10 } else { u64::MAX }),
+    };
+    if u64::from(amount.calls) > amount.seconds * 100 || amount.calls * 2 > amount.phones {
+        bail!(
+            "so many calls want more seconds, or more phones: 100 calls a second and one for each two phones"
+        );
+    }
     tools::ensure_compiler()?;
+    tools::ensure_phones()?;
     let built = Built {
         callwright: shell::build_callwright_for_speed(Budget::unbounded())?,
         rule: guests::build(&["hello-ring"])?.remove(0),
@@ -61,91 +82,77 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
-    let mut report = crowd(args, &folder, &built)?;
-    if !args.quick {
-        shell::say("what a call costs the node with a hundred users and with a million");
-        let ratio = node::ratio(100, 1_000_000)?;
-        report.note("cost_of_a_call_million_to_hundred_users", json!(ratio), ratio <= FLAT);
-    }
-    report.print(args.json)?;
-    if report.broken.is_empty() { Ok(()) } else { bail!("not kept: {}", report.broken.join(", ")) }
-}
-
-/// What was measured, in order, and which bounds were not kept.
-#[derive(Default)]
-struct Report {
-    facts: Vec<(&'static str, Value)>,
-    broken: Vec<&'static str>,
-}
-
-impl Report {
-    fn note(&mut self, name: &'static str, value: Value, kept: bool) {
-        self.facts.push((name, value));
-        if !kept {
-            self.broken.push(name);
-        }
-    }
-
-    fn print(&self, as_json: bool) -> anyhow::Result<()> {
-        if as_json {
-            let object: Map<String, Value> =
-                self.facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-            return shell::answer(&Value::Object(object).to_string());
-        }
-        for (name, value) in &self.facts {
-            let verdict = if self.broken.contains(name) { "  NOT KEPT" } else { "" };
-            shell::answer(&format!("{:<42} {value}{verdict}", name.replace('_', " ")))?;
-        }
-        Ok(())
-    }
-}
-
-fn crowd(args: &Args, folder: &Path, built: &Built) -> anyhow::Result<Report> {
     let mut report = Report::default();
-    let phones = args.phones;
-    let started = peers::switch(folder, built, &configuration(phones)?)?;
-    let pid = started.running.0.id();
-    let mib = || usage::memory(&[pid]) / 1024 / 1024;
+    crowd(&amount, &folder, &built, &mut report)?;
+    growth::measure(if args.quick { 10_000 } else { 1_000_000 }, &folder, &built, &mut report)?;
+    std::fs::remove_dir_all(&folder)?;
+    report.print(args.json)
+}
+
+fn crowd(amount: &Amount, folder: &Path, built: &Built, report: &mut Report) -> anyhow::Result<()> {
+    let Amount { phones, calls, seconds } = *amount;
+    let began = Instant::now();
+    let Started { running, address } = peers::switch(folder, built, &configuration(phones)?)?;
+    let _undertaker = Undertaker::of(&running, folder)?;
+    let pid = running.0.id();
+    report.tell("phones", phones);
+    report.tell("start_s", rounded(began.elapsed().as_secs_f64()));
     std::thread::sleep(Duration::from_secs(2));
-    let base = mib();
-    report.note("phones", json!(phones), true);
-    report.note("memory_before_mib", json!(base), true);
-    let mut crowd = Crowd::start(started.address, args)?;
+    report.tell("memory_at_start_most_mib", mib(usage::most_memory(pid)));
+    let base = mib(usage::resident(pid));
+    report.tell("memory_before_mib", base);
+    usage::forget_most_memory(pid)?;
+    let mut crowd = Crowd::start(address, amount)?;
 
     shell::say(&format!("{phones} phones register"));
-    let told = crowd.order("register")?;
-    let registered = told["registered"].as_u64() >= Some(u64::from(phones));
-    report.note("seconds_to_register_all", told["seconds"].clone(), registered);
-    report.note("memory_registered_mib", json!(mib()), true);
-
-    shell::say(&format!("{} calls go up and stay for {} s", args.calls, args.seconds));
     let before = usage::processor_time(&[pid]);
-    let told = crowd.order(&format!("hold {}", args.seconds))?;
+    let told = crowd.order("register")?;
     let spent = usage::processor_time(&[pid]).saturating_sub(before);
-    let peak = mib();
-    let up = told["calls_up"].as_u64();
-    report.note("calls_up_at_once", json!(up), up == Some(u64::from(args.calls)));
-    report.note("registrations_refreshed", told["registered"].clone(), true);
-    report.note("refused", told["refused"].clone(), told["refused"].as_u64() == Some(0));
-    report.note(
-        "processor_share",
-        json!(spent.as_secs_f64() / Duration::from_secs(args.seconds).as_secs_f64()),
-        true,
-    );
-    report.note("memory_at_the_most_mib", json!(peak), peak < MEMORY_MAX);
+    report.must_be("registered", &told["registered"], phones);
+    report.must_be("registrations_refused", &told["refused"], 0);
+    report.tell("registrations_sent_again", told["repeated"].clone());
+    let took = told["seconds"].as_f64().unwrap_or(f64::NAN);
+    report.tell("time_to_register_all_s", rounded(took));
+    report.tell("registrations_a_second", rounded(f64::from(phones) / took));
+    report.tell("processor_us_a_registration", rounded(spent.as_secs_f64() * 1e6 / f64::from(phones)));
+    report.tell("memory_registered_mib", mib(usage::resident(pid)));
+
+    shell::say(&format!("{calls} calls go up and stay for {seconds} s"));
+    let before = usage::processor_time(&[pid]);
+    let told = crowd.order(&format!("hold {seconds}"))?;
+    let spent = usage::processor_time(&[pid]).saturating_sub(before);
+    report.must_be("calls_up_at_once", &told["calls_up"], calls);
+    report.must_be("calls_changed_while_up", &told["calls_changed"], calls);
+    let due = f64::from(phones) / 300.0 * Duration::from_secs(seconds).as_secs_f64();
+    let refreshed = told["registered"].as_f64().unwrap_or_default();
+    let words = format!("at least 99 % of {due:.0} that were due");
+    report.judge("registrations_refreshed", refreshed, words, refreshed >= due * 0.99);
+    report.must_be("refused_while_calls_were_up", &told["refused"], 0);
+    report.tell("processor_share", rounded(spent.as_secs_f64() / Duration::from_secs(seconds).as_secs_f64()));
+    report.tell("memory_calls_up_mib", mib(usage::resident(pid)));
+    report.tell("memory_calls_up_shared_out_mib", mib(usage::memory(&[pid])));
+    let most = mib(usage::most_memory(pid));
+    report.judge("memory_at_the_most_mib", most, format!("less than {MEMORY_MAX}"), most < MEMORY_MAX);
 
     shell::say("all hang up and take their registrations back");
-    let ended = crowd.order("hang-up")?["calls_ended"].as_u64();
-    report.note("calls_ended", json!(ended), ended == Some(u64::from(args.calls)));
-    crowd.order("unregister")?;
+    let ended = crowd.order("hang-up")?;
+    report.must_be("calls_ended", &ended["calls_ended"], calls);
+    let told = crowd.order("unregister")?;
+    report.must_be("unregistered", &told["registered"], phones);
     std::thread::sleep(SETTLE);
-    let after = mib();
-    report.note("memory_after_mib", json!(after), as_float(after) <= as_float(base) * RETURNED);
-    Ok(report)
+    let after = mib(usage::resident(pid));
+    let bound = base * RETURNED / 100;
+    report.judge(
+        "memory_after_mib",
+        after,
+        format!("at most {bound}, {RETURNED} % of before"),
+        after <= bound,
+    );
+    Ok(())
 }
 
-fn as_float(mib: u64) -> f64 {
-    f64::from(u32::try_from(mib).unwrap_or(u32::MAX))
+fn mib(bytes: u64) -> u64 {
+    bytes / 1024 / 1024
 }
 
 /// Every user has one phone, which proves itself with a password.
@@ -161,7 +168,7 @@ fn configuration(phones: u32) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The program that plays the phones.
+/// The program that plays the phones. It ends when its orders do.
 struct Crowd {
     _running: Running,
     orders: ChildStdin,
@@ -169,10 +176,10 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn start(switch: SocketAddr, args: &Args) -> anyhow::Result<Self> {
+    fn start(switch: SocketAddr, amount: &Amount) -> anyhow::Result<Self> {
         let mut command = Command::new(shell::target().join("release/bench-phones"));
         command.arg(switch.to_string());
-        command.args([args.phones, args.calls, WINDOW].map(|number| number.to_string()));
+        command.args([amount.phones, amount.calls, WINDOW].map(|number| number.to_string()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut running = Running::start(command)?;
         let orders = running.0.stdin.take().context("the phones have no input")?;
@@ -185,5 +192,32 @@ impl Crowd {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line).with_context(|| format!("the phones did not do `{order}`"))
+    }
+}
+
+/// Ends a switch and removes its folder when this program ends in any way, Ctrl-C included, before it did so itself.
+pub(super) struct Undertaker(Child);
+
+impl Undertaker {
+    /// Watches over a switch and the folder of the whole measurement.
+    pub(super) fn of(switch: &Running, folder: &Path) -> anyhow::Result<Self> {
+        let mut shell = shell::program("sh");
+        // The pipe closes when we end; a line in it says that all is well.
+        let script = "trap '' INT TERM HUP; read fine || { kill -TERM \"$1\"; sleep 4; rm -rf \"$2\"; }";
+        shell.args(["-c", script, "sh"]).arg(switch.0.id().to_string()).arg(folder);
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(shell.spawn().context("`sh` could not be started")?))
+    }
+}
+
+impl Drop for Undertaker {
+    /// The switch ends after this, by its own guard.
+    fn drop(&mut self) {
+        if let Some(mut pipe) = self.0.stdin.take() {
+            // One that is gone needs no word.
+            let _told = pipe.write_all(b"fine\n");
+        }
+        // It may have ended by itself.
+        let _status = self.0.wait();
     }
 }

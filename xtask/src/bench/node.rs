@@ -92,15 +92,15 @@ struct Case {
     nodes: u16,
 }
 
-/// How many times what a call costs with few users it costs with many; the best of three turns of each.
-pub(super) fn ratio(few: u32, many: u32) -> anyhow::Result<f64> {
-    let case = |users| Case { calls: 20_000, users, nodes: 1 };
-    let (mut with_few, mut with_many) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..3 {
-        with_few = with_few.min(cost(&measure(case(few))?));
-        with_many = with_many.min(cost(&measure(case(many))?));
+/// Microseconds of a call with each number of users; all take turns and the best turn counts.
+pub(super) fn costs(users: &[u32], turns: usize) -> anyhow::Result<Vec<f64>> {
+    let mut costs = vec![f64::INFINITY; users.len()];
+    for _ in 0..turns {
+        for (users, best) in users.iter().zip(&mut costs) {
+            *best = best.min(cost(&measure(Case { calls: 20_000, users: *users, nodes: 1 })?));
+        }
     }
-    Ok(with_many / with_few)
+    Ok(costs)
 }
 
 /// Microseconds of a call.

@@ -19,6 +19,9 @@ const USERS: u32 = 10_000;
 pub(super) const HEAD: &str = "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\ndefault-tenant = \"bench\"\n\
     log = \"warn\"\n[tenants.bench]\ndomains = [\"bench.example\"]\nzone = \"UTC\"\n\
     trusted = [\"127.0.0.1\"]\nrules = { runs-max = 10000, fuel-per-s = 1000000000000 }\n";
+/// Who calls.
+pub(super) const CALLER: &str = "[tenants.bench.users.caller]\n\
+    devices.caller = { label = \"caller\", contact = \"sip:127.0.0.1:27100\" }\n";
 /// What a target gets to start.
 const START: Duration = Duration::from_secs(30);
 /// Where Kamailio listens, as its configuration says.
@@ -138,10 +141,7 @@ pub(super) fn switch(folder: &Path, built: &Built, configuration: &str) -> anyho
 /// Every user has one device, which is where the callees are; the caller is believed by the address.
 fn configuration() -> anyhow::Result<String> {
     let mut text = HEAD.to_owned();
-    text.push_str(
-        "[tenants.bench.users.caller]\n\
-         devices.caller = { label = \"caller\", contact = \"sip:127.0.0.1:27100\" }\n",
-    );
+    text.push_str(CALLER);
     for user in 0..USERS {
         write!(
             text,

@@ -36,6 +36,29 @@ pub(super) fn memory(pids: &[u32]) -> u64 {
     pids.iter().filter_map(of).map(|kib| kib * 1024).sum()
 }
 
+/// Memory of a process in bytes, pages shared with others included.
+pub(super) fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+/// The most that it was since the process began, or since [`forget_most_memory`].
+pub(super) fn most_memory(pid: u32) -> u64 {
+    status(pid, "VmHWM:")
+}
+
+/// Lets [`most_memory`] begin anew (proc(5), `clear_refs`).
+pub(super) fn forget_most_memory(pid: u32) -> std::io::Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+/// A line of `/proc/PID/status` that is in KiB.
+fn status(pid: u32, name: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let value =
+        text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+    value.unwrap_or(0) * 1024
+}
+
 struct Stat {
     parent: u32,
     ran: Duration,
@@ -62,7 +85,7 @@ mod tests {
     fn a_process_belongs_to_its_family_and_uses_time_and_memory() {
         let own = std::process::id();
         assert_eq!(family(own).first(), Some(&own));
-        assert!(memory(&[own]) > 0);
+        assert!(memory(&[own]) > 0 && resident(own) > 0 && most_memory(own) >= resident(own) / 2);
         let mut sum = 0_u64;
         while processor_time(&[own]).is_zero() {
             sum = (0..100_000).fold(sum, u64::wrapping_add);

@@ -11,16 +11,17 @@ use callwright_sip::{Message, Method, Name};
 
 use crate::phone::{self, EXPIRES_S, Phone};
 
-/// Phones that share a socket.
-const SHARED_BY: u32 = 1_000;
+/// Phones for which there is one socket. Neighbours do not share one, so that the answers to those that register together
+/// find room in many buffers.
+const A_SOCKET_FOR: u32 = 1_000;
 /// Every phone registers again after so long.
 const REFRESH: Duration = Duration::from_secs(300);
 /// When something that had no answer is sent again (RFC 3261 §17.1.1.1 as T1).
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long anything may take in all.
 const GIVE_UP: Duration = Duration::from_secs(300);
-/// Calls that begin in a second.
-const CALLS_A_SECOND: u32 = 200;
+/// Calls that begin in a second, and those that change in a second.
+const CALLS_A_SECOND: f64 = 200.0;
 
 /// Every phone.
 pub(crate) struct Crowd {
@@ -39,6 +40,7 @@ struct Counts {
     repeated: u32,
     refused: u32,
     up: u32,
+    changed: u32,
     ended: u32,
 }
 
@@ -48,7 +50,7 @@ impl Crowd {
             bail!("{calls} calls need twice as many phones");
         }
         let mut sockets = Vec::new();
-        for _ in 0..phones.div_ceil(SHARED_BY) {
+        for _ in 0..phones.div_ceil(A_SOCKET_FOR) {
             let socket = UdpSocket::bind("127.0.0.1:0")?;
             socket.set_nonblocking(true)?;
             let contact = socket.local_addr()?.to_string();
@@ -103,21 +105,26 @@ impl Crowd {
         self.told(began)
     }
 
-    /// Holds all calls up for so long while every phone registers again in its turn.
+    /// Holds all calls up for so long, and changes each once, while every phone registers again in its turn.
     pub(crate) fn hold(&mut self, time: Duration) -> anyhow::Result<String> {
         self.counts = Counts::default();
         let began = Instant::now();
-        let (mut refreshed, mut called) = (0_u32, 0_u32);
+        let (mut refreshed, mut called, mut changed) = (0_u32, 0_u32, 0_u32);
         let phones = u32::try_from(self.phones.len())?;
+        let half = time.as_secs_f64() / 2.0;
         while began.elapsed() < time {
             let now = began.elapsed().as_secs_f64();
             while f64::from(refreshed) < now * f64::from(phones) / REFRESH.as_secs_f64() {
                 self.send_register(refreshed % phones, true)?;
                 refreshed += 1;
             }
-            while called < self.calls && f64::from(called) < now * f64::from(CALLS_A_SECOND) {
+            while called < self.calls && f64::from(called) < now * CALLS_A_SECOND {
                 self.send_invite(called)?;
                 called += 1;
+            }
+            while changed < self.calls && f64::from(changed) < (now - half) * CALLS_A_SECOND {
+                self.send_change(changed)?;
+                changed += 1;
             }
             self.listen(true)?;
         }
@@ -141,16 +148,20 @@ impl Crowd {
     }
 
     fn told(&self, began: Instant) -> anyhow::Result<String> {
-        let Counts { registered, repeated, refused, up, ended } = self.counts;
+        let Counts { registered, repeated, refused, up, changed, ended } = self.counts;
         let seconds = began.elapsed().as_secs_f64();
         Ok(format!(
             "{{\"seconds\": {seconds:.3}, \"registered\": {registered}, \"repeated\": {repeated}, \
-             \"refused\": {refused}, \"calls_up\": {up}, \"calls_ended\": {ended}}}"
+             \"refused\": {refused}, \"calls_up\": {up}, \"calls_changed\": {changed}, \"calls_ended\": {ended}}}"
         ))
     }
 
+    fn socket(&self, number: u32) -> &(UdpSocket, String) {
+        &self.sockets[number as usize % self.sockets.len()]
+    }
+
     fn send_register(&mut self, number: u32, wanted: bool) -> anyhow::Result<()> {
-        let contact = &self.sockets[(number / SHARED_BY) as usize].1;
+        let contact = &self.socket(number).1.clone();
         let expires = if wanted { EXPIRES_S } else { 0 };
         let register = self.phones[number as usize].register(contact, expires);
         self.send(number, &register)
@@ -159,13 +170,22 @@ impl Crowd {
     /// The first half calls the second.
     fn send_invite(&mut self, number: u32) -> anyhow::Result<()> {
         let to = number + u32::try_from(self.phones.len())? / 2;
-        let contact = &self.sockets[(number / SHARED_BY) as usize].1;
+        let contact = &self.socket(number).1.clone();
         let invite = self.phones[number as usize].invite(contact, to);
         self.send(number, &invite)
     }
 
+    /// The caller asks within the call for the same media again, as phones do that hold and resume.
+    fn send_change(&mut self, number: u32) -> anyhow::Result<()> {
+        let contact = &self.socket(number).1.clone();
+        match self.phones[number as usize].change(contact) {
+            Some(invite) => self.send(number, &invite),
+            None => Ok(()),
+        }
+    }
+
     fn send(&self, number: u32, message: &Bytes) -> anyhow::Result<()> {
-        let (socket, _) = &self.sockets[(number / SHARED_BY) as usize];
+        let (socket, _) = self.socket(number);
         match socket.send_to(message, self.switch) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
@@ -219,7 +239,7 @@ impl Crowd {
             return self.challenged(number, message, &cseq.method, wanted);
         }
         if succeeded && cseq.method == Method::Invite {
-            return self.answered(number, message);
+            return self.answered(number, message, cseq.seq);
         }
         let phone = &mut self.phones[number as usize];
         if succeeded && cseq.method == Method::Register {
@@ -257,7 +277,7 @@ impl Crowd {
         }
     }
 
-    fn answered(&mut self, number: u32, message: &Message) -> anyhow::Result<()> {
+    fn answered(&mut self, number: u32, message: &Message, cseq: u32) -> anyhow::Result<()> {
         let phone = &mut self.phones[number as usize];
         let Some(call) = &mut phone.call else { return Ok(()) };
         if call.answered.is_none() {
@@ -266,8 +286,11 @@ impl Crowd {
             let target = target.unwrap_or_default().trim_matches(['<', '>']).into();
             call.answered = Some((to, target));
             self.counts.up += 1;
+        } else if call.changing == Some(cseq) {
+            call.changing = None;
+            self.counts.changed += 1;
         }
-        match self.phones[number as usize].ack() {
+        match phone.ack(cseq) {
             Some(ack) => self.send(number, &ack),
             None => Ok(()),
         }

@@ -3,8 +3,8 @@
 //! Arguments: the switch's address, how many phones, how many calls, how many registrations on their way at once. It reads
 //! one order a line (`register`, `hold SECONDS`, `hang-up`, `unregister`) and answers each with one JSON object.
 //!
-//! Phone `d0000000` has the password `secret`; the first half of the phones calls the other half. Every hundredth phone
-//! starts a socket of its own, so that the switch sees many sources.
+//! Phone `d0000000` has the password `secret`; the first half of the phones calls the other half. A thousand phones share a
+//! socket, so that the switch sees many sources.
 
 #![expect(clippy::print_stdout, reason = "the answers")]
 

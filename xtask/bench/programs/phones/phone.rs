@@ -29,6 +29,8 @@ pub(crate) struct Phone {
 pub(crate) struct Call {
     /// To of the 200 and Contact of it: what ACK and BYE are made of.
     pub(crate) answered: Option<(Text, Text)>,
+    /// CSeq of the INVITE within it that waits for its answer.
+    pub(crate) changing: Option<u32>,
     pub(crate) over: bool,
 }
 
@@ -55,7 +57,7 @@ impl Phone {
     /// The INVITE to another phone.
     pub(crate) fn invite(&mut self, contact: &str, to: u32) -> Bytes {
         let name = Self::name(self.number);
-        self.call = Some(Call { answered: None, over: false });
+        self.call = Some(Call { answered: None, changing: None, over: false });
         let uri = format!("sip:u{to:07}@bench.example");
         let from = format!("<sip:{name}@bench.example>");
         self.request(&Method::Invite, &uri, &from, &format!("call-{name}"), &format!("<{uri}>"))
@@ -64,15 +66,25 @@ impl Phone {
             .to_bytes()
     }
 
-    /// The ACK to the 200.
-    pub(crate) fn ack(&self) -> Option<Bytes> {
-        self.within(&Method::Ack, self.cseq)
+    /// The ACK to the 200 of an INVITE, which has the CSeq of that INVITE (RFC 3261 §13.2.2.4).
+    pub(crate) fn ack(&self, cseq: u32) -> Option<Bytes> {
+        Some(self.within(&Method::Ack, cseq)?.to_bytes())
+    }
+
+    /// An INVITE within its call.
+    pub(crate) fn change(&mut self, contact: &str) -> Option<Bytes> {
+        self.cseq += 1;
+        let cseq = self.cseq;
+        let invite = self.within(&Method::Invite, cseq)?;
+        self.call.as_mut()?.changing = Some(cseq);
+        let contact = format!("<sip:{}@{contact}>", Self::name(self.number));
+        Some(invite.with(Name::Contact, contact).with_body("application/sdp", SDP).to_bytes())
     }
 
     /// The BYE that ends its call.
     pub(crate) fn bye(&mut self) -> Option<Bytes> {
         self.cseq += 1;
-        self.within(&Method::Bye, self.cseq)
+        Some(self.within(&Method::Bye, self.cseq)?.to_bytes())
     }
 
     /// Remembers a challenge; false where the one it answered was no good.
@@ -84,7 +96,7 @@ impl Phone {
         first
     }
 
-    fn within(&self, method: &Method, cseq: u32) -> Option<Bytes> {
+    fn within(&self, method: &Method, cseq: u32) -> Option<Message> {
         let (to, target) = self.call.as_ref()?.answered.clone()?;
         let name = Self::name(self.number);
         let request = Message::request(method.clone(), target)
@@ -94,7 +106,7 @@ impl Phone {
             .with(Name::To, to)
             .with(Name::CallId, format!("call-{name}"))
             .with(Name::CSeq, format!("{cseq} {method}"));
-        Some(request.to_bytes())
+        Some(request)
     }
 
     fn request(&mut self, method: &Method, uri: &str, from: &str, call_id: &str, to: &str) -> Message {
