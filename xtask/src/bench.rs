@@ -10,6 +10,7 @@ mod peers;
 mod probe;
 mod report;
 mod rules;
+mod undertaker;
 mod usage;
 
 /// What is measured.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::load::Running;
 use super::peers::{self, Built, Started};
 use super::report::{Report, rounded};
+use super::undertaker::Undertaker;
 use super::{growth, usage};
 use crate::shell::{self, Budget};
 use crate::{guests, tools};
@@ -201,32 +202,5 @@ impl Crowd {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line).with_context(|| format!("the phones did not do `{order}`"))
-    }
-}
-
-/// Ends a switch and removes its folder when this program ends in any way, Ctrl-C included, before it did so itself.
-pub(super) struct Undertaker(Child);
-
-impl Undertaker {
-    /// Watches over a switch and the folder of the whole measurement.
-    pub(super) fn of(switch: &Running, folder: &Path) -> anyhow::Result<Self> {
-        let mut shell = shell::program("sh");
-        // The pipe closes when we end; a line in it says that all is well.
-        let script = "trap '' INT TERM HUP; read fine || { kill -TERM \"$1\"; sleep 4; rm -rf \"$2\"; }";
-        shell.args(["-c", script, "sh"]).arg(switch.0.id().to_string()).arg(folder);
-        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(shell.spawn().context("`sh` could not be started")?))
-    }
-}
-
-impl Drop for Undertaker {
-    /// The switch ends after this, by its own guard.
-    fn drop(&mut self) {
-        if let Some(mut pipe) = self.0.stdin.take() {
-            // One that is gone needs no word.
-            let _told = pipe.write_all(b"fine\n");
-        }
-        // It may have ended by itself.
-        let _status = self.0.wait();
     }
 }

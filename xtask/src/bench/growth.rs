@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::crowd::Undertaker;
 use super::load::{self, CALLEES, Load};
 use super::peers::{self, Built, Started};
 use super::report::{Report, rounded};
+use super::undertaker::Undertaker;
 use super::{node, usage};
 use crate::shell;
 
@@ -47,16 +47,16 @@ fn whole_switch(most: u32, folder: &Path, built: &Built, report: &mut Report) ->
     let mut switches = Vec::new();
     for users in [FEW, most] {
         shell::say(&format!("a switch with {users} users starts"));
-        let folder = folder.join(users.to_string());
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("users.csv"), called(users))?;
+        let own = folder.join(users.to_string());
+        std::fs::create_dir_all(&own)?;
+        std::fs::write(own.join("users.csv"), called(users))?;
         let began = Instant::now();
-        let Started { running, address } = peers::switch(&folder, built, &configuration(users)?)?;
+        let Started { running, address } = peers::switch(&own, built, &configuration(users)?)?;
         report.tell(format!("start_with_{users}_users_s"), rounded(began.elapsed().as_secs_f64()));
         let pid = running.0.id();
         report.tell(format!("memory_with_{users}_users_mib"), usage::resident(pid) / 1024 / 1024);
-        let undertaker = Undertaker::of(&running, &folder)?;
-        switches.push((users, folder, undertaker, running, address));
+        let undertaker = Undertaker::of(&running, folder)?;
+        switches.push((users, own, undertaker, running, address));
     }
     let mut costs = [f64::INFINITY; 2];
     let mut failed = 0;
