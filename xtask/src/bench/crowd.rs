@@ -90,8 +90,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut report = Report::default();
     crowd(&amount, &folder, &built, &mut report)?;
     growth::measure(if args.quick { 10_000 } else { 1_000_000 }, &folder, &built, &mut report)?;
-    std::fs::remove_dir_all(&folder)?;
-    report.print(args.json)
+    report.print(args.json)?;
+    // Where something was not kept, the logs in it say more.
+    Ok(std::fs::remove_dir_all(&folder)?)
 }
 
 fn crowd(amount: &Amount, folder: &Path, built: &Built, report: &mut Report) -> anyhow::Result<()> {

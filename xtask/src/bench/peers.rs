@@ -133,7 +133,7 @@ pub(super) fn switch(folder: &Path, built: &Built, configuration: &str) -> anyho
     let mut push = Command::new(&built.callwright);
     push.args(["rule", "push", "--activate"]).arg(&built.rule).current_dir(folder);
     push.env("CALLWRIGHT_SERVER", format!("http://{http}")).env("CALLWRIGHT_TOKEN", token);
-    push.env("CALLWRIGHT_TENANT", "bench").stdin(Stdio::null());
+    push.env("CALLWRIGHT_TENANT", "bench").stdin(Stdio::null()).stdout(Stdio::null());
     shell::Budget::unbounded().run(&mut push)?;
     Ok(Started { running, address: sip.parse()? })
 }
