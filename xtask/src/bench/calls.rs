@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// Leaves the search for the highest rate out.
     #[arg(long)]
     quick: bool,
-    /// Only these, by name: callwright, kamailio-native, kamailio-lua, kamailio-python.
+    /// Only these, by name: callwright, callwright-2, kamailio-native, kamailio-lua, kamailio-python.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Prints one JSON object.
@@ -105,7 +105,7 @@ impl Bed {
             std::fs::remove_dir_all(&folder)?;
         }
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("users.csv"), users())?;
+        std::fs::write(folder.join("users.csv"), users(peer))?;
         Ok(Self { started: peer.start(&folder, built)?, folder })
     }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::load::Running;
-use super::peers::{self, Built, Started};
+use super::peers::{self, Built, Started, TENANT};
 use super::report::{Report, rounded};
 use super::undertaker::Undertaker;
 use super::{growth, usage};
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn crowd(amount: &Amount, folder: &Path, built: &Built, report: &mut Report) -> anyhow::Result<()> {
     let Amount { phones, calls, seconds } = *amount;
     let began = Instant::now();
-    let Started { running, address } = peers::switch(folder, built, &configuration(phones)?)?;
+    let Started { running, address } = peers::switch(folder, built, &configuration(phones)?, &[TENANT])?;
     let _undertaker = Undertaker::of(&running, folder)?;
     let pid = running.0.id();
     report.tell("phones", phones);
@@ -168,11 +168,11 @@ fn mib(bytes: u64) -> u64 {
 
 /// Every user has one phone, which proves itself with a password.
 fn configuration(phones: u32) -> anyhow::Result<String> {
-    let mut text = peers::HEAD.to_owned();
+    let mut text = peers::head() + &peers::tenant(TENANT);
     for phone in 0..phones {
         write!(
             text,
-            "[tenants.bench.users.n{phone:07}]\nextension = \"u{phone:07}\"\n\
+            "[tenants.{TENANT}.users.n{phone:07}]\nextension = \"u{phone:07}\"\n\
              devices.d{phone:07} = {{ label = \"desk\", password = \"secret\" }}\n"
         )?;
     }

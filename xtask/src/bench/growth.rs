@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::load::{self, CALLEES, Load};
-use super::peers::{self, Built, Started};
+use super::peers::{self, Built, Started, TENANT};
 use super::report::{Report, rounded};
 use super::undertaker::Undertaker;
 use super::{node, usage};
@@ -52,7 +52,7 @@ fn whole_switch(most: u32, folder: &Path, built: &Built, report: &mut Report) ->
         std::fs::create_dir_all(&own)?;
         std::fs::write(own.join("users.csv"), called(users))?;
         let began = Instant::now();
-        let Started { running, address } = peers::switch(&own, built, &configuration(users)?)?;
+        let Started { running, address } = peers::switch(&own, built, &configuration(users)?, &[TENANT])?;
         report.tell(format!("start_with_{users}_users_s"), rounded(began.elapsed().as_secs_f64()));
         let pid = running.0.id();
         report.tell(format!("memory_with_{users}_users_mib"), usage::resident(pid) / 1024 / 1024);
@@ -84,12 +84,11 @@ fn whole_switch(most: u32, folder: &Path, built: &Built, report: &mut Report) ->
 
 /// Every user has one device, which is where the callees are; the caller is believed by the address.
 fn configuration(users: u32) -> anyhow::Result<String> {
-    let mut text = peers::HEAD.to_owned();
-    text.push_str(peers::CALLER);
+    let mut text = [peers::head(), peers::tenant(TENANT), peers::caller(TENANT)].concat();
     for user in 0..users {
         write!(
             text,
-            "[tenants.bench.users.n{user:07}]\nextension = \"u{user:07}\"\n\
+            "[tenants.{TENANT}.users.n{user:07}]\nextension = \"u{user:07}\"\n\
              devices.d{user:07} = {{ label = \"desk\", contact = \"sip:d{user}@{CALLEES}\" }}\n"
         )?;
     }
@@ -99,8 +98,6 @@ fn configuration(users: u32) -> anyhow::Result<String> {
 /// Who is called, as sipp reads it.
 fn called(users: u32) -> String {
     let called = users.min(CALLED);
-    (0..called).fold("RANDOM\n".to_owned(), |mut all, index| {
-        let _written = writeln!(all, "u{:07};", index * (users / called));
-        all
-    })
+    let lines = (0..called).map(|index| peers::called(format!("u{:07}", index * (users / called)), TENANT));
+    format!("SEQUENTIAL\n{}", lines.collect::<String>())
 }

@@ -15,13 +15,10 @@ use crate::shell;
 
 /// How many users can be called.
 const USERS: u32 = 10_000;
-/// What our configurations begin with.
-pub(super) const HEAD: &str = "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\ndefault-tenant = \"bench\"\n\
-    log = \"warn\"\n[tenants.bench]\ndomains = [\"bench.example\"]\nzone = \"UTC\"\n\
-    trusted = [\"127.0.0.1\"]\nrules = { runs-max = 10000, fuel-per-s = 1000000000000 }\n";
-/// Who calls.
-pub(super) const CALLER: &str = "[tenants.bench.users.caller]\n\
-    devices.caller = { label = \"caller\", contact = \"sip:127.0.0.1:27100\" }\n";
+/// The tenant that is called.
+pub(super) const TENANT: &str = "bench";
+/// The tenants of two nodes: each belongs to another.
+const TENANTS: [&str; 2] = [TENANT, "other"];
 /// What a target gets to start.
 const START: Duration = Duration::from_secs(30);
 /// Where Kamailio listens, as its configuration says.
@@ -32,6 +29,8 @@ const KAMAILIO: &str = "127.0.0.1:25060";
 pub(super) enum Peer {
     /// Our switch with `hello-ring`, which looks the dialled person up and rings their devices.
     Callwright,
+    /// The same with two nodes and a tenant for each, called in turns from one address.
+    CallwrightTwo,
     /// Kamailio's own language.
     KamailioNative,
     /// Kamailio with Lua.
@@ -47,13 +46,19 @@ pub(super) struct Started {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Callwright, Self::KamailioNative, Self::KamailioLua, Self::KamailioPython];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Callwright,
+        Self::CallwrightTwo,
+        Self::KamailioNative,
+        Self::KamailioLua,
+        Self::KamailioPython,
+    ];
 
     /// Its name in the report.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Callwright => "callwright",
+            Self::CallwrightTwo => "callwright-2",
             Self::KamailioNative => "kamailio-native",
             Self::KamailioLua => "kamailio-lua",
             Self::KamailioPython => "kamailio-python",
@@ -63,7 +68,8 @@ impl Peer {
     /// Starts it with all users.
     pub(super) fn start(self, folder: &Path, built: &Built) -> anyhow::Result<Started> {
         let started = match self {
-            Self::Callwright => callwright(folder, built),
+            Self::Callwright => callwright(folder, built, &TENANTS[..1]),
+            Self::CallwrightTwo => callwright(folder, built, &TENANTS),
             Self::KamailioNative => kamailio(folder, &[]),
             Self::KamailioLua => kamailio(folder, &["-A", "KEMI", "-A", "LUA"]),
             Self::KamailioPython => kamailio(folder, &["-A", "KEMI", "-A", "PYTHON"]),
@@ -104,12 +110,59 @@ fn kamailio(folder: &Path, defines: &[&str]) -> anyhow::Result<Started> {
     Ok(Started { running, address: KAMAILIO.parse()? })
 }
 
-fn callwright(folder: &Path, built: &Built) -> anyhow::Result<Started> {
-    switch(folder, built, &configuration()?)
+/// Starts our switch with a node for each tenant.
+fn callwright(folder: &Path, built: &Built, tenants: &[&str]) -> anyhow::Result<Started> {
+    let mut text = format!("nodes = {}\n{}", tenants.len(), head());
+    for name in tenants {
+        text.push_str(&tenant(name));
+        text.push_str(&caller(name));
+        for user in 0..USERS {
+            write!(
+                text,
+                "[tenants.{name}.users.n{user:05}]\nextension = \"u{user:05}\"\n\
+                 devices.d{user:05} = {{ label = \"desk\", contact = \"sip:d{user}@{CALLEES}\" }}\n"
+            )?;
+        }
+    }
+    switch(folder, built, &text, tenants)
 }
 
-/// Starts our switch with this configuration and the rule.
-pub(super) fn switch(folder: &Path, built: &Built, configuration: &str) -> anyhow::Result<Started> {
+/// What our configurations begin with.
+pub(super) fn head() -> String {
+    let default = TENANTS[0];
+    format!(
+        "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\ndefault-tenant = \"{default}\"\nlog = \"warn\"\n"
+    )
+}
+
+/// A tenant of which nothing is held up; its people and their devices follow.
+pub(super) fn tenant(name: &str) -> String {
+    format!(
+        "[tenants.{name}]\ndomains = [\"{name}.example\"]\nzone = \"UTC\"\ntrusted = [\"127.0.0.1\"]\n\
+         rules = {{ runs-max = 10000, fuel-per-s = 1000000000000 }}\n"
+    )
+}
+
+/// Who calls, believed by the address.
+pub(super) fn caller(tenant: &str) -> String {
+    format!(
+        "[tenants.{tenant}.users.caller]\n\
+         devices.caller = {{ label = \"caller\", contact = \"sip:127.0.0.1:27100\" }}\n"
+    )
+}
+
+/// A line of what sipp reads: who is called, and the domain of who calls.
+pub(super) fn called(user: impl std::fmt::Display, tenant: &str) -> String {
+    format!("{user};{tenant}.example;\n")
+}
+
+/// Starts our switch with this configuration, and the rule in each tenant.
+pub(super) fn switch(
+    folder: &Path,
+    built: &Built,
+    configuration: &str,
+    tenants: &[&str],
+) -> anyhow::Result<Started> {
     std::fs::write(folder.join("switch.toml"), configuration)?;
     let output = folder.join("started.json");
     let mut command = Command::new(&built.callwright);
@@ -130,26 +183,14 @@ pub(super) fn switch(folder: &Path, built: &Built, configuration: &str) -> anyho
     let word =
         |key: &str| told.get(key).and_then(Value::as_str).with_context(|| format!("it told no `{key}`"));
     let (sip, http, token) = (word("sip")?, word("http")?, word("operator_token")?);
-    let mut push = Command::new(&built.callwright);
-    push.args(["rule", "push", "--activate"]).arg(&built.rule).current_dir(folder);
-    push.env("CALLWRIGHT_SERVER", format!("http://{http}")).env("CALLWRIGHT_TOKEN", token);
-    push.env("CALLWRIGHT_TENANT", "bench").stdin(Stdio::null()).stdout(Stdio::null());
-    shell::Budget::unbounded().run(&mut push)?;
-    Ok(Started { running, address: sip.parse()? })
-}
-
-/// Every user has one device, which is where the callees are; the caller is believed by the address.
-fn configuration() -> anyhow::Result<String> {
-    let mut text = HEAD.to_owned();
-    text.push_str(CALLER);
-    for user in 0..USERS {
-        write!(
-            text,
-            "[tenants.bench.users.n{user:05}]\nextension = \"u{user:05}\"\n\
-             devices.d{user:05} = {{ label = \"desk\", contact = \"sip:d{user}@{CALLEES}\" }}\n"
-        )?;
+    for tenant in tenants {
+        let mut push = Command::new(&built.callwright);
+        push.args(["rule", "push", "--activate"]).arg(&built.rule).current_dir(folder);
+        push.env("CALLWRIGHT_SERVER", format!("http://{http}")).env("CALLWRIGHT_TOKEN", token);
+        push.env("CALLWRIGHT_TENANT", tenant).stdin(Stdio::null()).stdout(Stdio::null());
+        shell::Budget::unbounded().run(&mut push)?;
     }
-    Ok(text)
+    Ok(Started { running, address: sip.parse()? })
 }
 
 fn into(mut command: Command, log: &File) -> std::io::Result<Command> {
@@ -157,10 +198,10 @@ fn into(mut command: Command, log: &File) -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// The users as sipp reads them.
-pub(super) fn users() -> String {
-    (0..USERS).fold("RANDOM\n".to_owned(), |mut all, user| {
-        let _written = writeln!(all, "u{user:05};");
-        all
-    })
+/// The users of a peer as sipp reads them.
+pub(super) fn users(peer: Peer) -> String {
+    let tenants = if peer == Peer::CallwrightTwo { &TENANTS[..] } else { &TENANTS[..1] };
+    let lines =
+        (0..USERS).flat_map(|user| tenants.iter().map(move |tenant| called(format!("u{user:05}"), tenant)));
+    format!("RANDOM\n{}", lines.collect::<String>())
 }
