@@ -18,23 +18,25 @@ mod handset;
 mod malformed;
 mod peer;
 mod phones;
+#[path = "../shared/place.rs"]
+mod place;
 mod rules;
 mod smuggling;
 mod states;
 mod strangers;
 mod streams;
 mod switch;
+#[path = "../shared/trials.rs"]
+mod trials;
 mod trunkless;
 mod uploads;
 #[path = "../shared/verdict.rs"]
 mod verdict;
 
-use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use crate::switch::Switch;
+use crate::trials::Words;
 use crate::verdict::Verdicts;
 
 /// How hard it is tried.
@@ -90,32 +92,13 @@ const ATTACKS: [Attack; 34] = [
 ];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let has = |word: &str| words.iter().any(|it| it == word);
-    let only = words.iter().skip_while(|word| *word != "--only").nth(1);
-    let effort = if has("--quick") { Effort::Quick } else { Effort::Full };
-    let chosen = ATTACKS.iter().filter(|attack| only.is_none_or(|only| attack.id.starts_with(only.as_str())));
-    let (mut passed, mut failed, mut shown) = (0, 0, Vec::new());
-    for attack in chosen {
-        let began = Instant::now();
-        let verdicts = attack.carry_out(effort);
-        passed += verdicts.passed();
-        failed += verdicts.failed();
-        if has("--json") {
-            shown.extend(verdicts.json());
-        } else {
-            verdicts.print(began.elapsed());
-        }
-    }
-    let mut out = std::io::stdout().lock();
-    if has("--json") {
-        writeln!(out, "{}", serde_json::Value::from(shown)).unwrap();
-    } else {
-        let word = if failed == 0 { "ok" } else { "FAILED" };
-        writeln!(out, "test result: {word}. {passed} passed; {failed} failed").unwrap();
-    }
-    // An attack that nobody has would else count as repelled.
-    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let words = Words::given();
+    let effort = if words.has("--quick") { Effort::Quick } else { Effort::Full };
+    let only = words.after("--only");
+    let chosen = ATTACKS.iter().filter(|attack| only.is_none_or(|only| attack.id.starts_with(only)));
+    words.try_all(chosen.map(|attack| (attack.id, attack)), |attack, verdicts| {
+        attack.carry_out(effort, verdicts);
+    })
 }
 
 impl Verdicts {
@@ -129,24 +112,12 @@ impl Verdicts {
 
 impl Attack {
     /// Starts a switch and attacks it. Whatever the attack, afterwards the switch must be whole.
-    fn carry_out(&self, effort: Effort) -> Verdicts {
-        let mut verdicts = Verdicts::of(self.id);
-        let done = catch_unwind(AssertUnwindSafe(|| {
-            let switch = Switch::start(self.id);
-            (self.run)(&switch, effort, &mut verdicts);
-            let answers = switch.answers();
-            verdicts.check("the switch answers afterwards", answers, answers.to_string(), "true");
-            let complaints = switch.complaints();
-            verdicts.all(
-                "no invariant broke and nothing panicked",
-                1,
-                &complaints,
-                "no such line in its log",
-            );
-        }));
-        if done.is_err() {
-            verdicts.check("the attack could be carried out", false, "it panicked, see above", "no panic");
-        }
-        verdicts
+    fn carry_out(&self, effort: Effort, verdicts: &mut Verdicts) {
+        let switch = Switch::start(self.id);
+        (self.run)(&switch, effort, verdicts);
+        let answers = switch.answers();
+        verdicts.check("the switch answers afterwards", answers, answers.to_string(), "true");
+        let complaints = switch.complaints();
+        verdicts.all("no invariant broke and nothing panicked", 1, &complaints, "no such line in its log");
     }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::peer::{Peer, Request};
+use crate::place::Place;
 
-/// Where free ports are looked for: outside the range from which Linux gives ports to whoever asks for none.
+/// Where free ports are looked for.
 const PORTS: std::ops::Range<u16> = 10_000..20_000;
 /// How many of the quiet phones there are on each side of the lawful calls.
 pub(crate) const LAWFUL: u16 = 40;
@@ -48,14 +49,7 @@ pub(crate) struct Switch {
 
 impl Switch {
     pub(crate) fn start(name: &str) -> Self {
-        let process = std::process::id();
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("attack-{process}-{name}"));
-        std::fs::create_dir_all(&folder).unwrap();
-        // Two of these programs at once begin to look far from each other.
-        let from = usize::try_from(process).unwrap() * 16 % PORTS.len();
-        let ports = PORTS.skip(from).chain(PORTS).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let mut free = ports.filter(is_free);
-        let (sip, http) = (free.next().unwrap(), free.next().unwrap());
+        let Place { folder, sip, http } = Place::find(&format!("attack-{name}"), PORTS);
         std::fs::write(folder.join("switch.toml"), config(sip, http)).unwrap();
         let log = File::create(folder.join("switch.log")).unwrap();
         let mut command = Command::new(std::env::var("CALLWRIGHT").expect("run `cargo xtask attack`"));
@@ -230,8 +224,4 @@ fn person(tenant: &str, device: &str) -> String {
         "[tenants.{tenant}.users.u{device}]\nname = \"User {device}\"\nextension = \"9{device}\"\n\
          devices = {{ {device} = {{ label = \"desk\", password = \"{PASSWORD}\" }} }}\n"
     )
-}
-
-fn is_free(address: &SocketAddr) -> bool {
-    UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
 }

@@ -11,18 +11,20 @@ mod drain;
 mod handset;
 mod kill;
 mod phones;
+#[path = "../shared/place.rs"]
+mod place;
 mod reload;
 mod switch;
 mod traffic;
+#[path = "../shared/trials.rs"]
+mod trials;
 mod uploads;
 #[path = "../shared/verdict.rs"]
 mod verdict;
 
-use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
 
+use crate::trials::Words;
 use crate::verdict::Verdicts;
 
 /// How often the switch is killed, in the short form and in the long one.
@@ -51,36 +53,13 @@ const CRASHES: [Crash; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let has = |word: &str| words.iter().any(|it| it == word);
-    let after = |word: &str| words.iter().skip_while(|it| *it != word).nth(1);
-    let quick = has("--quick");
+    let words = Words::given();
+    let quick = words.has("--quick");
     let [few, many] = KILLS;
-    let times = after("--times").map_or(if quick { few } else { many }, |times| times.parse().unwrap());
-    let only = after("--only");
-    let (mut passed, mut failed, mut shown) = (0, 0, Vec::new());
-    for crash in CRASHES.iter().filter(|crash| only.is_none_or(|only| crash.id == only)) {
-        let began = Instant::now();
-        let mut verdicts = Verdicts::of(crash.id);
-        let done = catch_unwind(AssertUnwindSafe(|| (crash.run)(Effort { quick, times }, &mut verdicts)));
-        if done.is_err() {
-            verdicts.check("it could be tried", false, "it panicked, see above", "no panic");
-        }
-        passed += verdicts.passed();
-        failed += verdicts.failed();
-        if has("--json") {
-            shown.extend(verdicts.json());
-        } else {
-            verdicts.print(began.elapsed());
-        }
-    }
-    let mut out = std::io::stdout().lock();
-    if has("--json") {
-        writeln!(out, "{}", serde_json::Value::from(shown)).unwrap();
-    } else {
-        let word = if failed == 0 { "ok" } else { "FAILED" };
-        writeln!(out, "test result: {word}. {passed} passed; {failed} failed").unwrap();
-    }
-    // Something that nobody tried would else count as survived.
-    if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let times = words.after("--times").map_or(if quick { few } else { many }, |times| times.parse().unwrap());
+    let only = words.after("--only");
+    let chosen = CRASHES.iter().filter(|crash| only.is_none_or(|only| crash.id == only));
+    words.try_all(chosen.map(|crash| (crash.id, crash)), |crash, verdicts| {
+        (crash.run)(Effort { quick, times }, verdicts);
+    })
 }

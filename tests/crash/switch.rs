@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::place::Place;
+
 /// The phones that register and take it back all the time.
 pub(crate) const RESTLESS: [&str; 8] = ["2001", "2002", "2003", "2004", "2005", "2006", "2007", "2008"];
 /// How many pairs of phones there are beside those, of which one calls the other. A busy person takes one call more, so
@@ -19,8 +21,7 @@ pub(crate) const PAIRS: u16 = 130;
 /// The password of every device.
 pub(crate) const PASSWORD: &str = "one-for-all";
 
-/// Where free ports are looked for: outside the range from which Linux gives ports to whoever asks for none, a phone
-/// among them, while the switch is dead.
+/// Where free ports are looked for.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 /// How long the switch may take to start before it counts as dead.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -42,14 +43,8 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let process = std::process::id();
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{process}-{name}"));
-        std::fs::create_dir_all(&path).unwrap();
-        // Two of these programs at once begin to look far from each other.
-        let from = usize::try_from(process).unwrap() * 16 % PORTS.len();
-        let ports = PORTS.skip(from).chain(PORTS).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let mut free = ports.filter(is_free);
-        let folder = Self { path, sip: free.next().unwrap(), http: free.next().unwrap() };
+        let Place { folder, sip, http } = Place::find(&format!("crash-{name}"), PORTS);
+        let folder = Self { path: folder, sip, http };
         folder.configure("");
         folder
     }
@@ -103,10 +98,6 @@ impl Drop for Folder {
             std::fs::remove_dir_all(&self.path).unwrap();
         }
     }
-}
-
-fn is_free(address: &SocketAddr) -> bool {
-    UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
 }
 
 /// What xtask hands over in the environment.

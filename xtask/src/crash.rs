@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{self, Budget};
-use crate::{guests, tools};
+use crate::trials::{self, How};
+use crate::{guests, shell};
 
 /// What is tried, and how hard.
 #[derive(clap::Args)]
@@ -15,45 +15,23 @@ pub(crate) struct Args {
     /// How often the switch is killed; 200 unless said otherwise.
     #[arg(long, value_name = "N")]
     times: Option<u32>,
-    /// Prints the verdicts as one JSON array.
-    #[arg(long)]
-    json: bool,
-    /// Shorter and slower, against a development build, as the test command does it.
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 /// Builds the switch and tries it. Fails if any verdict does.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    tools::ensure_compiler()?;
-    let budget = Budget::unbounded();
-    let rules = guests::build_all()?;
-    let binary = if args.quick {
-        shell::build_callwright(budget)?
-    } else {
-        shell::build_callwright_for_speed(budget)?
-    };
-    let mut command = program(&binary, &rules);
-    if args.quick {
-        command.arg("--quick");
-    }
-    if args.json {
-        command.arg("--json");
-    }
-    if let Some(only) = &args.only {
-        command.args(["--only", only]);
-    }
+    let binary = args.how.build()?;
+    let mut command = program(&binary, &guests::build_all()?);
     if let Some(times) = args.times {
         command.args(["--times", &times.to_string()]);
     }
-    budget.run(&mut command)
+    args.how.run(command, args.only.as_deref())
 }
 
 /// The program that tries it, told where the switch and the rules are; what follows are words for it.
 pub(crate) fn program(binary: &Path, rules: &[PathBuf]) -> Command {
-    let mut command = shell::cargo();
-    // Always the whole workspace: a narrower selection would have cargo choose other features and compile wasmtime again.
-    command.args(["test", "--quiet", "--workspace", "--test", "crash"]);
+    let mut command = trials::program("crash");
     shell::hand_over(&mut command, binary, rules).arg("--");
     command
 }

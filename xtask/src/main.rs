@@ -16,6 +16,7 @@ mod shell;
 mod steps;
 mod tally;
 mod tools;
+mod trials;
 mod world;
 
 /// Everything a person runs in this repository.

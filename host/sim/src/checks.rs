@@ -374,25 +374,11 @@ impl Checks {
             RunEvent::Asked { what, .. } => self.wire.asked(what),
             RunEvent::Ended(outcome) => {
                 let call = self.runs.get(&run).map(|running| running.call.clone());
-                match outcome {
-                    RunOutcome::FuelExhausted(_) => self.tally.count(Rare::FuelExhausted),
-                    RunOutcome::Trap(_) if self.wire.rings_now() => self.tally.count(Rare::TrapInRing),
-                    RunOutcome::Trap(_)
-                    | RunOutcome::Ok
-                    | RunOutcome::Declined(_)
-                    | RunOutcome::DeadlineExceeded
-                    | RunOutcome::MemoryLimit
-                    | RunOutcome::TableLimit
-                    | RunOutcome::StackOverflow
-                    | RunOutcome::LimitExceeded(_)
-                    | RunOutcome::BadOutput
-                    | RunOutcome::PermissionDenied(_)
-                    | RunOutcome::InstantiateFailed(_)
-                    | RunOutcome::HostBusy
-                    | RunOutcome::TenantThrottled
-                    | RunOutcome::BreakerOpen
-                    | RunOutcome::CallerGone
-                    | RunOutcome::Internal(_) => {}
+                if matches!(outcome, RunOutcome::FuelExhausted(_)) {
+                    self.tally.count(Rare::FuelExhausted);
+                }
+                if matches!(outcome, RunOutcome::Trap(_)) && self.wire.rings_now() {
+                    self.tally.count(Rare::TrapInRing);
                 }
                 if *outcome != RunOutcome::Ok {
                     self.step.failed = call;

@@ -139,25 +139,7 @@ fn ring_end(outcome: &Outcome) -> String {
 }
 
 fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>) -> String {
-    let ended = match outcome {
-        RunOutcome::Ok => "has ended".to_owned(),
-        RunOutcome::Declined(_)
-        | RunOutcome::FuelExhausted(_)
-        | RunOutcome::DeadlineExceeded
-        | RunOutcome::MemoryLimit
-        | RunOutcome::TableLimit
-        | RunOutcome::StackOverflow
-        | RunOutcome::LimitExceeded(_)
-        | RunOutcome::Trap(_)
-        | RunOutcome::BadOutput
-        | RunOutcome::PermissionDenied(_)
-        | RunOutcome::InstantiateFailed(_)
-        | RunOutcome::HostBusy
-        | RunOutcome::TenantThrottled
-        | RunOutcome::BreakerOpen
-        | RunOutcome::CallerGone
-        | RunOutcome::Internal(_) => words::run_ended(outcome),
-    };
+    let ended = if *outcome == RunOutcome::Ok { "has ended".to_owned() } else { words::run_ended(outcome) };
     let Some(run) = run else { return ended };
     let fuel = grouped(run.fuel);
     let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };
