@@ -24,7 +24,7 @@ use crate::record::{Cause, Disposition};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
 use crate::spans;
-use crate::switchboard::{Asker, CallKey, Switchboard};
+use crate::switchboard::{CallKey, Switchboard};
 use crate::time::{Deadline, Timer};
 use crate::view::{CallView, Phase};
 
@@ -38,7 +38,6 @@ mod session;
 mod story;
 mod talk;
 
-use answer::Echo;
 pub(crate) use caller::Caller;
 use decide::Run;
 use leg::Leg;
@@ -66,7 +65,6 @@ pub(crate) struct Call {
     stage: Stage,
     // In boxes, as a tree has room for eleven and most calls have one or two.
     legs: BTreeMap<LegId, Box<Leg>>,
-    echoes: BTreeMap<LegId, Box<Echo>>,
     legs_made: u32,
     run: Option<Run>,
     /// Devices that were rung to an end (TELEPHONY T32).
@@ -144,7 +142,6 @@ impl Call {
             caller,
             stage: Stage::Deciding,
             legs: BTreeMap::new(),
-            echoes: BTreeMap::new(),
             legs_made: 0,
             run: None,
             rung: BTreeSet::new(),
@@ -166,7 +163,6 @@ impl Call {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Over { recorded: true, .. })
             && self.legs.is_empty()
-            && self.echoes.is_empty()
             && self.run.as_ref().is_none_or(Run::is_over)
             && !self.clients.values().any(|purpose| *purpose == Purpose::Farewell)
     }
@@ -198,13 +194,12 @@ impl Call {
         let _tx = spans::tx(tx).entered();
         let status = response.status().unwrap_or(0);
         match purpose {
-            Purpose::Leg(leg) => self.leg_response(board, leg, tx, response),
+            Purpose::Leg(leg) => self.leg_response(board, leg, response),
             Purpose::Exchange => self.exchange_response(board, tx, response),
             Purpose::Refresh(side) => self.refresh_response(board, side, tx, response),
             Purpose::Relay(server, side) => self.relay_response(board, server, side, response),
             Purpose::Farewell => {}
         }
-        // The INVITE of a leg may be answered again by another phone behind it.
         if status >= 300 || (status >= 200 && !matches!(purpose, Purpose::Leg(_))) {
             self.forget_client(board, tx);
         }
@@ -282,7 +277,6 @@ impl Call {
         self.run_tick(board);
         self.ring_tick(board);
         self.session_tick(board);
-        self.echo_tick(board);
         if self.is_unanswered() {
             self.caller_tick(board);
         }
@@ -304,8 +298,7 @@ impl Call {
             Stage::Over { record_by, recorded: false } => Some(Deadline { at: *record_by, why: Timer::Run }),
         };
         let run = self.run.as_ref().and_then(Run::deadline);
-        let echo = self.echoes.values().map(|echo| echo.deadline()).min();
-        [stage, run, echo].into_iter().flatten().min()
+        [stage, run].into_iter().flatten().min()
     }
 
     /// Ends an unanswered call: final response to the caller, every leg taken back.
@@ -438,13 +431,5 @@ impl Call {
     fn forget_server(&mut self, board: &mut Switchboard, tx: ServerTx) {
         self.servers.remove(&tx);
         board.servers.remove(&tx);
-    }
-}
-
-/// The call that a client transaction belongs to, if to any.
-pub(crate) fn call_of(asker: &Asker) -> Option<CallKey> {
-    match asker {
-        Asker::Call(key) => Some(*key),
-        Asker::Probe(_) => None,
     }
 }

@@ -4,6 +4,7 @@
 //! threads, databases and Wasm: the daemon, the simulator and replay drive the same compiled code.
 
 mod admission;
+mod answered;
 mod auth;
 mod breaker;
 mod call;

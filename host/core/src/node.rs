@@ -7,7 +7,7 @@ use std::time::Duration;
 use callwright_sip::{EndpointSettings, Event, Flow};
 use jiff::Timestamp;
 
-use crate::call::{Call, call_of};
+use crate::call::Call;
 use crate::config::Config;
 use crate::names::TenantId;
 use crate::record::Gone;
@@ -183,16 +183,22 @@ impl Node {
                     self.board.clients.remove(&tx);
                     self.registrar.probed(&mut self.board, &key, true);
                 }
-                Some(asker) => self.asked(&asker, |call, board| call.response(board, tx, &message)),
-                None => {}
+                Some(Asker::Call(key)) => {
+                    self.with_call(key, |call, board| call.response(board, tx, &message));
+                }
+                Some(Asker::Answered(answered)) => answered.again(&mut self.board, tx, &message),
+                Some(Asker::Probe(_)) | None => {}
             },
+            Event::Forgotten { tx } => {
+                self.board.clients.remove(&tx);
+            }
             Event::TimedOut { tx } | Event::Failed { tx } => match self.board.clients.get(&tx).cloned() {
                 Some(Asker::Probe(key)) => {
                     self.board.clients.remove(&tx);
                     self.registrar.probed(&mut self.board, &key, false);
                 }
-                Some(asker) => self.asked(&asker, |call, board| call.no_response(board, tx)),
-                None => {}
+                Some(Asker::Call(key)) => self.with_call(key, |call, board| call.no_response(board, tx)),
+                Some(Asker::Answered(_)) | None => {}
             },
             Event::Closed { flow } => self.flow_closed(flow),
             Event::Malformed { flow, error } => {
@@ -204,12 +210,6 @@ impl Node {
 
     fn served(&mut self, tx: callwright_sip::ServerTx, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
         if let Some(key) = self.board.servers.get(&tx).copied() {
-            self.with_call(key, handle);
-        }
-    }
-
-    fn asked(&mut self, asker: &Asker, handle: impl FnOnce(&mut Call, &mut Switchboard)) {
-        if let Some(key) = call_of(asker) {
             self.with_call(key, handle);
         }
     }

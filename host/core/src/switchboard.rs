@@ -13,6 +13,7 @@ use callwright_sip::{
 };
 
 use crate::admission::Admission;
+use crate::answered::Answered;
 use crate::breaker::Breaker;
 use crate::config::Tenant;
 use crate::guard::Guard;
@@ -43,6 +44,8 @@ pub(crate) enum Asker {
     Call(CallKey),
     /// The prober of a binding.
     Probe(BindingKey),
+    /// Nobody's any more: an INVITE that was answered.
+    Answered(Answered),
 }
 
 /// Shared by everything in a node; nothing in it is locked because one thread owns it.

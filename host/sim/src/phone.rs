@@ -238,6 +238,9 @@ impl Phone {
             Event::NeverAcknowledged { tx } => self.never_acknowledged(now, tx),
             Event::Response { tx, message } => self.responded(now, tx, &message),
             Event::TimedOut { tx } | Event::Failed { tx } => self.unanswered(now, tx),
+            Event::Forgotten { tx } => {
+                self.asked.remove(&tx);
+            }
             Event::Closed { .. } => self.registration.lost(),
             Event::Malformed { .. } => {}
         }

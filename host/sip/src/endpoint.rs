@@ -165,6 +165,11 @@ pub enum Event {
         /// Our request, which is forgotten.
         tx: ClientTx,
     },
+    /// Our INVITE, which was answered, is forgotten: no other phone behind it can answer any more.
+    Forgotten {
+        /// Our INVITE.
+        tx: ClientTx,
+    },
     /// Our request cannot be answered any more: its flow is gone.
     Failed {
         /// Our request, which is forgotten.
@@ -329,6 +334,11 @@ impl Endpoint {
     /// Ignored when the transaction is over, 64·T1 after its first 2xx: the other side has given up by then.
     pub fn acknowledge(&mut self, _now: Duration, tx: ClientTx, to_tag: &Text, ack: Message) {
         self.clients.acknowledge(&mut self.context, tx, to_tag, ack);
+    }
+
+    /// An INVITE of ours as it went out, and where, until it is refused or forgotten.
+    pub fn invite(&self, tx: ClientTx) -> Option<(Flow, Message)> {
+        self.clients.invite(tx)
     }
 
     /// A new tag, Call-ID or other token: it begins with the node's number and nobody can guess the rest.

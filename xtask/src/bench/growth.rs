@@ -37,9 +37,9 @@ fn node_alone(most: u32, report: &mut Report) -> anyhow::Result<()> {
     for (users, cost) in numbers.iter().zip(&costs) {
         report.tell(format!("node_us_a_call_{users}_users"), rounded(*cost));
     }
-    // Nothing is promised of a part: it has all cache misses of the directory and a tenth of the work.
     for (users, cost) in numbers.iter().zip(&costs).skip(1) {
-        report.tell(format!("node_ratio_{users}_to_{FEW}_users"), rounded(cost / base));
+        let (name, ratio) = (format!("node_ratio_{users}_to_{FEW}_users"), cost / base);
+        report.judge(name, rounded(ratio), format!("at most {FLAT}"), ratio <= FLAT);
     }
     Ok(())
 }

@@ -1,41 +1,23 @@
 //! A phone answers: it wins, the others lose, and the two dialogs become one conversation.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, Text, time_to_forget};
+use callwright_sip::{ClientTx, Dialog, Message};
 
 use super::leg::Leg;
 use super::ring::Origin;
 use super::session::Session;
 use super::talk::{Peer, Side, Talk, allows_update};
 use super::{Call, Purpose, Stage};
+use crate::answered::{self, Answered};
 use crate::cause::COMPLETED_ELSEWHERE;
 use crate::names::LegId;
 use crate::record::LegRecordEnd;
 use crate::rule::{Answer, AnsweredBy, Outcome};
-use crate::sdp;
-use crate::switchboard::Switchboard;
-use crate::time::{Deadline, Timer};
+use crate::switchboard::{Asker, Switchboard};
 
 /// The winner's 2xx whose ACK waits for the caller's answer (TELEPHONY T3).
 pub(super) struct LateOffer {
     pub(super) tx: ClientTx,
     pub(super) response: Message,
-}
-
-/// An INVITE that was answered: another phone behind it may answer too.
-pub(super) struct Echo {
-    invite: Arc<Message>,
-    flow: Flow,
-    reason: Option<&'static str>,
-    until: Duration,
-}
-
-impl Echo {
-    pub(super) fn deadline(&self) -> Deadline {
-        Deadline { at: self.until, why: Timer::Transaction }
-    }
 }
 
 impl Call {
@@ -108,7 +90,7 @@ impl Call {
             callee.acknowledge(board, leg.tx, response, None);
             None
         };
-        self.may_answer_again(board, leg, Some(COMPLETED_ELSEWHERE));
+        self.hand_over_answered(board, leg, Some(COMPLETED_ELSEWHERE));
         self.index(board, caller.dialog.key());
         self.index(board, callee.dialog.key());
         self.change_talking(board, &caller, &callee);
@@ -140,64 +122,24 @@ impl Call {
         callee.acknowledge(board, late.tx, &late.response, Some(ack));
     }
 
-    /// A 2xx of another phone behind a leg that has already answered (RFC 3261 §13.2.2.4): it is ended politely.
-    pub(super) fn second_answer(
-        &mut self,
-        board: &mut Switchboard,
-        id: LegId,
-        tx: ClientTx,
-        response: &Message,
-    ) {
-        let Some(echo) = self.echoes.get(&id) else { return };
-        let (invite, flow, reason) = (Arc::clone(&echo.invite), echo.flow, echo.reason);
-        self.end_answered(board, &invite, flow, tx, response, reason);
-    }
-
     /// A 2xx of a leg that was taken back (TELEPHONY T7): ACK, then BYE with the same reason.
     pub(super) fn dismiss(
         &mut self,
         board: &mut Switchboard,
         leg: &Leg,
-        tx: ClientTx,
         response: &Message,
         reason: Option<&'static str>,
     ) {
-        self.may_answer_again(board, leg, reason);
-        self.end_answered(board, &leg.invite, leg.flow, tx, response, reason);
-    }
-
-    /// Remembers an answered INVITE for as long as another 2xx to it can come.
-    fn may_answer_again(&mut self, board: &Switchboard, leg: &Leg, reason: Option<&'static str>) {
-        let until = time_to_forget(board.now.mono + board.sip.settings().t1 * 64);
-        let echo = Echo { invite: Arc::clone(&leg.invite), flow: leg.flow, reason, until };
-        self.echoes.insert(leg.id, Box::new(echo));
-    }
-
-    /// Forgets the INVITEs that nobody can answer any more.
-    pub(super) fn echo_tick(&mut self, board: &Switchboard) {
-        self.echoes.retain(|_, echo| echo.until > board.now.mono);
-    }
-
-    fn end_answered(
-        &mut self,
-        board: &mut Switchboard,
-        invite: &Message,
-        flow: Flow,
-        tx: ClientTx,
-        response: &Message,
-        reason: Option<&'static str>,
-    ) {
-        let Ok(mut dialog) = Dialog::of_uac(invite, response) else { return };
-        let (Ok(cseq), Some(tag)) = (response.cseq(), response.tag_of_to()) else { return };
-        let mut ack = dialog.ack(cseq.seq);
-        if invite.body.is_empty() && !response.body.is_empty() {
-            ack = ack.with_body("application/sdp", sdp::refuse_all(&response.body));
+        let bye = answered::acknowledge_and_end(board, leg.tx, &leg.invite, response, reason);
+        self.hand_over_answered(board, leg, reason);
+        if let Some(bye) = bye {
+            self.ask(board, leg.flow, bye, Purpose::Farewell);
         }
-        board.sip.acknowledge(board.now.mono, tx, &tag, ack);
-        let mut bye = dialog.request(Method::Bye);
-        if let Some(reason) = reason {
-            bye = bye.with(Name::Reason, Text::from_static(reason));
-        }
-        self.ask(board, flow, bye, Purpose::Farewell);
+    }
+
+    /// From now on another 2xx to this INVITE is ended without the call, which may long be over by then.
+    fn hand_over_answered(&mut self, board: &mut Switchboard, leg: &Leg, reason: Option<&'static str>) {
+        self.clients.remove(&leg.tx);
+        board.clients.insert(leg.tx, Asker::Answered(Answered { reason }));
     }
 }

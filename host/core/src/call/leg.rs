@@ -176,25 +176,14 @@ impl Call {
     }
 
     /// A phone has responded to our INVITE.
-    pub(super) fn leg_response(
-        &mut self,
-        board: &mut Switchboard,
-        id: LegId,
-        tx: ClientTx,
-        response: &Message,
-    ) {
+    pub(super) fn leg_response(&mut self, board: &mut Switchboard, id: LegId, response: &Message) {
         let status = response.status().unwrap_or(0);
-        let Some(leg) = self.legs.get_mut(&id) else {
-            if (200..300).contains(&status) {
-                self.second_answer(board, id, tx, response);
-            }
-            return;
-        };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.status = status;
         match (leg.phase, status) {
             (LegPhase::TakenBack { reason }, 200..=299) => {
                 if let Some(leg) = self.legs.remove(&id) {
-                    self.dismiss(board, &leg, tx, response, reason);
+                    self.dismiss(board, &leg, response, reason);
                 }
             }
             (LegPhase::TakenBack { .. }, 300..) => {

@@ -11,7 +11,7 @@ use crate::method::Method;
 use crate::text::Text;
 use crate::via::MAGIC_COOKIE;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 mod build;
@@ -30,6 +30,8 @@ pub(super) struct Clients {
     // Never iterated; see the servers' index.
     by_branch: HashMap<Text, ClientTx>,
     by_flow: BTreeSet<(Flow, ClientTx)>,
+    /// INVITEs whose 2xx has its ACK, the oldest first.
+    acknowledged: VecDeque<ClientTx>,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ struct Client {
     flow: Flow,
     branch: Text,
     method: Method,
-    /// The request as it went out, with our Via; empty once there is nothing to repeat, cancel or acknowledge.
+    /// The request as it went out, with our Via; empty once there is nothing to repeat, cancel, acknowledge or end.
     wire: Bytes,
     state: State,
     cancel: Cancel,
@@ -88,7 +90,7 @@ impl Clients {
         flow: Flow,
         mut request: Message,
     ) -> Result<ClientTx, Full> {
-        if self.table.len() >= context.settings.transactions_max {
+        if self.table.len() >= context.settings.transactions_max && !self.forget_oldest(context) {
             return Err(Full);
         }
         self.next += 1;
@@ -202,7 +204,16 @@ impl Clients {
             let bytes = ack.to_bytes();
             context.out.send(client.flow, bytes.clone());
             *known = Some(bytes);
+            if forks.len() == 1 {
+                self.acknowledged.push_back(tx);
+            }
         }
+    }
+
+    /// An INVITE as it went out.
+    pub(super) fn invite(&self, tx: ClientTx) -> Option<(Flow, Message)> {
+        let client = self.table.get(&tx).filter(|client| client.method == Method::Invite)?;
+        Some((client.flow, client.sent()?))
     }
 
     /// A flow is gone: what waits for an answer over it waits in vain.
@@ -283,12 +294,27 @@ impl Clients {
         context.out.report(Event::Response { tx, message });
     }
 
+    /// Makes room by forgetting the oldest INVITE that is only kept for repetitions of its 2xx, if there is one.
+    ///
+    /// deviation: RFC 6026 §7.2 keeps it for 64·T1. Whoever lost the ACK asks again within seconds; without this, a node
+    /// would end at so many calls in half a minute however quickly it carries each.
+    fn forget_oldest(&mut self, context: &mut Context) -> bool {
+        let Some(oldest) = self.acknowledged.front().copied() else { return false };
+        self.remove(context, oldest);
+        true
+    }
+
     fn remove(&mut self, context: &mut Context, tx: ClientTx) {
         context.timers.cancel_all(Owner::Client(tx));
-        if let Some(client) = self.table.remove(&tx) {
-            self.by_branch.remove(&client.branch);
-            give_back(&mut self.by_branch);
-            self.by_flow.remove(&(client.flow, tx));
+        let Some(client) = self.table.remove(&tx) else { return };
+        self.by_branch.remove(&client.branch);
+        give_back(&mut self.by_branch);
+        self.by_flow.remove(&(client.flow, tx));
+        while self.acknowledged.front().is_some_and(|oldest| !self.table.contains_key(oldest)) {
+            self.acknowledged.pop_front();
+        }
+        if matches!(client.state, State::Accepted { .. }) {
+            context.out.report(Event::Forgotten { tx });
         }
     }
 }
@@ -318,7 +344,6 @@ impl Client {
         let owner = Owner::Client(tx);
         context.timers.cancel_all(owner);
         self.state = State::Accepted { forks: vec![(build::to_tag(response), None)] };
-        self.wire = Bytes::new();
         context.timers.set_about(owner, Timer::M, now + context.settings.patience());
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Servers {
     by_key: HashMap<Key, ServerTx>,
     by_merge: HashMap<MergeKey, ServerTx>,
     by_ack: HashMap<AckKey, ServerTx>,
-    /// Requests other than INVITE that were answered over datagrams, the oldest first.
+    /// Requests that were answered over datagrams, and INVITEs whose 2xx has its ACK, the oldest first.
     answered: VecDeque<ServerTx>,
     /// Of the request that was reported last, which its user accepts next or not at all.
     fresh: Option<Essentials>,
@@ -288,6 +288,7 @@ impl Servers {
                 *acknowledged = true;
                 *response = Bytes::new();
                 context.timers.cancel(owner, Timer::AnswerResend);
+                self.answered.push_back(tx);
                 context.out.report(Event::Acknowledged { tx, message: ack.clone() });
             }
             State::InviteAccepted { .. }
@@ -302,8 +303,9 @@ impl Servers {
 
     /// Makes room by forgetting the oldest answer that is only kept for repetitions of its request, if there is one.
     ///
-    /// deviation: RFC 3261 §17.2.2 keeps it for 64·T1, because hardly anybody asks again after the first seconds, and a
-    /// hundred thousand phones that come back after a power cut must not leave calls without a place for half a minute.
+    /// deviation: RFC 3261 §17.2.2 and RFC 6026 §7.1 keep it for 64·T1, because hardly anybody asks again after the first
+    /// seconds, and a hundred thousand phones that come back after a power cut, or the calls of a busy half minute, must not
+    /// leave the next call without a place.
     fn forget_oldest(&mut self, context: &mut Context) -> bool {
         let Some(oldest) = self.answered.front().copied() else { return false };
         self.remove(context, oldest);

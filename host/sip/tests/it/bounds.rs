@@ -1,9 +1,10 @@
 //! Every table has its end, and reaching it is an ordinary error.
 
-use crate::bench::{Bench, our_request, phone, raw, request};
+use crate::bench::{Bench, ack_to, answer_to, by_branch, our_request, phone, raw, reply, request};
 use bytes::Bytes;
 use callwright_sip::{
     EndpointSettings, Event, Fault, Full, HEADER_BLOCK_MAX, HEADERS_MAX, MESSAGE_MAX, Message, Method, Name,
+    Text,
 };
 
 fn fault(bytes: impl Into<Bytes>) -> Fault {
@@ -60,6 +61,50 @@ fn a_new_request_takes_the_place_of_the_oldest_that_was_answered() {
     bench.receive_message(phone(), &numbered(6));
     let Some(Event::Request { flow, message }) = bench.events().pop() else { panic!("no request") };
     assert_eq!(bench.endpoint.accept(bench.now, flow, &message), Err(Full), "what has no answer yet stays");
+}
+
+#[test]
+fn a_new_invite_takes_the_place_of_the_oldest_that_was_acknowledged() {
+    // deviation of RFC 6026 §7.1, §7.2
+    let mut settings = EndpointSettings::new(1, "198.51.100.1", 5060);
+    settings.transactions_max = 2;
+    let mut bench = Bench::with(settings);
+    let ask = |number: u32| {
+        let mut invite = request(Method::Invite);
+        invite.headers.set(Name::CallId, format!("call-{number}"));
+        by_branch(invite, &format!("z9hG4bK{number}"))
+    };
+    for number in 1..=3 {
+        let (tx, message) = bench.accepted(phone(), &ask(number));
+        let answer = reply(&message, 200);
+        bench.respond(tx, answer.clone());
+        bench.receive_message(phone(), &ack_to(&answer, &format!("z9hG4bKack{number}")));
+    }
+    bench.accepted(phone(), &ask(4));
+    assert_eq!(bench.endpoint.transactions(), (2, 0));
+    bench.accepted(phone(), &ask(5));
+    bench.receive_message(phone(), &ask(6));
+    let refused = bench.endpoint.accept(bench.now, phone(), &ask(6));
+    assert_eq!(refused, Err(Full), "what has no answer yet stays");
+    bench.events();
+    bench.transmits();
+
+    let ours = |bench: &mut Bench| bench.endpoint.request(bench.now, phone(), our_request(Method::Invite));
+    let mut answered = Vec::new();
+    for _ in 1..=3 {
+        let tx = ours(&mut bench).unwrap();
+        let (_, sent) = bench.sent().pop().unwrap();
+        let answer = answer_to(&sent, 200, "anas");
+        bench.receive_message(phone(), &answer);
+        bench.endpoint.acknowledge(bench.now, tx, &Text::from("anas"), our_request(Method::Ack));
+        bench.transmits();
+        answered.push(tx);
+    }
+    assert_eq!(bench.endpoint.transactions().1, 2);
+    assert!(bench.events().contains(&Event::Forgotten { tx: answered[0] }));
+    let waiting = [ours(&mut bench), ours(&mut bench)];
+    assert!(waiting.iter().all(Result::is_ok));
+    assert_eq!(ours(&mut bench), Err(Full), "what has no answer yet stays");
 }
 
 #[test]

@@ -159,13 +159,17 @@ fn forks_beyond_the_bound_are_dropped() {
 fn timer_m_ends_an_accepted_invite() {
     // spec: RFC 6026 §7.2
     let mut bench = Bench::new();
-    let (_, sent) = invite(&mut bench, phone_stream());
+    let (tx, sent) = invite(&mut bench, phone_stream());
     bench.receive_message(phone_stream(), &answer_to(&sent, 200, "anas"));
+    assert_eq!(statuses(&bench.events()), [200]);
     bench.pass(PATIENCE - ms(1));
     assert_eq!(bench.endpoint.transactions(), (0, 1));
+    let known = bench.endpoint.invite(tx).map(|(flow, invite)| (flow, invite.to_bytes()));
+    assert_eq!(known, Some((phone_stream(), sent.to_bytes())), "another phone may answer it");
     bench.pass(ms(1));
     assert_eq!(bench.endpoint.transactions(), (0, 0));
-    assert_eq!(statuses(&bench.events()), [200], "and says nothing");
+    assert_eq!(bench.events(), [Event::Forgotten { tx }]);
+    assert_eq!(bench.endpoint.invite(tx), None);
 }
 
 #[test]

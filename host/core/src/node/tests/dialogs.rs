@@ -3,6 +3,7 @@
 use callwright_sip::Text;
 
 use super::*;
+use crate::cause::COMPLETED_ELSEWHERE;
 use crate::record::{CallRecord, Disposition};
 
 /// Where somebody is who has heard what was said.
@@ -186,4 +187,37 @@ fn the_picture_of_an_idle_switch_counts_the_transactions_that_are_left() {
     }
     assert_eq!(node.board.sip.transactions(), (0, 0));
     assert_eq!(node.view().counters.transactions, 0);
+}
+
+// spec: RFC 3261 §13.2.2.4
+#[test]
+fn a_call_that_is_over_takes_no_place_and_another_phone_that_answers_it_is_ended() {
+    let mut node = node();
+    let (invite, _) = ringing(&mut node);
+    let answer_of = |tag| {
+        let mut answer = Message::reply(&invite, 200)
+            .with(Name::Contact, format!("<sip:1001@{CALLEE}>"))
+            .with_body("application/sdp", "v=0\r\n");
+        answer.tag_to(&Text::from_static(tag));
+        answer
+    };
+    let heard = sent(&receive(&mut node, CALLEE, &answer_of("callee")), CALLER).remove(0);
+    receive(&mut node, CALLER, &of_caller(&Method::Ack, &heard, "ack", 2, CALLER));
+    let run = *node.board.runs.keys().next().unwrap();
+    let event = RunEvent::Ended(RunOutcome::Ok);
+    handle(&mut node, Input::Run { run, event, spent: Spent::default() });
+    let effects = receive(&mut node, CALLER, &of_caller(&Method::Bye, &heard, "bye", 3, CALLER));
+    let bye = sent(&effects, CALLEE).remove(0);
+    assert_eq!(bye.method(), Some(&Method::Bye));
+    receive(&mut node, CALLEE, &Message::reply(&bye, 200));
+    assert!(node.is_quiet() && node.calls.is_empty());
+
+    let late = sent(&receive(&mut node, CALLEE, &answer_of("another")), CALLEE);
+    let methods: Vec<_> = late.iter().filter_map(Message::method).collect();
+    assert_eq!(methods, [&Method::Ack, &Method::Bye]);
+    assert!(late.iter().all(|request| request.tag_of_to() == Some(Text::from_static("another"))));
+    assert_eq!(header(&late[1], &Name::Reason).as_bytes(), COMPLETED_ELSEWHERE.as_bytes());
+    let over = Now { mono: now().mono + Duration::from_secs(60), wall: now().wall };
+    node.handle(over, Input::Tick);
+    assert!(node.board.clients.is_empty(), "until no phone can answer any more");
 }
