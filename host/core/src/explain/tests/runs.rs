@@ -1,0 +1,168 @@
+//! Calls whose rule failed, refused or came to a limit.
+
+use super::*;
+
+#[test]
+fn a_trapped_rule_is_told_with_version_and_what_the_fallback_did() {
+    let trap = || RunOutcome::Trap("unreachable".to_owned());
+    let tale = Tale::to_ana()
+        .ruled("broken", trap(), 10_000_000)
+        .failed(1, "broken", trap())
+        .ring(1, Source::Switch, &[(ana(), 0)], 25_000)
+        .leg(ana(), "1001", (1, Some(20), 4_000), won("1001", "ana", 1), 200)
+        .answered("1001", "ana", 4_000)
+        .hung_up(Cause::CallerHungUp, 9_000);
+    assert_eq!(
+        tale.told(),
+        "\
+Rule broken (version 3fa81c2e) trapped (unreachable), so the fallback took over: ana answered on 1001 (desk) after 4 s.
+
+Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
+  18:02:00.000  configuration  bob dialled 100: user ana
+  18:02:00.000  rule broken    decides in version 3fa81c2e, being bound to user ana
+  18:02:00.001  rule broken    trapped (unreachable); at most 10,000,000 fuel in 0.3 ms
+  18:02:00.001  switch         the fallback takes over: it rings the dialled user
+  18:02:00.001  switch         rings ana, for up to 25 s
+  18:02:00.001  switch         calls 1001 (desk) of ana
+  18:02:00.020  phone 1001     rings
+  18:02:04.000  phone 1001     answers
+  18:02:09.000  phone 1011     hangs up after talking for 5 s
+"
+    );
+}
+
+#[test]
+fn each_end_of_a_run_that_brings_the_fallback_in_has_its_words() {
+    let rows = [
+        (RunOutcome::Ok, "Rule r ended without deciding"),
+        (
+            RunOutcome::Declined("no hours\nof that name".to_owned()),
+            "Rule r (version 3fa81c2e) gave the call back, saying \"no hours of that name\"",
+        ),
+        (RunOutcome::Declined(String::new()), "Rule r (version 3fa81c2e) gave the call back"),
+        (
+            RunOutcome::FuelExhausted("presence.of-user".to_owned()),
+            "Rule r (version 3fa81c2e) ran out of fuel in presence.of-user",
+        ),
+        (RunOutcome::FuelExhausted(String::new()), "Rule r (version 3fa81c2e) ran out of fuel"),
+        (RunOutcome::DeadlineExceeded, "Rule r (version 3fa81c2e) took more computing time than a run may"),
+        (RunOutcome::MemoryLimit, "Rule r (version 3fa81c2e) wanted more memory than a run may have"),
+        (RunOutcome::TableLimit, "Rule r (version 3fa81c2e) wanted a larger table than a run may have"),
+        (RunOutcome::StackOverflow, "Rule r (version 3fa81c2e) ran out of stack"),
+        (
+            RunOutcome::LimitExceeded("actions".to_owned()),
+            "Rule r (version 3fa81c2e) went over the limit `actions`",
+        ),
+        (RunOutcome::Trap(String::new()), "Rule r (version 3fa81c2e) trapped"),
+        (RunOutcome::BadOutput, "Rule r (version 3fa81c2e) gave an answer that is none"),
+        (
+            RunOutcome::PermissionDenied("dial-any".to_owned()),
+            "Rule r (version 3fa81c2e) used dial-any, which it was not granted",
+        ),
+        (
+            RunOutcome::InstantiateFailed("no such export".to_owned()),
+            "Rule r (version 3fa81c2e) could not be started (no such export)",
+        ),
+        (RunOutcome::HostBusy, "Rule r (version 3fa81c2e) found no place to run within a second"),
+        (
+            RunOutcome::TenantThrottled,
+            "Rule r (version 3fa81c2e) was not run, because the tenant's share of computing is used up",
+        ),
+        (
+            RunOutcome::BreakerOpen,
+            "Rule r (version 3fa81c2e) was not run, because this version has failed too often",
+        ),
+        (RunOutcome::CallerGone, "Rule r (version 3fa81c2e) was stopped, because the caller had gone"),
+        (
+            RunOutcome::Internal("no word from the run for 5000 ms".to_owned()),
+            "Rule r (version 3fa81c2e) was stopped by a fault of the switch (no word from the run for 5000 ms)",
+        ),
+    ];
+    for (outcome, words) in rows {
+        let tale = Tale::to_ana()
+            .ruled("r", outcome.clone(), 1_000)
+            .failed(1, "r", outcome)
+            .ring(1, Source::Switch, &[(ana(), 0)], 25_000)
+            .fact(1, Source::Registrar, FactKind::NotRung { to: ana(), why: not_registered(None) })
+            .rejected(Cause::Unreachable, 480, 1);
+        let rest = "so the fallback took over: nobody was rung – ana has no registered device.";
+        assert_eq!(tale.sentence(), format!("{words}, {rest}"));
+    }
+}
+
+#[test]
+fn a_rule_that_fails_after_the_answer_is_a_fact_and_no_reason() {
+    let trap = || RunOutcome::Trap("unreachable".to_owned());
+    let tale = Tale::to_ana()
+        .ruled("r", trap(), 1_000)
+        .ring(0, rule("r"), &[(ana(), 0)], 25_000)
+        .leg(ana(), "1001", (0, Some(20), 4_000), won("1001", "ana", 1), 200)
+        .answered("1001", "ana", 4_000)
+        .fact(4_001, rule("r"), FactKind::RunEnded(trap()))
+        .hung_up(Cause::CallerHungUp, 9_000);
+    assert_eq!(tale.sentence(), "ana answered on 1001 (desk) after 4 s.");
+    assert!(
+        tale.told()
+            .contains("18:02:04.001  rule r         trapped (unreachable); at most 1,000 fuel in 0.3 ms\n")
+    );
+}
+
+#[test]
+fn a_limit_is_told_with_what_was_used_of_it() {
+    let mut tale =
+        Tale::to_ana().ruled("r", RunOutcome::MemoryLimit, 1_000).failed(1, "r", RunOutcome::MemoryLimit);
+    tale.0.runs[0].limits =
+        vec![Reached { limit: "memory-bytes".to_owned(), used: 19_792_896, max: 16_777_216 }];
+    let told = tale.rejected(Cause::NoAnswer, 480, 20_001).told();
+    let reached = "1,000 fuel in 0.3 ms; reached the limit `memory-bytes`: 19,792,896 of 16,777,216\n";
+    assert!(told.contains(reached), "{told}");
+}
+
+#[test]
+fn a_fallback_of_its_own_is_told_where_it_sent_the_call() {
+    let tale = Tale::to_ana()
+        .ruled("r", RunOutcome::MemoryLimit, 1_000)
+        .fact(1, rule("r"), FactKind::RunEnded(RunOutcome::MemoryLimit))
+        .fact(1, Source::Switch, FactKind::Fallback("rings place:night-desk".to_owned()))
+        .ring(1, Source::Switch, &[(night_desk(), 0)], 20_000)
+        .leg(night_desk(), "1021", (1, Some(20), 20_001), ended(Outcome::NoAnswer), 180)
+        .rejected(Cause::NoAnswer, 480, 20_001);
+    assert_eq!(
+        tale.sentence(),
+        "Rule r (version 3fa81c2e) wanted more memory than a run may have, so the fallback took over and sent the call \
+         for ana to night-desk; nobody answered – 1021 rang for 20 s."
+    );
+}
+
+#[test]
+fn a_refusal_says_whose_it_is() {
+    let by_rule = Tale::to_ana()
+        .ruled("screen", RunOutcome::Ok, 9_000)
+        .fact(0, rule("screen"), FactKind::Because("ana takes no calls today".to_owned()))
+        .fact(0, rule("screen"), FactKind::Refused("temporarily unavailable".to_owned()))
+        .rejected(Cause::RefusedByRule, 480, 0);
+    assert_eq!(
+        by_rule.told(),
+        "\
+Rule screen refused the call as temporarily unavailable, saying \"ana takes no calls today\".
+
+Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
+  18:02:00.000  configuration  bob dialled 100: user ana
+  18:02:00.000  rule screen    decides in version 3fa81c2e, being bound to user ana
+  18:02:00.000  rule screen    says \"ana takes no calls today\"
+  18:02:00.000  rule screen    refuses the call as temporarily unavailable
+  18:02:00.000  rule screen    has ended; 9,000 fuel in 0.3 ms
+  18:02:00.000  switch         tells bob 480
+"
+    );
+    let by_fallback = Tale::to_ana()
+        .ruled("screen", RunOutcome::BadOutput, 9_000)
+        .fact(0, rule("screen"), FactKind::RunEnded(RunOutcome::BadOutput))
+        .fact(0, Source::Switch, FactKind::Fallback("refuses the call as busy".to_owned()))
+        .rejected(Cause::RefusedByRule, 486, 0);
+    assert_eq!(
+        by_fallback.sentence(),
+        "Rule screen (version 3fa81c2e) gave an answer that is none, so the fallback took over: the call was refused \
+         with 486."
+    );
+}
