@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Each file under `call/` is one idea: who decides (`decide`), how phones ring (`ring`, `leg`), how one wins
-//! (`answer`), what two people do to each other (`talk`, `exchange`, `session`), what remains (`story`).
+//! (`answer`), what two people do to each other (`talk`, `late`, `exchange`, `session`), what remains (`story`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +32,7 @@ mod answer;
 mod caller;
 mod decide;
 mod exchange;
+mod late;
 mod leg;
 mod ring;
 mod session;
@@ -241,7 +242,7 @@ impl Call {
         let _leg = self.asking_leg(tx).entered();
         let _tx = spans::tx(tx).entered();
         match self.servers.get(&tx) {
-            Some(Served::Invite) => self.caller_acknowledged(board, ack),
+            Some(Served::Invite) => self.late_answered(board, ack),
             Some(Served::Reinvite) => self.exchange_acknowledged(board, tx, ack),
             None => {}
         }
@@ -277,6 +278,7 @@ impl Call {
         self.run_tick(board);
         self.ring_tick(board);
         self.session_tick(board);
+        self.late_tick(board);
         if self.is_unanswered() {
             self.caller_tick(board);
         }

@@ -45,6 +45,8 @@ pub enum Timer {
     Provisional,
     /// A session is refreshed or given up (RFC 4028 §10).
     Session,
+    /// An offer in a 2xx whose answer does not come is refused (RFC 3261 §13.3.1.4).
+    LateOffer,
     /// A re-INVITE of ours that met another is tried again (RFC 3261 §14.1).
     Glare,
     /// A run of a rule is overdue, or is stopped after its caller has gone.

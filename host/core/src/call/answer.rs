@@ -1,7 +1,8 @@
 //! A phone answers: it wins, the others lose, and the two dialogs become one conversation.
 
-use callwright_sip::{ClientTx, Dialog, Message};
+use callwright_sip::{Dialog, Message};
 
+use super::late::LateOffer;
 use super::leg::Leg;
 use super::ring::Origin;
 use super::session::Session;
@@ -13,12 +14,6 @@ use crate::names::LegId;
 use crate::record::LegRecordEnd;
 use crate::rule::{Answer, AnsweredBy, Outcome};
 use crate::switchboard::{Asker, Switchboard};
-
-/// The winner's 2xx whose ACK waits for the caller's answer (TELEPHONY T3).
-pub(super) struct LateOffer {
-    pub(super) tx: ClientTx,
-    pub(super) response: Message,
-}
 
 impl Call {
     /// A 2xx of a leg that is wanted.
@@ -85,7 +80,7 @@ impl Call {
             refreshing: None,
         };
         let late = if late {
-            Some(LateOffer { tx: leg.tx, response: response.clone() })
+            Some(LateOffer::new(board, Side::Callee, leg.tx, response.clone()))
         } else {
             callee.acknowledge(board, leg.tx, response, None);
             None
@@ -110,16 +105,6 @@ impl Call {
             activity.talking += 1;
         });
         board.change_activity(&self.device_key(&callee.device), |activity| activity.talking += 1);
-    }
-
-    /// The caller's ACK. Where the offer came late it carries the answer for the callee (TELEPHONY T3).
-    pub(super) fn caller_acknowledged(&mut self, board: &mut Switchboard, ack: &Message) {
-        let Some(talk) = self.talk_mut() else { return };
-        let Some(late) = talk.late.take() else { return };
-        talk.peer_mut(Side::Caller).got = ack.body.clone();
-        let callee = talk.peer_mut(Side::Callee);
-        callee.sent = ack.body.clone();
-        callee.acknowledge(board, late.tx, &late.response, Some(ack));
     }
 
     /// A 2xx of a leg that was taken back (TELEPHONY T7): ACK, then BYE with the same reason.

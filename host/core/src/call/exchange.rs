@@ -2,6 +2,7 @@
 
 use callwright_sip::{ClientTx, Flow, Message, Method, Name, ServerTx, Text};
 
+use super::late::LateOffer;
 use super::session::interval_too_small;
 use super::talk::{Side, Talk};
 use super::{Call, Purpose, Served};
@@ -16,8 +17,8 @@ pub(super) struct Exchange {
     request: Message,
     server: ServerTx,
     client: ClientTx,
-    /// The answering side's 2xx, once it has come; its ACK waits where the offer was late (TELEPHONY T3).
-    answered: Option<Message>,
+    /// The answering side's 2xx has come.
+    is_answered: bool,
 }
 
 impl Call {
@@ -94,7 +95,7 @@ impl Call {
         }
         self.serve(board, server, Served::Reinvite);
         if let Some(talk) = self.talk_mut() {
-            talk.exchange = Some(Exchange { from: side, request, server, client, answered: None });
+            talk.exchange = Some(Exchange { from: side, request, server, client, is_answered: false });
         }
     }
 
@@ -116,7 +117,9 @@ impl Call {
         answering.dialog.refresh_target(response);
         answering.session.refreshed(now);
         answering.got = response.body.clone();
-        if !exchange.request.body.is_empty() {
+        if exchange.request.body.is_empty() {
+            talk.late = Some(LateOffer::new(board, to, tx, response.clone()));
+        } else {
             answering.sent = exchange.request.body.clone();
             answering.acknowledge(board, tx, response, None);
         }
@@ -127,7 +130,7 @@ impl Call {
             asking.got = exchange.request.body.clone();
         }
         let flow = asking.flow;
-        exchange.answered = Some(response.clone());
+        exchange.is_answered = true;
         let (server, request) = (exchange.server, exchange.request.clone());
         talk.exchange = Some(exchange);
         let back = self.final_response(board, from, flow, &request, 200);
@@ -138,13 +141,8 @@ impl Call {
     pub(super) fn exchange_acknowledged(&mut self, board: &mut Switchboard, tx: ServerTx, ack: &Message) {
         self.forget_server(board, tx);
         let Some(talk) = self.talk_mut() else { return };
-        let Some(exchange) = talk.exchange.take_if(|exchange| exchange.server == tx) else { return };
-        let Some(response) = exchange.answered else { return };
-        if exchange.request.body.is_empty() {
-            talk.peer_mut(exchange.from).got = ack.body.clone();
-            let answering = talk.peer_mut(exchange.from.other());
-            answering.sent = ack.body.clone();
-            answering.acknowledge(board, exchange.client, &response, Some(ack));
+        if talk.exchange.take_if(|exchange| exchange.server == tx).is_some() {
+            self.late_answered(board, ack);
         }
     }
 
@@ -170,22 +168,9 @@ impl Call {
     /// The conversation is over while a re-INVITE is on its way.
     pub(super) fn exchange_over(&mut self, board: &mut Switchboard, talk: &mut Talk) {
         let Some(exchange) = talk.exchange.take() else { return };
-        match &exchange.answered {
-            None => {
-                board.sip.cancel(board.now.mono, exchange.client, None);
-                board.sip.respond(board.now.mono, exchange.server, Message::reply(&exchange.request, 487));
-            }
-            Some(response) if exchange.request.body.is_empty() => {
-                let answer = sdp::refuse_all(&response.body);
-                let ack = Message::request(Method::Ack, "").with_body("application/sdp", answer);
-                talk.peer_mut(exchange.from.other()).acknowledge(
-                    board,
-                    exchange.client,
-                    response,
-                    Some(&ack),
-                );
-            }
-            Some(_) => {}
+        if !exchange.is_answered {
+            board.sip.cancel(board.now.mono, exchange.client, None);
+            board.sip.respond(board.now.mono, exchange.server, Message::reply(&exchange.request, 487));
         }
         self.forget_server(board, exchange.server);
     }

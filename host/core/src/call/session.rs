@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use callwright_sip::{Message, Method, Name, Refresher, SessionExpires, Text};
 
+use super::late::LateOffer;
 use super::talk::{Side, Talk};
 use super::{Call, Purpose, Stage};
 use crate::cause;
@@ -227,9 +228,8 @@ pub(super) fn glare_pause(board: &mut Switchboard, side: Side) -> Duration {
 
 impl Talk {
     pub(super) fn deadline(&self) -> Option<Deadline> {
-        [self.peer(Side::Caller).session.deadline(), self.peer(Side::Callee).session.deadline()]
-            .into_iter()
-            .min()
+        let sessions = [Side::Caller, Side::Callee].map(|side| self.peer(side).session.deadline());
+        sessions.into_iter().chain(self.late.as_ref().and_then(LateOffer::deadline)).min()
     }
 }
 

@@ -4,14 +4,13 @@ use bytes::Bytes;
 use callwright_sip::{ClientTx, Dialog, Flow, Message, Method, Name, ServerTx, Text};
 use tracing::Span;
 
-use super::answer::LateOffer;
 use super::exchange::Exchange;
+use super::late::LateOffer;
 use super::session::Session;
 use super::{Call, Purpose, Stage};
 use crate::names::Extension;
 use crate::record::Cause;
 use crate::rule::AnsweredBy;
-use crate::sdp;
 use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, Switchboard, not_allowed, with_body_of};
 use crate::time::Now;
@@ -277,11 +276,7 @@ impl Call {
         let stage = std::mem::replace(&mut self.stage, Stage::Over { record_by, recorded: false });
         let Stage::Talking(mut talk) = stage else { return };
         self.exchange_over(board, &mut talk);
-        if let Some(late) = talk.late.take() {
-            let refusal = Message::request(Method::Ack, "")
-                .with_body("application/sdp", sdp::refuse_all(&late.response.body));
-            talk.callee.acknowledge(board, late.tx, &late.response, Some(&refusal));
-        }
+        talk.refuse_late(board);
         for side in [Side::Caller, Side::Callee] {
             let peer = talk.peer_mut(side);
             let (flow, device) = (peer.flow, self.device_key(&peer.device));

@@ -9,6 +9,9 @@ use crate::record::{CallRecord, Disposition};
 /// Where somebody is who has heard what was said.
 const ELSEWHERE: &str = "10.0.0.66:5060";
 
+/// The round trip that timers reckon with (RFC 3261 §17.1.1.1).
+const T1: Duration = Duration::from_millis(500);
+
 /// A request of the caller's in the dialog that `last` made.
 fn of_caller(method: &Method, last: &Message, branch: &str, seq: u32, peer: &str) -> Message {
     Message::request(method.clone(), "sip:10.0.0.100:5060")
@@ -165,6 +168,52 @@ fn what_a_callee_said_moves_its_flow_when_it_is_new_and_not_when_it_is_said_agai
     let over = receive(&mut node, CALLER, &of_caller(&Method::Bye, &heard, "bye", 11, CALLER));
     assert_eq!(sent(&over, CALLEE).len(), 0);
     assert_eq!(sent(&over, ELSEWHERE)[0].method(), Some(&Method::Bye));
+}
+
+/// A re-INVITE of the caller's without a description, and the callee's 200 with one: their 200s.
+fn offered_late(node: &mut Node) -> (Message, Message) {
+    let (heard, _) = talking(node);
+    let asked = of_caller(&Method::Invite, &heard, "re", 10, CALLER).with(Name::MaxForwards, "70");
+    let asked = asked.with(Name::Contact, format!("<sip:1011@{CALLER}>"));
+    let onward = sent(&receive(node, CALLER, &asked), CALLEE).remove(0);
+    assert!(onward.method() == Some(&Method::Invite) && onward.body.is_empty());
+    let offer = Message::reply(&onward, 200)
+        .with(Name::Contact, format!("<sip:1001@{CALLEE}>"))
+        .with_body("application/sdp", "v=0\r\nm=audio 9 RTP/AVP 0\r\n");
+    let effects = receive(node, CALLEE, &offer);
+    assert!(sent(&effects, CALLEE).is_empty(), "its ACK waits for the answer");
+    (heard, sent(&effects, CALLER).remove(0))
+}
+
+#[test]
+fn the_answer_to_a_late_offer_goes_to_who_offered() {
+    let mut node = node();
+    let (heard, offer) = offered_late(&mut node);
+    assert_eq!(offer.body, "v=0\r\nm=audio 9 RTP/AVP 0\r\n");
+    let ack =
+        of_caller(&Method::Ack, &heard, "reack", 10, CALLER).with_body("application/sdp", "v=0\r\nt=1\r\n");
+    let onward = sent(&receive(&mut node, CALLER, &ack), CALLEE).remove(0);
+    assert_eq!((onward.method(), &*onward.body), (Some(&Method::Ack), &b"v=0\r\nt=1\r\n"[..]));
+}
+
+// spec: RFC 3261 §13.3.1.4
+#[test]
+fn a_late_offer_that_nobody_answers_is_refused_before_who_offered_gives_up() {
+    let mut node = node();
+    offered_late(&mut node);
+    let (mut time, mut heard) = (now(), Vec::new());
+    while let Some(deadline) = node.deadline().filter(|deadline| deadline.at <= now().mono + 64 * T1) {
+        time.mono = deadline.at;
+        node.handle(time, Input::Tick);
+        let effects: Vec<_> = std::iter::from_fn(|| node.poll()).collect();
+        let requests = sent(&effects, CALLEE).into_iter().filter(|message| message.status().is_none());
+        heard.extend(requests.map(|request| (time.mono - now().mono, request)));
+    }
+    let (at, ack) = &heard[0];
+    assert_eq!((ack.method(), *at), (Some(&Method::Ack), 62 * T1));
+    assert!(std::str::from_utf8(&ack.body).unwrap().contains("m=audio 0 "));
+    let (at, bye) = &heard[1];
+    assert_eq!((bye.method(), *at), (Some(&Method::Bye), 64 * T1));
 }
 
 #[test]
