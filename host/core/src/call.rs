@@ -153,6 +153,7 @@ impl Call {
         };
         board.repaint().counters.calls += 1;
         board.servers.insert(call.caller.tx, call.key);
+        board.callers.insert((call.caller.flow, call.key));
         board.change_activity(&call.device_key(&call.caller.device), |activity| activity.dialling += 1);
         tracing::info!("call began");
         call.publish(board);
@@ -186,6 +187,7 @@ impl Call {
         if let Some(run) = &self.run {
             board.runs.remove(&run.id);
         }
+        board.callers.remove(&(self.caller.flow, self.key));
     }
 
     /// A response to one of its requests.
@@ -255,9 +257,9 @@ impl Call {
         }
     }
 
-    /// A connection is gone. A caller without one cannot be told anything: while phones ring the call is over.
-    pub(crate) fn flow_closed(&mut self, board: &mut Switchboard, flow: Flow) {
-        if self.caller.flow == flow && self.is_unanswered() {
+    /// The way to the caller is gone, who cannot be told anything: while phones ring the call is over.
+    pub(crate) fn caller_lost(&mut self, board: &mut Switchboard) {
+        if self.is_unanswered() {
             self.reject(board, &Final::caller_lost(), Disposition::CallerGone);
         }
     }

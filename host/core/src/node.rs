@@ -251,8 +251,8 @@ impl Node {
 
     fn flow_closed(&mut self, flow: Flow) {
         self.registrar.closed(&mut self.board, flow);
-        for key in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.with_call(key, |call, board| call.flow_closed(board, flow));
+        for key in self.board.calls_from(flow) {
+            self.with_call(key, Call::caller_lost);
         }
     }
 

@@ -287,10 +287,11 @@ impl Registrar {
         while let Some((_, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
             self.lose(board, key, Gone::Expired);
         }
+        // Tickets rise with time.
         let late: Vec<Ticket> = self
             .pending
             .iter()
-            .filter(|(_, pending)| pending.until <= now)
+            .take_while(|(_, pending)| pending.until <= now)
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in late {
@@ -301,7 +302,6 @@ impl Registrar {
 
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let expiry = self.due.first().map(|(at, _)| Deadline { at: *at, why: Timer::BindingExpiry });
-        // Tickets rise with time, so the first pending one is the oldest.
         let store = self.pending.first_key_value().map(|(_, p)| Deadline { at: p.until, why: Timer::Store });
         [expiry, store, self.prober.deadline()].into_iter().flatten().min()
     }

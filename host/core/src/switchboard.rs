@@ -2,7 +2,7 @@
 //! the index by which an event finds its call. It decides nothing.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,8 @@ pub(crate) struct Switchboard {
     /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
     pub(crate) dialogs: HashMap<DialogKey, CallKey>,
     pub(crate) runs: BTreeMap<RunId, CallKey>,
+    /// Calls by where their callers are: junk from addresses where nobody listens brings an ICMP error each.
+    pub(crate) callers: BTreeSet<(Flow, CallKey)>,
     outbox: VecDeque<Effect>,
     host: String,
     port: u16,
@@ -90,6 +92,7 @@ impl Switchboard {
             servers: BTreeMap::new(),
             dialogs: HashMap::new(),
             runs: BTreeMap::new(),
+            callers: BTreeSet::new(),
             outbox: VecDeque::new(),
             next_call: 0,
             next_run: 0,
@@ -134,6 +137,12 @@ impl Switchboard {
     pub(crate) fn next_call(&mut self) -> CallKey {
         self.next_call += 1;
         CallKey(self.next_call)
+    }
+
+    /// The calls whose caller is there.
+    pub(crate) fn calls_from(&self, flow: Flow) -> Vec<CallKey> {
+        let all = (flow, CallKey(0))..=(flow, CallKey(u64::MAX));
+        self.callers.range(all).map(|(_, key)| *key).collect()
     }
 
     pub(crate) fn next_run(&mut self) -> RunId {

@@ -94,7 +94,7 @@ fn a_bye_of_the_caller_in_an_early_dialog_ends_the_call_as_a_cancel_does() {
     effects.extend(handle(&mut node, Input::Run { run, event: ended, spent: Spent::default() }));
     let records = records(&effects);
     assert_eq!((records.len(), &records[0].disposition), (1, &Disposition::CallerGone));
-    assert!(node.is_quiet() && node.board.dialogs.is_empty());
+    assert!(node.is_quiet() && node.board.dialogs.is_empty() && node.board.callers.is_empty());
 }
 
 // spec: RFC 3261 §12.2.2
