@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::Tenant;
+use crate::config::{Config, Tenant};
 use crate::names::TenantId;
 use crate::rule::{LogLine, Reached};
 
@@ -15,45 +15,74 @@ const BURST_S: u64 = 10;
 const LOG_A_MINUTE: usize = 100 * 1024;
 /// Bytes of journals that a tenant's runs may write in a minute: some thousand usual ones, and what a disk bears for a day.
 const JOURNAL_A_MINUTE: usize = 16 * 1024 * 1024;
+/// Bytes of journals that a tenant's calls may hold in memory until their records are written: a run is
+/// over in seconds, and its call may go on for a day.
+const JOURNALS_HELD: usize = 64 * 1024 * 1024;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Shares in use, by tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     shares: BTreeMap<TenantId, Share>,
-    logs: BTreeMap<TenantId, Logged>,
-    journals: BTreeMap<TenantId, Journalled>,
 }
 
-/// What a tenant's runs wrote into their journals in the minute that is running.
-#[derive(Debug)]
-struct Journalled {
-    since: Duration,
-    bytes: usize,
-}
-
-/// What a tenant's rules logged in the minute that is running.
-#[derive(Debug)]
-struct Logged {
-    since: Duration,
-    bytes: usize,
-    dropped: u32,
-}
-
+/// What a tenant that has had a run uses.
 #[derive(Debug)]
 struct Share {
     running: u32,
     /// Fuel left in the bucket; runs that spend more than is left put it below zero.
     fuel: i128,
     filled: Duration,
+    logged: Minute,
+    journalled: Minute,
+    /// Bytes of journals that are in memory.
+    held: usize,
+}
+
+/// What was written in the minute that is running.
+#[derive(Debug)]
+struct Minute {
+    since: Duration,
+    bytes: usize,
+    /// Lines that found no room in it.
+    dropped: u32,
+}
+
+impl Minute {
+    fn begun(since: Duration) -> Self {
+        Self { since, bytes: 0, dropped: 0 }
+    }
+
+    /// Begins the next one where this one is over; how many lines it dropped.
+    fn turn(&mut self, now: Duration) -> u32 {
+        if now.saturating_sub(self.since) < MINUTE {
+            return 0;
+        }
+        std::mem::replace(self, Self::begun(now)).dropped
+    }
+
+    /// Takes room for so many bytes, where there is.
+    fn take(&mut self, bytes: usize, most: usize) -> bool {
+        let is_room = self.bytes.saturating_add(bytes) <= most;
+        if is_room {
+            self.bytes += bytes;
+        }
+        is_room
+    }
 }
 
 impl Admission {
     /// Counts one more run of the tenant, where its share has room for one; else which part of it is used up.
     pub(crate) fn admit(&mut self, tenant: &Tenant, now: Duration) -> Result<(), Reached> {
         let full = i128::from(tenant.fuel_per_s) * i128::from(BURST_S);
-        let share =
-            self.shares.entry(tenant.id.clone()).or_insert(Share { running: 0, fuel: full, filled: now });
+        let share = self.shares.entry(tenant.id.clone()).or_insert_with(|| Share {
+            running: 0,
+            fuel: full,
+            filled: now,
+            logged: Minute::begun(now),
+            journalled: Minute::begun(now),
+            held: 0,
+        });
         let refill =
             i128::from(tenant.fuel_per_s) * as_i128(now.saturating_sub(share.filled).as_micros()) / 1_000_000;
         share.fuel = share.fuel.saturating_add(refill).min(full);
@@ -73,46 +102,60 @@ impl Admission {
 
     /// Takes the lines out that are over the tenant's minute; the first line after it counts them.
     pub(crate) fn log(&mut self, tenant: &TenantId, now: Duration, lines: &mut Vec<LogLine>) {
-        if lines.is_empty() {
-            return;
-        }
-        let fresh = || Logged { since: now, bytes: 0, dropped: 0 };
-        let logged = self.logs.entry(tenant.clone()).or_insert_with(fresh);
-        let mut told = None;
-        if now.saturating_sub(logged.since) >= MINUTE {
-            told = (logged.dropped > 0).then_some(logged.dropped);
-            *logged = fresh();
-        }
+        let Some(share) = self.shares.get_mut(tenant).filter(|_| !lines.is_empty()) else { return };
+        let dropped = share.logged.turn(now);
         lines.retain(|line| {
-            let room = logged.bytes + line.message.len() <= LOG_A_MINUTE;
-            if room {
-                logged.bytes += line.message.len();
-            } else {
-                logged.dropped = logged.dropped.saturating_add(1);
-            }
-            room
+            let is_room = share.logged.take(line.message.len(), LOG_A_MINUTE);
+            share.logged.dropped = share.logged.dropped.saturating_add(u32::from(!is_room));
+            is_room
         });
-        if let Some(dropped) = told {
+        if dropped > 0 {
             let message =
                 format!("{dropped} lines of this tenant were dropped: over {LOG_A_MINUTE} bytes a minute");
             lines.insert(0, LogLine { level: "warn".to_owned(), message });
         }
     }
 
-    /// Takes the lines of a journal out that are over the tenant's minute. `last` of them stay: a run's end is short, and
-    /// a journal that lacks what was before it was cut.
-    pub(crate) fn journal(&mut self, tenant: &TenantId, now: Duration, lines: &mut Vec<String>, last: usize) {
-        let fresh = || Journalled { since: now, bytes: 0 };
-        let written = self.journals.entry(tenant.clone()).or_insert_with(fresh);
-        if now.saturating_sub(written.since) >= MINUTE {
-            *written = fresh();
-        }
-        let bytes: usize = lines.iter().map(String::len).sum();
-        if written.bytes.saturating_add(bytes) > JOURNAL_A_MINUTE {
+    /// Takes the lines of a journal out that are over the tenant's minute, or over what it may hold in memory; how many
+    /// bytes stay, which are [`Self::let_go`] later. `last` of the lines stay: a run's end is short, and a journal that
+    /// lacks what was before it was cut.
+    pub(crate) fn journal(
+        &mut self,
+        tenant: &TenantId,
+        now: Duration,
+        lines: &mut Vec<String>,
+        last: usize,
+    ) -> usize {
+        let Some(share) = self.shares.get_mut(tenant).filter(|_| !lines.is_empty()) else { return 0 };
+        share.journalled.turn(now);
+        let bytes = length(lines);
+        let is_room = share.held.saturating_add(bytes) <= JOURNALS_HELD;
+        if !is_room || !share.journalled.take(bytes, JOURNAL_A_MINUTE) {
             lines.drain(..lines.len().saturating_sub(last));
-            return;
         }
-        written.bytes += bytes;
+        let stay = length(lines);
+        share.held = share.held.saturating_add(stay);
+        stay
+    }
+
+    /// A call with so many bytes of journal is forgotten.
+    pub(crate) fn let_go(&mut self, tenant: &TenantId, bytes: usize) {
+        if let Some(share) = self.shares.get_mut(tenant) {
+            share.held = share.held.saturating_sub(bytes);
+        }
+    }
+
+    /// Forgets tenants that the configuration no longer has, and that use nothing.
+    pub(crate) fn configured(&mut self, config: &Config) {
+        self.shares.retain(|tenant, share| {
+            config.tenants.contains_key(tenant) || share.running > 0 || share.held > 0
+        });
+    }
+
+    /// Whether no run is going on and no call holds a journal.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shares.values().all(|share| share.running == 0 && share.held == 0)
     }
 
     /// A run is over and has used so much.
@@ -122,6 +165,10 @@ impl Admission {
             share.fuel -= i128::from(fuel);
         }
     }
+}
+
+fn length(lines: &[String]) -> usize {
+    lines.iter().map(String::len).sum()
 }
 
 fn as_i128(micros: u128) -> i128 {
@@ -142,6 +189,13 @@ mod tests {
         Arc::new(tenant)
     }
 
+    /// One run of the tenant is going on.
+    fn with_a_run() -> Admission {
+        let mut admission = Admission::default();
+        assert!(admission.admit(&limited(1, 1_000), Duration::ZERO).is_ok());
+        admission
+    }
+
     #[test]
     fn a_tenant_runs_no_more_rules_at_once_than_its_share() {
         let (tenant, mut admission) = (limited(2, 1_000), Admission::default());
@@ -155,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_tenant_logs_no_more_than_its_minute_and_hears_what_was_dropped() {
-        let mut admission = Admission::default();
+        let mut admission = with_a_run();
         let line = || LogLine { level: "info".to_owned(), message: "x".repeat(60 * 1024) };
         let mut lines = vec![line(), line(), line()];
         admission.log(&"acme".into(), Duration::ZERO, &mut lines);
@@ -168,14 +222,41 @@ mod tests {
 
     #[test]
     fn a_tenant_s_journals_have_room_for_a_minute_and_their_ends_always() {
-        let mut admission = Admission::default();
+        let mut admission = with_a_run();
         let long = || vec!["x".repeat(9 * 1024 * 1024), "end".to_owned()];
         let (mut first, mut second, mut later) = (long(), long(), long());
-        admission.journal(&"acme".into(), Duration::ZERO, &mut first, 1);
-        admission.journal(&"acme".into(), Duration::ZERO, &mut second, 1);
+        assert_eq!(admission.journal(&"acme".into(), Duration::ZERO, &mut first, 1), length(&first));
+        assert_eq!(admission.journal(&"acme".into(), Duration::ZERO, &mut second, 1), 3);
         admission.journal(&"acme".into(), Duration::from_secs(60), &mut later, 1);
         assert_eq!([first.len(), second.len(), later.len()], [2, 1, 2]);
         assert_eq!(second, ["end"]);
+    }
+
+    #[test]
+    fn a_tenant_s_long_calls_hold_only_so_much_of_their_journals() {
+        let mut admission = with_a_run();
+        let mut held = Vec::new();
+        for minute in 0..100 {
+            let mut lines = vec!["x".repeat(16 * 1024 * 1024)];
+            let now = Duration::from_secs(60 * minute);
+            held.push(admission.journal(&"acme".into(), now, &mut lines, 0));
+        }
+        assert_eq!(held.iter().sum::<usize>(), JOURNALS_HELD);
+        admission.let_go(&"acme".into(), held[0]);
+        let mut lines = vec!["next".to_owned()];
+        assert_eq!(admission.journal(&"acme".into(), Duration::from_secs(9_999), &mut lines, 0), 4);
+    }
+
+    #[test]
+    fn a_tenant_that_is_gone_is_forgotten_when_it_uses_nothing() {
+        let (tenant, mut admission) = (limited(2, 1_000), Admission::default());
+        assert!(admission.admit(&tenant, Duration::ZERO).is_ok());
+        let nobody = Config::new([].into(), None, Vec::new());
+        admission.configured(&nobody);
+        assert_eq!(admission.shares.len(), 1);
+        admission.release(&tenant.id, 0);
+        admission.configured(&nobody);
+        assert!(admission.shares.is_empty());
     }
 
     #[test]

@@ -186,6 +186,7 @@ impl Call {
         }
         if let Some(run) = &self.run {
             board.runs.remove(&run.id);
+            board.admission.let_go(&self.facts.tenant, run.journalled());
         }
         board.callers.remove(&(self.caller.flow, self.key));
     }

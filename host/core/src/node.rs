@@ -258,6 +258,7 @@ impl Node {
 
     fn configured(&mut self, config: Arc<Config>) {
         self.registrar.configured(&mut self.board, &config);
+        self.board.admission.configured(&config);
         self.board.repaint().config = config;
         tracing::info!("configuration taken over");
     }

@@ -38,6 +38,8 @@ pub(super) struct Run {
     fuel_exact: bool,
     ran_us: u64,
     limits: Vec<Reached>,
+    /// Bytes of its journal that the call holds.
+    journalled: usize,
     /// Running time until the first question or the end.
     decide_us: Option<u64>,
     span: Span,
@@ -89,6 +91,11 @@ impl Run {
             ran_us: self.ran_us,
             limits: self.limits.clone(),
         }
+    }
+
+    /// Bytes of its journal that the call holds.
+    pub(super) fn journalled(&self) -> usize {
+        self.journalled
     }
 
     fn source(&self) -> Source {
@@ -172,6 +179,7 @@ impl Call {
             fuel_exact: true,
             ran_us: 0,
             limits: Vec::new(),
+            journalled: 0,
             decide_us: None,
             span,
         };
@@ -221,7 +229,8 @@ impl Call {
         let source = run.source();
         board.admission.log(&self.facts.tenant, board.now.mono, &mut spent.log);
         let last = usize::from(matches!(event, RunEvent::Ended(_)));
-        board.admission.journal(&self.facts.tenant, board.now.mono, &mut spent.journal, last);
+        run.journalled +=
+            board.admission.journal(&self.facts.tenant, board.now.mono, &mut spent.journal, last);
         self.story.spent(board.now, &source, spent);
         match event {
             RunEvent::Asked { ask, what } => self.asked(board, ask, what),

@@ -91,10 +91,12 @@ fn a_bye_of_the_caller_in_an_early_dialog_ends_the_call_as_a_cancel_does() {
     effects.extend(receive(&mut node, CALLEE, &Message::reply(&invite, 487)));
     let run = *node.board.runs.keys().next().unwrap();
     let ended = RunEvent::Ended(RunOutcome::CallerGone);
-    effects.extend(handle(&mut node, Input::Run { run, event: ended, spent: Spent::default() }));
+    let spent = Spent { journal: vec!["end".to_owned()], ..Spent::default() };
+    effects.extend(handle(&mut node, Input::Run { run, event: ended, spent }));
     let records = records(&effects);
     assert_eq!((records.len(), &records[0].disposition), (1, &Disposition::CallerGone));
     assert!(node.is_quiet() && node.board.dialogs.is_empty() && node.board.callers.is_empty());
+    assert!(node.board.admission.is_idle());
 }
 
 // spec: RFC 3261 §12.2.2
