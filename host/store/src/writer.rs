@@ -15,8 +15,11 @@ use crate::store::Store;
 /// How many requests one commit takes at most.
 pub const BATCH_MAX: usize = 512;
 
-/// How many records of calls wait at most for a store that refuses them; at some ten kilobytes each. One more is lost.
+/// How many records of calls wait at most for a store that refuses them; at some kilobytes each. One more is lost.
 pub const LATE_MAX: usize = 10_000;
+
+/// Bytes of their journals that wait with them. Beyond it records wait without theirs, which may have megabytes.
+const LATE_JOURNALS_MAX: usize = 64 * 1024 * 1024;
 
 /// One [`callwright_core::Effect::Store`].
 #[derive(Clone, Debug, PartialEq)]
@@ -38,13 +41,15 @@ pub struct Writer {
     store: Arc<dyn Store>,
     /// Requests that are all records and were refused.
     late: VecDeque<Request>,
+    /// Bytes of their journals.
+    late_journals: usize,
 }
 
 impl Writer {
     /// A writer into that store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, late: VecDeque::new() }
+        Self { store, late: VecDeque::new(), late_journals: 0 }
     }
 
     /// Commits a batch, at most [`BATCH_MAX`] requests a flush, and answers in order all that do not wait for a later try.
@@ -69,7 +74,9 @@ impl Writer {
         while !self.late.is_empty() {
             let oldest: Vec<Request> = self.late.iter().take(BATCH_MAX).cloned().collect();
             let Ok(answered) = self.flush(&oldest) else { break };
-            self.late.drain(..oldest.len());
+            for request in self.late.drain(..oldest.len()) {
+                self.late_journals -= journal_bytes(&request);
+            }
             answers.extend(answered);
         }
         answers
@@ -84,13 +91,24 @@ impl Writer {
     /// Keeps a record for later; the answer where it is none, or too much waits already.
     fn put_off(&mut self, request: &Request, refused: &StoreRefused) -> Option<Input> {
         if is_record(request) && self.late.len() < LATE_MAX {
-            self.late.push_back(request.clone());
+            self.keep(request.clone());
             return None;
         }
         if is_record(request) {
             warn!(waiting = LATE_MAX, "the record of a call is lost: too many wait for the store");
         }
         Some(Input::Stored { ticket: request.ticket, result: Err(refused.clone()) })
+    }
+
+    fn keep(&mut self, mut request: Request) {
+        let bytes = journal_bytes(&request);
+        if self.late_journals + bytes <= LATE_JOURNALS_MAX {
+            self.late_journals += bytes;
+        } else {
+            warn!(bytes, "the journal of a call is lost: too many wait for the store");
+            journals(&mut request).for_each(Vec::clear);
+        }
+        self.late.push_back(request);
     }
 
     fn flush(&self, chunk: &[Request]) -> Result<Vec<Input>, StoreRefused> {
@@ -108,6 +126,21 @@ impl Writer {
         let answered = chunk.iter().zip(results);
         Ok(answered.map(|(request, result)| Input::Stored { ticket: request.ticket, result }).collect())
     }
+}
+
+fn journals(request: &mut Request) -> impl Iterator<Item = &mut Vec<String>> {
+    request.changes.iter_mut().filter_map(|change| match change {
+        Change::Ended { journal, .. } => Some(journal),
+        Change::Bound(_) | Change::Unbound { .. } => None,
+    })
+}
+
+fn journal_bytes(request: &Request) -> usize {
+    let bytes = request.changes.iter().map(|change| match change {
+        Change::Ended { journal, .. } => journal.iter().map(String::len).sum(),
+        Change::Bound(_) | Change::Unbound { .. } => 0,
+    });
+    bytes.sum()
 }
 
 fn is_record(request: &Request) -> bool {

@@ -95,6 +95,8 @@ impl Thread {
             }
             batches += 1;
         }
+        // What was refused last has not been tried again.
+        let _nobody_waits = writer.catch_up();
         if writer.behind() > 0 {
             warn!(records = writer.behind(), "the disk took no writes to the end: records of calls are lost");
         }

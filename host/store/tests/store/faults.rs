@@ -75,6 +75,27 @@ fn the_record_of_a_call_waits_for_a_full_store() {
 }
 
 #[test]
+fn journals_that_wait_have_a_bound_and_their_records_wait_on() {
+    let memory = Arc::new(Memory::new());
+    let mut writer = Writer::new(Arc::clone(&memory) as Arc<dyn Store>);
+    let long = |number: u64| {
+        let change = Change::Ended {
+            record: Arc::new(record(&format!("c{number:02}"), 1)),
+            journal: vec!["x".repeat(2 * 1024 * 1024)],
+        };
+        Request { ticket: Ticket(number), changes: vec![change] }
+    };
+    for _ in 0..2 {
+        memory.set_fault(Fault::Full);
+        assert!(writer.work(&(0..40).map(long).collect::<Vec<_>>()).is_empty());
+        memory.set_fault(Fault::None);
+        assert_eq!(writer.catch_up().len(), 40);
+        let journals = (0..40).map(|number| memory.journal(&acme(), &format!("c{number:02}")).unwrap());
+        assert_eq!(journals.filter(|lines| !lines.is_empty()).count(), 32);
+    }
+}
+
+#[test]
 fn records_that_wait_have_a_bound() {
     let memory = Arc::new(Memory::new());
     let mut writer = Writer::new(Arc::clone(&memory) as Arc<dyn Store>);
