@@ -12,7 +12,7 @@ use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
 use jiff::Timestamp;
 
-use self::rows::Rows;
+use self::rows::{Rows, shown};
 use crate::calls::{CallFilter, Cursor, PAGE_MAX, PRUNE_STEP, Page, Pruned};
 use crate::error::{FindError, Repeated, RuleError, StoreError};
 use crate::store::{Restored, Store};
@@ -213,13 +213,21 @@ impl Store for Memory {
         at: Timestamp,
         by: &str,
     ) -> Result<ActiveRule, RuleError> {
+        self.writing()?.go_back(&(tenant.clone(), rule.clone()), at, by)
+    }
+
+    fn withdraw(
+        &self,
+        failed: &ActiveRule,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Option<ActiveRule>, RuleError> {
         let mut rows = self.writing()?;
-        let key = (tenant.clone(), rule.clone());
-        let before = rows.before(&key).ok_or_else(|| RuleError::NothingBefore(rule.clone()))?;
-        rows.usable(&key, &before.rule.version)?;
-        let shown = shown(&before.rule, at, by, How::RolledBack);
-        rows.step(Arc::clone(&before.rule), before.previous, shown);
-        Ok(ActiveRule::clone(&before.rule))
+        let key = (failed.tenant.clone(), failed.name.clone());
+        if rows.active(&key).is_none_or(|step| step.rule.version != failed.version) {
+            return Ok(None);
+        }
+        rows.go_back(&key, at, by).map(Some)
     }
 
     fn history(&self, tenant: &TenantId, rule: &RuleName) -> Result<Vec<Activation>, StoreError> {
@@ -291,15 +299,4 @@ impl Store for Memory {
 
 fn cursor(record: &CallRecord) -> Cursor {
     Cursor { began: record.began, id: record.id.clone() }
-}
-
-fn shown(rule: &ActiveRule, at: Timestamp, by: &str, how: How) -> Activation {
-    Activation {
-        tenant: rule.tenant.clone(),
-        rule: rule.name.clone(),
-        version: rule.version.clone(),
-        at,
-        by: by.to_owned(),
-        how,
-    }
 }

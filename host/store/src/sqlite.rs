@@ -190,14 +190,24 @@ impl Store for Sqlite {
         by: &str,
     ) -> Result<ActiveRule, RuleError> {
         self.write(|transaction| {
-            let before = match rules::active(transaction, tenant, rule)?.and_then(|active| active.previous) {
-                Some(number) => rules::activation(transaction, tenant, rule, number)?,
-                None => None,
-            };
-            let before = before.ok_or_else(|| RuleError::NothingBefore(rule.clone()))?;
-            rules::usable(transaction, tenant, rule, &before.rule.version)?;
-            rules::step(transaction, &before.rule, at, by, How::RolledBack, before.previous)?;
-            Ok(before.rule)
+            let active = rules::active(transaction, tenant, rule)?;
+            rules::go_back(transaction, tenant, rule, active, at, by)
+        })
+    }
+
+    fn withdraw(
+        &self,
+        failed: &ActiveRule,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Option<ActiveRule>, RuleError> {
+        let (tenant, rule) = (&failed.tenant, &failed.name);
+        self.write(|transaction| {
+            let active = rules::active(transaction, tenant, rule)?;
+            if active.as_ref().is_none_or(|active| active.rule.version != failed.version) {
+                return Ok(None);
+            }
+            rules::go_back(transaction, tenant, rule, active, at, by).map(Some)
         })
     }
 

@@ -128,6 +128,14 @@ pub trait Store: Send + Sync {
         by: &str,
     ) -> Result<ActiveRule, RuleError>;
 
+    /// As [`Store::roll_back`], but only where this version is the active one still: somebody may have chosen another
+    /// meanwhile, and then nothing happens.
+    ///
+    /// # Errors
+    /// As those of [`Store::roll_back`].
+    fn withdraw(&self, failed: &ActiveRule, at: Timestamp, by: &str)
+    -> Result<Option<ActiveRule>, RuleError>;
+
     /// A rule's activations, newest first; at most [`crate::HISTORY_MAX`].
     ///
     /// # Errors

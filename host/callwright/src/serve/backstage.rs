@@ -7,7 +7,7 @@ use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadE
 use callwright_core::names::TenantId;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Input, View};
-use callwright_store::{NewVersion, RuleError, Store};
+use callwright_store::{NewVersion, Store};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc};
 use tracing::{error, warn};
@@ -121,15 +121,8 @@ impl Activations {
     /// Makes active again what was active before a version that keeps failing.
     async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>) {
         let (store, failed) = (Arc::clone(&self.store), Arc::clone(rule));
-        let gone_back = tokio::task::spawn_blocking(move || {
-            let active = store.active_rules(&failed.tenant)?;
-            // Somebody may have chosen another meanwhile.
-            if !active.iter().any(|it| it.name == failed.name && it.version == failed.version) {
-                return Ok(None);
-            }
-            store.roll_back(&failed.tenant, &failed.name, Timestamp::now(), SWITCH).map(Some)
-        });
-        let gone_back: Result<Result<_, RuleError>, _> = gone_back.await;
+        let gone_back =
+            tokio::task::spawn_blocking(move || store.withdraw(&failed, Timestamp::now(), SWITCH)).await;
         let (tenant, name, version) = (&rule.tenant, &rule.name, &rule.version);
         match gone_back {
             Ok(Ok(Some(before))) => {

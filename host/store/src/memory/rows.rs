@@ -14,7 +14,7 @@ use crate::bindings;
 use crate::error::{FindError, Repeated, RuleError};
 use crate::store::Restored;
 use crate::tokens::{Token, TokenHash};
-use crate::versions::{Activation, HISTORY_MAX, NewVersion, RULES_MAX, VERSIONS_MAX, VersionState};
+use crate::versions::{Activation, HISTORY_MAX, How, NewVersion, RULES_MAX, VERSIONS_MAX, VersionState};
 
 pub(super) type RuleKey = (TenantId, RuleName);
 pub(super) type Call = (Arc<CallRecord>, Vec<String>);
@@ -178,8 +178,21 @@ impl Rows {
         self.history.get(key)?.last()
     }
 
-    /// What was active before what is active.
-    pub(super) fn before(&self, key: &RuleKey) -> Option<Step> {
+    /// Makes active again what was active before what is active.
+    pub(super) fn go_back(
+        &mut self,
+        key: &RuleKey,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<ActiveRule, RuleError> {
+        let before = self.before(key).ok_or_else(|| RuleError::NothingBefore(key.1.clone()))?;
+        self.usable(key, &before.rule.version)?;
+        let shown = shown(&before.rule, at, by, How::RolledBack);
+        self.step(Arc::clone(&before.rule), before.previous, shown);
+        Ok(ActiveRule::clone(&before.rule))
+    }
+
+    fn before(&self, key: &RuleKey) -> Option<Step> {
         let steps = self.history.get(key)?;
         let previous = steps.last()?.previous?;
         steps.iter().find(|step| step.number == previous).cloned()
@@ -192,6 +205,18 @@ impl Rows {
         if steps.len() > HISTORY_MAX {
             steps.remove(0);
         }
+    }
+}
+
+/// How an activation is listed.
+pub(super) fn shown(rule: &ActiveRule, at: Timestamp, by: &str, how: How) -> Activation {
+    Activation {
+        tenant: rule.tenant.clone(),
+        rule: rule.name.clone(),
+        version: rule.version.clone(),
+        at,
+        by: by.to_owned(),
+        how,
     }
 }
 

@@ -164,7 +164,7 @@ pub(super) fn active(
 }
 
 /// An activation by its number, unless it is forgotten.
-pub(super) fn activation(
+fn activation(
     connection: &Connection,
     tenant: &TenantId,
     rule: &RuleName,
@@ -179,6 +179,25 @@ pub(super) fn activation(
 
 fn read_step(row: &Row<'_>) -> Result<Step, StoreError> {
     Ok(Step { number: row.get(0)?, rule: parse(&row.get::<_, String>(1)?)?, previous: row.get(2)? })
+}
+
+/// Makes active again what was active before this.
+pub(super) fn go_back(
+    connection: &Connection,
+    tenant: &TenantId,
+    rule: &RuleName,
+    active: Option<Step>,
+    at: Timestamp,
+    by: &str,
+) -> Result<ActiveRule, RuleError> {
+    let before = match active.and_then(|active| active.previous) {
+        Some(number) => activation(connection, tenant, rule, number)?,
+        None => None,
+    };
+    let before = before.ok_or_else(|| RuleError::NothingBefore(rule.clone()))?;
+    usable(connection, tenant, rule, &before.rule.version)?;
+    step(connection, &before.rule, at, by, How::RolledBack, before.previous)?;
+    Ok(before.rule)
 }
 
 /// Adds an activation and forgets the oldest beyond [`HISTORY_MAX`].

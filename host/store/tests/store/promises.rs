@@ -284,6 +284,21 @@ pub(crate) fn rolling_back_twice_goes_back_two_steps(store: &Arc<dyn Store>) {
     );
 }
 
+pub(crate) fn only_what_is_active_is_withdrawn(store: &Arc<dyn Store>) {
+    let office = "office".into();
+    let [good, bad, chosen] = ["a", "b", "c"].map(|name| {
+        store.add_version(&version("office", name, 1)).unwrap();
+        let activated = store.activate(&acme(), &office, &made::digest(name), at(2), "ana");
+        activated.unwrap()
+    });
+    assert_eq!(store.withdraw(&bad, at(3), "the switch").unwrap(), None, "ana has chosen another");
+    assert_eq!(store.active_rules(&acme()).unwrap(), [Arc::new(chosen.clone())]);
+    assert_eq!(store.withdraw(&chosen, at(4), "the switch").unwrap(), Some(bad.clone()));
+    assert_eq!(store.withdraw(&bad, at(5), "the switch").unwrap(), Some(good.clone()));
+    assert!(matches!(store.withdraw(&good, at(6), "the switch"), Err(RuleError::NothingBefore(_))));
+    assert_eq!(store.active_rules(&acme()).unwrap(), [Arc::new(good)]);
+}
+
 pub(crate) fn an_unusable_version_is_never_made_active(store: &Arc<dyn Store>) {
     let office = "office".into();
     store.add_version(&version("office", "a", 1)).unwrap();
