@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 
-use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, getpriority_process, setpriority_process, setrlimit};
 use wit_component::ComponentEncoder;
 
 use crate::engine::{EngineError, config, fingerprint};
@@ -117,8 +117,7 @@ pub fn compile_child_main(
     limit("CPU time", Resource::Cpu, limits.cpu_s, limits.cpu_s.saturating_add(1))?;
     limit("memory", Resource::As, limits.memory_bytes, limits.memory_bytes)?;
     limit("core files", Resource::Core, 0, 0)?;
-    // Calls go before compiling, wherever both want a core.
-    setpriority_process(None, NICENESS).map_err(|error| ChildError::Limit("priority", error))?;
+    step_back().map_err(|error| ChildError::Limit("priority", error))?;
     let mut uploaded = Vec::new();
     // One byte more than is admitted: what comes whole is what was admitted.
     input.take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut uploaded)?;
@@ -130,6 +129,15 @@ pub fn compile_child_main(
     output.write_all(&[kind])?;
     output.write_all(&bytes)?;
     output.flush()?;
+    Ok(())
+}
+
+/// Calls go before compiling, wherever both want a core. A switch that stands further back itself stays there: nobody may
+/// come forward.
+fn step_back() -> rustix::io::Result<()> {
+    if getpriority_process(None)? < NICENESS {
+        setpriority_process(None, NICENESS)?;
+    }
     Ok(())
 }
 

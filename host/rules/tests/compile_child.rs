@@ -12,16 +12,21 @@ use std::process::{Command, ExitStatus, Stdio};
 use callwright_rules::compile::{ChildEnd, CompileLimits, compile_child_main, reply};
 use callwright_rules::upload::version_of;
 use callwright_rules::{ArtefactKey, Engine, EngineLimits};
+use rustix::process::{getpriority_process, setpriority_process};
 
 /// Small enough to wait for, large enough for a rule.
 const LIMITS: CompileLimits = CompileLimits { cpu_s: 1, memory_bytes: 512 * 1024 * 1024, wall_s: 20 };
 /// Less than the branches below need and more than the compiler itself.
 const SMALL: CompileLimits = CompileLimits { cpu_s: 10, memory_bytes: 160 * 1024 * 1024, wall_s: 20 };
 
+/// A niceness beyond the one that a compile child steps back to.
+const PATIENT: i32 = 15;
+
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("child") => child(&LIMITS),
         Some("small-child") => child(&SMALL),
+        Some("patient-child") => patient_child(),
         Some(_) | None => parent(),
     }
 }
@@ -32,8 +37,18 @@ fn child(limits: &CompileLimits) {
     }
 }
 
+/// As of a switch that its operator started behind everybody else.
+fn patient_child() {
+    setpriority_process(None, PATIENT).unwrap();
+    child(&LIMITS);
+    if getpriority_process(None).unwrap() != PATIENT {
+        std::process::exit(2);
+    }
+}
+
 fn parent() {
     a_component_comes_back_as_code_that_the_engine_loads();
+    a_child_of_a_switch_that_stands_back_stays_there();
     what_is_no_component_comes_back_as_a_problem();
     a_component_that_compiles_too_long_is_refused_by_that_limit();
     a_component_that_takes_too_much_memory_is_refused_by_that_limit();
@@ -50,6 +65,12 @@ fn a_component_comes_back_as_code_that_the_engine_loads() {
     let error = engine.load_artefact(&key, version_of(&uploaded), &sealed).unwrap_err();
     assert!(error.to_string().contains("handle-call"), "{error}");
     println!("a_component_comes_back_as_code_that_the_engine_loads ... ok");
+}
+
+fn a_child_of_a_switch_that_stands_back_stays_there() {
+    let (output, end) = compile("patient-child", &component("(func (export \"run\"))"));
+    assert!(reply(&output, end, &LIMITS).is_ok(), "{end:?}");
+    println!("a_child_of_a_switch_that_stands_back_stays_there ... ok");
 }
 
 fn what_is_no_component_comes_back_as_a_problem() {
