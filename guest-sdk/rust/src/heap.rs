@@ -34,7 +34,9 @@ impl Heap {
         let Some(next) = start.checked_add(bytes) else { return false };
         if next > self.end.get() {
             let pages = (next - self.end.get()).div_ceil(PAGE);
-            if core::arch::wasm32::memory_grow::<0>(pages) == usize::MAX {
+            let grown_from = core::arch::wasm32::memory_grow::<0>(pages);
+            // Where somebody else has grown the memory, too, the row is broken: what is between is theirs.
+            if grown_from == usize::MAX || grown_from * PAGE != self.end.get() {
                 return false;
             }
             self.end.set(self.end.get() + pages * PAGE);

@@ -281,6 +281,7 @@ fn pool(limits: &EngineLimits) -> PoolingAllocationConfig {
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
         .table_keep_resident(KEEP_RESIDENT_BYTES)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT_BYTES)
+        // Where the kernel can say which pages a run has written, only those are zeroed.
         .pagemap_scan(Enabled::Auto);
     pool
 }

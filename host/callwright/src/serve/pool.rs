@@ -281,7 +281,7 @@ impl Shared {
     /// Lets a run run on the node's thread, which hears at once what it says.
     fn stretch_here(&self, id: RunId, live: Live, resume: Option<Answered>) -> Option<Input> {
         match self.stretch(id, live, resume) {
-            // Its version is quick no longer: a thread of the pool takes it from here.
+            // Whether it was slow or a slice ended early: a thread of the pool takes it from here.
             Stretch::Slice(live) => {
                 self.park(id, live, true);
                 None
