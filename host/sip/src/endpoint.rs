@@ -287,7 +287,8 @@ impl Endpoint {
         self.context.out.next_event()
     }
 
-    /// Makes a transaction of a request, which from now on is reported no more. An INVITE gets its 100 at once.
+    /// Makes a transaction of a request, which from now on is reported no more. An INVITE gets its 100 when it
+    /// comes again or [`EndpointSettings::trying_after`] is over, unless something else was said.
     ///
     /// # Errors
     /// [`Full`] when there are [`EndpointSettings::transactions_max`] already: answer 503 statelessly.

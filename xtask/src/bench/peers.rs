@@ -198,10 +198,10 @@ fn into(mut command: Command, log: &File) -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// The users of a peer as sipp reads them.
+/// The users of a peer as sipp reads them: one after the other, since a phone that is called too often at once is busy.
 pub(super) fn users(peer: Peer) -> String {
     let tenants = if peer == Peer::CallwrightTwo { &TENANTS[..] } else { &TENANTS[..1] };
     let lines =
         (0..USERS).flat_map(|user| tenants.iter().map(move |tenant| called(format!("u{user:05}"), tenant)));
-    format!("RANDOM\n{}", lines.collect::<String>())
+    format!("SEQUENTIAL\n{}", lines.collect::<String>())
 }

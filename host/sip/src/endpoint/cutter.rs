@@ -1,10 +1,10 @@
 //! Cutting a stream into messages outside an endpoint, where one connection carries messages for several.
 
 use super::stream::{Frame, Framer};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// Cuts one stream as an [`Endpoint`](crate::Endpoint) does that gets it in pieces.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Cutter(Framer);
 
 /// What was cut out of a stream.
@@ -19,6 +19,12 @@ pub enum Piece {
     Broken(Bytes),
 }
 
+impl Default for Cutter {
+    fn default() -> Self {
+        Self(Framer::keeping())
+    }
+}
+
 impl Cutter {
     /// Takes what has come.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -30,13 +36,8 @@ impl Cutter {
         match self.0.next() {
             Ok(None) => None,
             Ok(Some(Frame::Ping)) => Some(Piece::Ping),
-            Ok(Some(Frame::Message(_))) => {
-                Some(Piece::Message(joined(&self.0.head_bytes, &self.0.body_bytes)))
-            }
-            Err(_) => {
-                let rest = self.0.buffer.split().freeze();
-                Some(Piece::Broken(joined(&self.0.head_bytes, &rest)))
-            }
+            Ok(Some(Frame::Message(_))) => Some(Piece::Message(self.0.take_whole())),
+            Err(_) => Some(Piece::Broken(self.0.take_rest())),
         }
     }
 
@@ -44,11 +45,4 @@ impl Cutter {
     pub fn is_midway(&self) -> bool {
         self.0.is_midway()
     }
-}
-
-fn joined(head: &Bytes, rest: &Bytes) -> Bytes {
-    let mut whole = BytesMut::with_capacity(head.len() + rest.len());
-    whole.put_slice(head);
-    whole.put_slice(rest);
-    whole.freeze()
 }

@@ -85,11 +85,9 @@ impl Streams {
 /// Cuts one stream.
 #[derive(Default, Debug)]
 pub(super) struct Framer {
-    pub(super) buffer: BytesMut,
-    /// The bytes of the head that was read last.
-    pub(super) head_bytes: Bytes,
-    /// The bytes of the body that was read last.
-    pub(super) body_bytes: Bytes,
+    buffer: BytesMut,
+    /// What was read of the message that is next, as it came; none where nobody wants it.
+    whole: Option<BytesMut>,
     /// Bytes that were searched for the end of the headers before, so that none is searched twice.
     searched: usize,
     start_line_read: bool,
@@ -98,6 +96,29 @@ pub(super) struct Framer {
 }
 
 impl Framer {
+    /// One that keeps messages as they came.
+    pub(super) fn keeping() -> Self {
+        Self { whole: Some(BytesMut::new()), ..Self::default() }
+    }
+
+    /// The message that was just cut, as it came.
+    pub(super) fn take_whole(&mut self) -> Bytes {
+        self.whole.as_mut().map(|whole| whole.split().freeze()).unwrap_or_default()
+    }
+
+    /// What was read since the last message, and all that follows it.
+    pub(super) fn take_rest(&mut self) -> Bytes {
+        let rest = self.buffer.split();
+        self.keep(&rest);
+        self.take_whole()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(whole) = &mut self.whole {
+            whole.extend_from_slice(bytes);
+        }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
@@ -124,7 +145,7 @@ impl Framer {
         match self.head.take() {
             Some((head, length)) if self.buffer.len() >= length => {
                 let body = self.buffer.split_to(length).freeze();
-                self.body_bytes = body.clone();
+                self.keep(&body);
                 Ok(Some(Frame::Message(head.into_message(body))))
             }
             unfinished => {
@@ -203,7 +224,7 @@ impl Framer {
         let bytes = self.buffer.split_to(end).freeze();
         self.searched = 0;
         self.start_line_read = false;
-        self.head_bytes = bytes.clone();
+        self.keep(&bytes);
         let head = Head::read(&Text::from(bytes))?;
         let Some(length) = head.trusted_length().filter(|length| *length <= MESSAGE_MAX - end) else {
             return Err(head.refused(Fault::ContentLength));

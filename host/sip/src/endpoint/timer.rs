@@ -73,6 +73,9 @@ const HEAP_SPARE: usize = 64;
 
 impl Timers {
     pub(super) fn set(&mut self, owner: Owner, timer: Timer, at: Duration) {
+        if due(&self.armed, owner, timer) == Some(at) {
+            return;
+        }
         let armed = self.armed.entry(owner).or_default();
         match armed.iter_mut().find(|(kind, _)| *kind == timer) {
             Some((_, due)) => *due = at,

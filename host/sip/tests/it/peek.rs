@@ -107,6 +107,15 @@ fn a_stream_is_cut_into_the_messages_that_were_written() {
 }
 
 #[test]
+fn what_is_broken_does_not_come_with_the_message_before_it() {
+    let mut cutter = Cutter::default();
+    let options = request(Method::Options).to_bytes();
+    cutter.push(&[&options[..], b"\0 is no method"].concat());
+    assert_eq!(cutter.next_piece(), Some(Piece::Message(options)));
+    assert_eq!(cutter.next_piece(), Some(Piece::Broken(Bytes::from_static(b"\0 is no method"))));
+}
+
+#[test]
 fn a_message_that_has_begun_is_known_to_be_midway() {
     let mut cutter = Cutter::default();
     assert!(!cutter.is_midway());
