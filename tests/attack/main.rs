@@ -94,8 +94,7 @@ const ATTACKS: [Attack; 34] = [
 fn main() -> ExitCode {
     let words = Words::given();
     let effort = if words.has("--quick") { Effort::Quick } else { Effort::Full };
-    let only = words.after("--only");
-    let chosen = ATTACKS.iter().filter(|attack| only.is_none_or(|only| attack.id.starts_with(only)));
+    let chosen = ATTACKS.iter().filter(|attack| words.choose(attack.id));
     words.try_all(chosen.map(|attack| (attack.id, attack)), |attack, verdicts| {
         attack.carry_out(effort, verdicts);
     })

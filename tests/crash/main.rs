@@ -57,8 +57,7 @@ fn main() -> ExitCode {
     let quick = words.has("--quick");
     let [few, many] = KILLS;
     let times = words.after("--times").map_or(if quick { few } else { many }, |times| times.parse().unwrap());
-    let only = words.after("--only");
-    let chosen = CRASHES.iter().filter(|crash| only.is_none_or(|only| crash.id == only));
+    let chosen = CRASHES.iter().filter(|crash| words.choose(crash.id));
     words.try_all(chosen.map(|crash| (crash.id, crash)), |crash, verdicts| {
         (crash.run)(Effort { quick, times }, verdicts);
     })

@@ -25,6 +25,11 @@ impl Words {
         self.0.iter().skip_while(|it| *it != word).nth(1).map(String::as_str)
     }
 
+    /// Whether this trial is among those that are wanted: all, or those whose name begins as `--only` says.
+    pub(crate) fn choose(&self, id: &str) -> bool {
+        self.after("--only").is_none_or(|only| id.starts_with(only))
+    }
+
     /// Carries out the trials and prints their verdicts, for people or with `--json` for programs. It is a success where every
     /// claim holds and there was one.
     pub(crate) fn try_all<T>(
@@ -33,6 +38,10 @@ impl Words {
         carry_out: impl Fn(&T, &mut Verdicts),
     ) -> ExitCode {
         let (mut passed, mut failed, mut shown) = (0, 0, Vec::new());
+        if !self.has("--json") {
+            writeln!(std::io::stdout(), "      what is claimed: what was measured (what is allowed)")
+                .unwrap();
+        }
         for (id, trial) in trials {
             let began = Instant::now();
             let mut verdicts = Verdicts::of(id);

@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::trials::{self, How};
 
+/// Where the attacks are listed.
+pub(crate) const SOURCE: &str = include_str!("../../tests/attack/main.rs");
+
 /// Which attacks are carried out, and how.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -17,6 +20,7 @@ pub(crate) struct Args {
 
 /// Builds the switch and attacks it. Fails if any verdict does.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    trials::check(SOURCE, args.only.as_deref())?;
     args.how.run(program(&args.how.build()?), args.only.as_deref())
 }
 

@@ -6,10 +6,13 @@ use std::process::Command;
 use crate::trials::{self, How};
 use crate::{guests, shell};
 
+/// Where the trials are listed.
+pub(crate) const SOURCE: &str = include_str!("../../tests/crash/main.rs");
+
 /// What is tried, and how hard.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only this: kill, drain, reload, disk.
+    /// Only what begins so: kill, drain, reload, disk.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// How often the switch is killed; 200 unless said otherwise.
@@ -21,6 +24,7 @@ pub(crate) struct Args {
 
 /// Builds the switch and tries it. Fails if any verdict does.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    trials::check(SOURCE, args.only.as_deref())?;
     let binary = args.how.build()?;
     let mut command = program(&binary, &guests::build_all()?);
     if let Some(times) = args.times {
