@@ -30,6 +30,10 @@ const WARM_UP: usize = 20;
 const TURN: usize = 50;
 /// Runs that are suspended at once to see what one takes.
 const SUSPENDED: usize = 10_000;
+/// A decision may cost at most so many times what it costs in a fresh Lua VM.
+const RATIO_MAX: f64 = 0.8;
+/// Memory that a suspended run may take at most.
+const SUSPENDED_KIB_MAX: f64 = 48.0;
 
 /// Somebody who can decide a call.
 trait Decider {
@@ -68,9 +72,24 @@ fn main() -> anyhow::Result<()> {
     let report = Value::from(report);
     if words.iter().any(|word| word == "--json") {
         writeln!(std::io::stdout(), "{report}")?;
-        return Ok(());
+    } else {
+        print(&deciders, &report, Path::new(path))?;
     }
-    print(&deciders, &report, Path::new(path))
+    judge(&report)
+}
+
+/// Fails where a promise of `docs/performance.md` is not kept.
+fn judge(report: &Value) -> anyhow::Result<()> {
+    let p50 = |decider: &str| report[decider]["p50_us"].as_f64().unwrap_or(f64::NAN);
+    let ratio = p50(ours::NAME) / p50(peers::FRESH_LUA);
+    let kib = report["suspended_kib"].as_f64().unwrap_or(f64::NAN);
+    if ratio.is_nan() || ratio > RATIO_MAX {
+        bail!("not kept: a decision costs {ratio:.2} of one in a fresh Lua VM; at most {RATIO_MAX}");
+    }
+    if kib.is_nan() || kib > SUSPENDED_KIB_MAX {
+        bail!("not kept: a suspended run takes {kib:.1} KiB; at most {SUSPENDED_KIB_MAX}");
+    }
+    Ok(())
 }
 
 /// Lets everybody decide, one after the other and over and over: whatever else the machine does, it does to all.

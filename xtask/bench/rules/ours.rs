@@ -12,6 +12,9 @@ use callwright_rules::{Answered, ArtefactKey, Engine, EngineLimits, Rule, Run, S
 use crate::town::{TOWN, answered};
 use crate::{Decider, SUSPENDED};
 
+/// Its name in the report.
+pub(crate) const NAME: &str = "callwright_rule";
+
 /// How often something that takes long is measured; the best counts.
 const TRIES: u32 = 5;
 /// Reads in one run, to see what one costs.
@@ -24,7 +27,7 @@ pub(crate) struct Ours(pub(crate) Rule);
 
 impl Decider for Ours {
     fn name(&self) -> &'static str {
-        "callwright_rule"
+        NAME
     }
 
     fn decide(&mut self) -> anyhow::Result<RingPlan> {

@@ -16,6 +16,9 @@ use rhai::{AST, Array, Dynamic, Scope};
 use crate::Decider;
 use crate::town::TOWN;
 
+/// The name of a Lua VM a call in the report.
+pub(crate) const FRESH_LUA: &str = "lua_fresh_vm";
+
 /// `follow-me` in Lua.
 const LUA: &str = "
     local wait_s = number('mobile-after-s') or 10
@@ -80,7 +83,7 @@ impl Lua {
 
 impl Decider for Lua {
     fn name(&self) -> &'static str {
-        if self.reused.is_some() { "lua_reused_vm" } else { "lua_fresh_vm" }
+        if self.reused.is_some() { "lua_reused_vm" } else { FRESH_LUA }
     }
 
     fn decide(&mut self) -> anyhow::Result<RingPlan> {

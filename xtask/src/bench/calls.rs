@@ -21,6 +21,8 @@ const RATES: std::ops::RangeInclusive<u32> = 200..=6_000;
 /// How long each rate is tried, and how often the interval is halved.
 const TRY: Duration = Duration::from_secs(8);
 const HALVINGS: u32 = 3;
+/// What a call of ours may cost at most, of what it costs Kamailio with Lua.
+const RATIO_MAX: f64 = 0.8;
 
 /// What is measured.
 #[derive(clap::Args)]
@@ -185,7 +187,7 @@ impl Result {
     }
 }
 
-/// Prints the table, or the object with the ratio that the project is held to.
+/// Prints the table, or the object with the ratio that the project is held to, and judges the ratio.
 fn report(args: &Args, results: &[Result]) -> anyhow::Result<()> {
     let of = |peer: Peer| results.iter().find(|result| result.peer == peer).map(Result::cpu_ms);
     let ratio = of(Peer::Callwright).zip(of(Peer::KamailioLua)).map(|(ours, theirs)| ours / theirs);
@@ -194,9 +196,19 @@ fn report(args: &Args, results: &[Result]) -> anyhow::Result<()> {
             results.iter().map(|result| (result.peer.name().to_owned(), result.json())).collect();
         object.insert("rate".to_owned(), json!(args.rate));
         object.insert("ratio_cpu_kamailio_lua".to_owned(), json!(ratio));
-        return shell::answer(&Value::Object(object).to_string());
+        shell::answer(&Value::Object(object).to_string())?;
+    } else {
+        table(of(Peer::Callwright), results)?;
     }
-    let ours = of(Peer::Callwright);
+    match ratio {
+        Some(ratio) if ratio > RATIO_MAX => {
+            bail!("not kept: a call costs {ratio:.2} of one of Kamailio with Lua; at most {RATIO_MAX}")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn table(ours: Option<f64>, results: &[Result]) -> anyhow::Result<()> {
     shell::answer(
         "name             CPU ms/call  ratio  INVITE-180 p50     p99   MiB  failed  max calls/s  sipp ms/call",
     )?;
