@@ -145,6 +145,7 @@ impl Activations {
         let (desk, owner) = (Arc::clone(&self), tenant.clone());
         let read = tokio::task::spawn_blocking(move || {
             let active = desk.store.active_rules(&owner)?;
+            desk.shelf.activated(&owner, &active);
             let loaded: Vec<_> = active.iter().map(|rule| desk.shelf.load(&rule.version)).collect();
             Ok((active, loaded))
         });

@@ -389,24 +389,10 @@ mod tests {
     fn pool() -> (tempfile::TempDir, Pool, Letters) {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(&Data::open(folder.path()).unwrap()).unwrap();
-        shelf.put_text("ready", &rule_in_text());
+        shelf.put(shelf.rule_in_text("ready"));
         let (inbox, letters) = node::inbox();
         let pool = Pool::start_threads(&inbox, &Arc::new(shelf), &Meters::default(), 1).unwrap();
         (folder, pool, letters)
-    }
-
-    /// A rule that asks for the standard rule and returns.
-    fn rule_in_text() -> String {
-        "(module
-          (import \"callwright:rules/call@0.1.0\" \"[method]call.standard\" (func $standard (param i32 i32)))
-          (import \"callwright:rules/call@0.1.0\" \"[resource-drop]call\" (func $drop (param i32)))
-          (memory (export \"memory\") 1)
-          (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) i32.const 64)
-          (func (export \"handle-call\") (param $call i32) (result i32)
-            (call $standard (local.get $call) (i32.const 16))
-            (call $drop (local.get $call))
-            (i32.const 32)))"
-            .to_owned()
     }
 
     fn start(run: u64, version: &str) -> RunStart {

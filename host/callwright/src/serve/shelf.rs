@@ -1,6 +1,6 @@
 //! Versions that are ready to run. The node's thread never compiles: a start finds its rule here or gets none.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callwright_api::UploadError;
-use callwright_core::names::Version;
+use callwright_core::names::{TenantId, Version};
 use callwright_core::rule::ActiveRule;
 use callwright_rules::compile::{CompileLimits, reply};
 use callwright_rules::upload::Problem;
@@ -23,7 +23,8 @@ use crate::error::UserError;
 
 /// How many runs may be alive at once, where the system has mappings for so many.
 const RUNS_MAX: u32 = 1_000;
-/// How many versions are kept ready; the one loaded first gives way. A run keeps its own whatever happens here.
+/// How many versions are kept ready; of those that are not active the one loaded first gives way, so that one tenant's
+/// uploads take no other's rule away. A run keeps its own whatever happens here.
 const READY_MAX: usize = 4_000;
 /// How many files of compiled code are kept, some hundred kilobytes each.
 const COMPILED_MAX: usize = 2_000;
@@ -49,7 +50,31 @@ pub(super) struct Shelved {
 #[derive(Default)]
 struct Ready {
     rules: BTreeMap<Version, Shelved>,
+    /// In the order of loading.
     order: VecDeque<Version>,
+    active: BTreeMap<TenantId, BTreeSet<Version>>,
+}
+
+impl Ready {
+    /// Puts a version among at most so many, and those that are active.
+    fn put(&mut self, rule: Rule, most: usize) {
+        let version = rule.version().clone();
+        let shelved = Shelved { rule, pace: Arc::default() };
+        if self.rules.insert(version.clone(), shelved).is_none() {
+            self.order.push_back(version);
+        }
+        if self.order.len() > most {
+            let active = self.active();
+            let oldest = self.order.iter().position(|version| !active.contains(version));
+            let oldest = oldest.and_then(|at| self.order.remove(at));
+            oldest.and_then(|oldest| self.rules.remove(&oldest));
+        }
+    }
+
+    /// What is active of all tenants.
+    fn active(&self) -> BTreeSet<&Version> {
+        self.active.values().flatten().collect()
+    }
 }
 
 impl Shelf {
@@ -94,12 +119,21 @@ impl Shelf {
     pub(super) fn load_all(&self, store: &dyn Store) -> Result<Vec<Arc<ActiveRule>>, StoreError> {
         let active = store.all_active_rules()?;
         for rule in &active {
+            self.lock().active.entry(rule.tenant.clone()).or_default().insert(rule.version.clone());
+        }
+        for rule in &active {
             if let Err(error) = self.load(&rule.version) {
                 warn!(tenant = %rule.tenant, rule = %rule.name, %error, "an active rule does not load: its fallback decides");
             }
         }
         info!(rules = active.len(), "rules loaded");
         Ok(active)
+    }
+
+    /// A tenant has made these active: they stay ready whatever else is loaded.
+    pub(super) fn activated(&self, tenant: &TenantId, active: &[Arc<ActiveRule>]) {
+        let versions = active.iter().map(|rule| rule.version.clone()).collect();
+        self.lock().active.insert(tenant.clone(), versions);
     }
 
     /// Makes a version that is kept ready: from what was compiled before, else compiled again.
@@ -149,7 +183,8 @@ impl Shelf {
         if let Err(error) = write_whole(&self.path(version), &sealed) {
             warn!(%version, %error, "compiled code is not kept");
         }
-        if let Err(error) = thin_out(&self.compiled) {
+        let active: BTreeSet<PathBuf> = self.lock().active().into_iter().map(|it| self.path(it)).collect();
+        if let Err(error) = thin_out(&self.compiled, COMPILED_MAX, &active) {
             warn!(%error, "old compiled code cannot be removed");
         }
         self.put(rule);
@@ -167,17 +202,9 @@ impl Shelf {
         self.compiled.join(version.as_str().trim_start_matches("sha256:"))
     }
 
-    fn put(&self, rule: Rule) {
-        let mut ready = self.lock();
-        let version = rule.version().clone();
-        let shelved = Shelved { rule, pace: Arc::default() };
-        if ready.rules.insert(version.clone(), shelved).is_none() {
-            ready.order.push_back(version);
-        }
-        if ready.order.len() > READY_MAX {
-            let oldest = ready.order.pop_front();
-            oldest.and_then(|oldest| ready.rules.remove(&oldest));
-        }
+    /// Makes a rule ready.
+    pub(super) fn put(&self, rule: Rule) {
+        self.lock().put(rule, READY_MAX);
     }
 
     fn lock(&self) -> MutexGuard<'_, Ready> {
@@ -194,16 +221,18 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
-/// Removes the files written first where there are too many; whoever needs one compiles it again.
-fn thin_out(folder: &Path) -> io::Result<()> {
+/// Removes the files written first where there are more than `most`; whoever needs one compiles it again. Those in `active`
+/// stay, for the next start needs them at once.
+fn thin_out(folder: &Path, most: usize, active: &BTreeSet<PathBuf>) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         files.push((entry.metadata()?.modified()?, entry.path()));
     }
     files.sort();
-    let too_many = files.len().saturating_sub(COMPILED_MAX);
-    files.iter().take(too_many).try_for_each(|(_, path)| fs::remove_file(path))
+    let too_many = files.len().saturating_sub(most);
+    let spare = files.iter().filter(|(_, path)| !active.contains(path));
+    spare.take(too_many).try_for_each(|(_, path)| fs::remove_file(path))
 }
 
 fn max_map_count() -> u64 {
@@ -213,15 +242,57 @@ fn max_map_count() -> u64 {
 
 #[cfg(test)]
 impl Shelf {
-    /// Makes a rule in text ready under any name, for tests of those that run rules.
-    pub(super) fn put_text(&self, version: &str, module: &str) {
+    /// A rule that asks for the standard rule and returns, under any name, for tests of those that run rules.
+    pub(super) fn rule_in_text(&self, version: &str) -> Rule {
         let mut resolve = wit_parser::Resolve::default();
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
         let (package, _) = resolve.push_dir(wit).unwrap();
         let world = resolve.select_world(&[package], Some("call-policy")).unwrap();
+        let module = "(module
+          (import \"callwright:rules/call@0.1.0\" \"[method]call.standard\" (func $standard (param i32 i32)))
+          (import \"callwright:rules/call@0.1.0\" \"[resource-drop]call\" (func $drop (param i32)))
+          (memory (export \"memory\") 1)
+          (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) i32.const 64)
+          (func (export \"handle-call\") (param $call i32) (result i32)
+            (call $standard (local.get $call) (i32.const 16))
+            (call $drop (local.get $call))
+            (i32.const 32)))";
         let mut bytes = wat::parse_str(module).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
         wit_component::embed_component_metadata(&mut bytes, &resolve, world, encoding).unwrap();
-        self.put(self.engine.load(version.into(), &bytes).unwrap());
+        self.engine.load(version.into(), &bytes).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_active_stays_ready_whatever_others_upload() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(&Data::open(folder.path()).unwrap()).unwrap();
+        let mut ready = Ready::default();
+        ready.active.insert("acme".into(), ["first".into()].into());
+        for version in ["first", "second", "third", "fourth"] {
+            ready.put(shelf.rule_in_text(version), 2);
+        }
+        assert_eq!(ready.rules.keys().map(Version::as_str).collect::<Vec<_>>(), ["first", "fourth"]);
+        ready.active.insert("zeta".into(), ["fourth".into()].into());
+        ready.put(shelf.rule_in_text("fifth"), 2);
+        assert_eq!(ready.rules.keys().map(Version::as_str).collect::<Vec<_>>(), ["first", "fourth"]);
+        assert_eq!(ready.order.len(), 2);
+    }
+
+    #[test]
+    fn compiled_code_of_what_is_active_is_not_thinned_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        for name in ["a", "b", "c", "d"] {
+            fs::write(file(name), name).unwrap();
+        }
+        thin_out(folder.path(), 2, &[file("a")].into()).unwrap();
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert!(left == 2 && file("a").exists(), "{left}");
     }
 }
