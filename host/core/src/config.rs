@@ -249,18 +249,20 @@ impl Config {
         }
     }
 
-    /// Finds the tenant of a request: host of the Request-URI, else of From, else the default (ARCHITECTURE §4).
+    /// Finds the tenant of a request: host of the Request-URI; where that is an address or our name, host of From; where
+    /// that is too, the default (ARCHITECTURE §4). A domain that is nobody's here has no tenant.
     ///
     /// Of a part of the configuration it finds the same tenant, where the part has it.
     #[must_use]
     pub fn tenant_of(&self, asked: &Host, from: &Host) -> Option<&Arc<Tenant>> {
         for host in [asked, from] {
-            let host = host.to_string();
+            let (is_name, host) = (matches!(host, Host::Name(_)), host.to_string());
             if let Some(tenant) = self.tenant_of_domain(&host) {
                 return Some(tenant);
             }
-            if !self.own_hosts.contains(&host.to_ascii_lowercase()) {
-                break;
+            // An address is a machine's and no tenant's: behind a translation we do not know all of ours.
+            if is_name && !self.own_hosts.contains(&host.to_ascii_lowercase()) {
+                return None;
             }
         }
         self.default_tenant.as_ref().and_then(|id| self.tenants.get(id))

@@ -35,7 +35,7 @@ impl Decider for Ours {
         let (answer, plan) = asked(&mut run)?;
         match run.resume(Some(answer)) {
             Step::Event { event: RunEvent::Ended(RunOutcome::Ok), .. } => Ok(plan),
-            other => bail!("the rule ends as {other:?}"),
+            other @ (Step::Event { .. } | Step::Slice) => bail!("the rule ends as {other:?}"),
         }
     }
 }

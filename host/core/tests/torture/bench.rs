@@ -319,7 +319,9 @@ fn tenant() -> Tenant {
     let users: Vec<User> = callees.chain([sender]).collect();
     Tenant {
         id: "acme".into(),
-        domains: vec!["example.com".to_owned()],
+        domains: ["example.com", "example.net", "example.org", "registrar.example.com"]
+            .map(str::to_owned)
+            .into(),
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
         expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },

@@ -99,3 +99,18 @@ fn a_contact_with_headers_is_rung_without_them() {
         assert_eq!(binding.request_uri(), asked);
     }
 }
+
+#[test]
+fn a_domain_that_nobody_serves_here_is_not_the_default_tenant_s() {
+    let status = |uri| answer(&request(Method::Options, uri)).status();
+    for (uri, expected) in [
+        ("sip:100@10.0.0.100", 200),
+        ("sip:100@192.0.2.77:5070", 200),
+        ("sip:100@[2001:db8::9]", 200),
+        ("sip:100@acme.example", 200),
+        ("sip:100@nowhere.example", 404),
+        ("sip:nowhere.example", 404),
+    ] {
+        assert_eq!(status(uri), Some(expected), "{uri}");
+    }
+}
