@@ -34,6 +34,7 @@ mod node;
 mod nodes;
 mod pace;
 mod pool;
+mod records;
 mod shelf;
 mod signals;
 mod ticker;

@@ -30,6 +30,14 @@ pub struct Request {
     pub changes: Vec<Change>,
 }
 
+impl Request {
+    /// Whether it is of records of calls alone, for whose answer nobody waits.
+    #[must_use]
+    pub fn is_record(&self) -> bool {
+        self.changes.iter().all(|change| matches!(change, Change::Ended { .. }))
+    }
+}
+
 /// Commits what the core wants stored and makes the answers.
 ///
 /// The daemon calls [`Writer::work`] on a thread of its own with whatever has queued up while the last batch was
@@ -90,11 +98,11 @@ impl Writer {
 
     /// Keeps a record for later; the answer where it is none, or too much waits already.
     fn put_off(&mut self, request: &Request, refused: &StoreRefused) -> Option<Input> {
-        if is_record(request) && self.late.len() < LATE_MAX {
+        if request.is_record() && self.late.len() < LATE_MAX {
             self.keep(request.clone());
             return None;
         }
-        if is_record(request) {
+        if request.is_record() {
             warn!(waiting = LATE_MAX, "the record of a call is lost: too many wait for the store");
         }
         Some(Input::Stored { ticket: request.ticket, result: Err(refused.clone()) })
@@ -141,10 +149,6 @@ fn journal_bytes(request: &Request) -> usize {
         Change::Bound(_) | Change::Unbound { .. } => 0,
     });
     bytes.sum()
-}
-
-fn is_record(request: &Request) -> bool {
-    request.changes.iter().all(|change| matches!(change, Change::Ended { .. }))
 }
 
 /// Two records of one call: the core minted an id twice.

@@ -9,18 +9,19 @@ use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
 use callwright_core::rule::ActiveRule;
-use callwright_core::seam::{Change, StoreRefused};
+use callwright_core::seam::StoreRefused;
 use callwright_core::{Effect, Input, Node, View};
 use callwright_rules::Answered;
-use callwright_store::Request;
+use callwright_store::{LATE_MAX, Request};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::network::{Datagrams, Headers, Network};
 use super::nodes::Neighbours;
 use super::pool::Pool;
+use super::records::Records;
 use super::writer::Changes;
 
 /// How many inputs may wait for the node.
@@ -31,8 +32,6 @@ pub(super) const HANDED_MAX: usize = 4_096;
 const BATCH_MAX: usize = 256;
 /// How often others get a new picture, where nobody waits for one: making it costs as much as a message.
 const PICTURE_EVERY: Duration = Duration::from_millis(20);
-/// How long the record of a call waits for others to be committed with it; it has a second (ARCHITECTURE §3).
-const RECORDS_EVERY: Duration = Duration::from_millis(250);
 /// How long calls may take to end when the switch ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
@@ -168,8 +167,7 @@ pub(super) fn start(
         datagrams,
         answers: VecDeque::new(),
         unstored: 0,
-        records: Vec::new(),
-        records_due: None,
+        records: Records::default(),
         picture_due: None,
         leaving: None,
     };
@@ -188,9 +186,7 @@ struct Owner {
     /// Store effects without an answer yet.
     unstored: usize,
     /// Records of calls that wait to be committed together.
-    records: Vec<Request>,
-    /// When they are committed at the latest.
-    records_due: Option<Instant>,
+    records: Records,
     /// When the picture is published; none while nothing happened since the last.
     picture_due: Option<Instant>,
     /// When the switch ends at the latest.
@@ -232,7 +228,7 @@ impl Owner {
             self.picture_due.get_or_insert_with(|| Instant::now() + PICTURE_EVERY);
         }
         let now = Instant::now();
-        if self.records_due.is_some_and(|due| due <= now) || self.leaving.is_some() {
+        if self.records.due().is_some_and(|due| due <= now) || self.leaving.is_some() {
             self.commit_records();
             self.hear_answers();
         }
@@ -245,7 +241,7 @@ impl Owner {
     /// Until there is something to handle, or something is due, or the end.
     async fn wait(&mut self, headers: &mut Headers, batch: &mut Vec<Letter>, inputs: &mut Vec<Input>) {
         let deadline = self.node.deadline().map(|deadline| self.outside.clock.instant(deadline.at));
-        let dues = [deadline, self.leaving, self.records_due, self.picture_due];
+        let dues = [deadline, self.leaving, self.records.due(), self.picture_due];
         let until = dues.into_iter().flatten().min();
         let ready = tokio::select! {
             _ = self.letters.letters.recv_many(batch, BATCH_MAX) => None,
@@ -307,33 +303,37 @@ impl Owner {
             Effect::Store { ticket, changes } => {
                 self.unstored += 1;
                 let request = Request { ticket, changes };
-                if request.changes.iter().all(|change| matches!(change, Change::Ended { .. })) {
-                    self.records.push(request);
-                    self.records_due.get_or_insert_with(|| Instant::now() + RECORDS_EVERY);
-                    if self.records.len() >= BATCH_MAX {
+                if request.is_record() {
+                    if let Err(request) = self.records.push(request, Instant::now()) {
+                        warn!(
+                            waiting = LATE_MAX,
+                            "the record of a call is lost: too many wait for the store"
+                        );
+                        self.refuse(&request);
+                    }
+                    if self.records.are_many() {
                         self.commit_records();
                     }
                 } else {
                     // Somebody waits for this answer, and the records go with it.
                     self.commit_records();
-                    self.commit(request);
+                    if let Err(request) = self.outside.changes.offer(request) {
+                        self.refuse(&request);
+                    }
                 }
             }
         }
     }
 
     fn commit_records(&mut self) {
-        self.records_due = None;
-        for request in std::mem::take(&mut self.records) {
-            self.commit(request);
-        }
+        let changes = &self.outside.changes;
+        self.records.commit(Instant::now(), |request| changes.offer(request));
     }
 
-    fn commit(&mut self, request: Request) {
-        if let Err(request) = self.outside.changes.offer(request) {
-            let refused = StoreRefused::Unavailable("its queue is full".to_owned());
-            self.answers.push_back(Input::Stored { ticket: request.ticket, result: Err(refused) });
-        }
+    /// The store's queue is full.
+    fn refuse(&mut self, request: &Request) {
+        let refused = StoreRefused::Unavailable("its queue is full".to_owned());
+        self.answers.push_back(Input::Stored { ticket: request.ticket, result: Err(refused) });
     }
 
     /// Whether the switch was told to end and nothing of it is left to do.
