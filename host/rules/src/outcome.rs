@@ -28,6 +28,8 @@ pub(crate) fn of_error(error: &wasmtime::Error, part: Part, run: &RunState) -> R
 pub(crate) fn of_return(returned: Result<(), String>, run: &RunState) -> RunOutcome {
     let outcome = match returned {
         Ok(()) => RunOutcome::Ok,
+        // `call.ring(..)?` of a caller who has gone is no refusal.
+        Err(_) if run.caller_gone => RunOutcome::CallerGone,
         Err(text) => RunOutcome::Declined(crate::state::plain(&text, crate::limits::BECAUSE_BYTES_MAX)),
     };
     hidden_limit(outcome, run)

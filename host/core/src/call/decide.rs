@@ -296,6 +296,9 @@ impl Call {
             board.admission.release(&self.facts.tenant, run.fuel);
             board.runs.remove(&run.id);
         }
+        // Whatever a rule returns to a caller who has gone, it refuses nobody.
+        let is_vain = matches!(outcome, RunOutcome::Declined(_)) && self.story.has_lost_its_caller();
+        let outcome = if is_vain { RunOutcome::CallerGone } else { outcome };
         self.run_over(board, outcome);
     }
 

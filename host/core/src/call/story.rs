@@ -64,6 +64,11 @@ impl Story {
         self.disposition == Disposition::Rejected
     }
 
+    /// Whether the caller went before anybody answered.
+    pub(super) fn has_lost_its_caller(&self) -> bool {
+        self.disposition == Disposition::CallerGone
+    }
+
     pub(super) fn fact(&mut self, now: Now, source: Source, what: FactKind) {
         if self.facts.len() < FACTS_MAX {
             self.facts.push(Fact { at: now.wall, source, what });

@@ -1,6 +1,6 @@
 //! Every outcome of RULES §3 that a component can bring about, by a component that does.
 
-use crate::support::{answered, guest_with, load, rang, rule, run, run_with};
+use crate::support::{answered, guest_with, joined, load, rang, rule, run, run_with};
 use callwright_core::rule::{Answer, Ask, CallError, Note, Outcome, Reached, RunEvent, RunOutcome};
 
 /// The end of a body that is content.
@@ -255,6 +255,18 @@ fn after_the_caller_has_gone_nothing_is_asked_any_more() {
         Answer::Rang(Err(CallError::CallerGone))
     });
     assert_eq!((outcome, asked), (RunOutcome::Ok, 1));
+}
+
+#[test]
+fn an_error_returned_when_the_caller_has_gone_is_no_refusal() {
+    let declines =
+        "(call $call.drop (local.get $call)) (i32.store8 (i32.const 16) (i32.const 1)) (i32.const 16)";
+    let rule = rule(&format!("{RING} {declines}"), "");
+    let (outcome, spent) = run_with(&rule, |_| Answer::Rang(Err(CallError::CallerGone)));
+    assert_eq!(outcome, RunOutcome::CallerGone);
+    assert!(joined(&spent).journal.last().unwrap().contains("caller-gone"));
+    let (outcome, _) = run_with(&rule, |_| rang(Outcome::NoAnswer));
+    assert_eq!(outcome, RunOutcome::Declined(String::new()));
 }
 
 #[test]

@@ -90,11 +90,13 @@ fn a_bye_of_the_caller_in_an_early_dialog_ends_the_call_as_a_cancel_does() {
     assert!(node.view().calls.is_empty());
     effects.extend(receive(&mut node, CALLEE, &Message::reply(&invite, 487)));
     let run = *node.board.runs.keys().next().unwrap();
-    let ended = RunEvent::Ended(RunOutcome::CallerGone);
+    // What `call.ring(..)?` makes of it.
+    let ended = RunEvent::Ended(RunOutcome::Declined("call: caller-gone".to_owned()));
     let spent = Spent { journal: vec!["end".to_owned()], ..Spent::default() };
     effects.extend(handle(&mut node, Input::Run { run, event: ended, spent }));
     let records = records(&effects);
     assert_eq!((records.len(), &records[0].disposition), (1, &Disposition::CallerGone));
+    assert_eq!(records[0].runs[0].outcome, RunOutcome::CallerGone);
     assert!(node.is_quiet() && node.board.dialogs.is_empty() && node.board.callers.is_empty());
     assert!(node.board.admission.is_idle());
 }
