@@ -79,6 +79,7 @@ impl Step {
             Self::Test => {
                 // The simulator's scenarios upload them.
                 guests::build_all()?;
+                guests::build_path(&shell::root().join("guest-sdk/panics"))?;
                 test(budget, &["--no-fail-fast"], tally)
             }
             Self::Doc => doc(budget),

@@ -27,6 +27,8 @@
 
 #[cfg(target_family = "wasm")]
 mod heap;
+#[doc(hidden)]
+pub mod panics;
 mod words;
 
 #[cfg(target_family = "wasm")]
@@ -85,12 +87,17 @@ impl call::Call {
 }
 
 /// Makes a function `fn(&Call) -> Result<(), String>` the rule of this component. Once a crate.
+///
+/// A panic ends the run as a trap and the call goes to its fallback. Before that it writes its words, file and line into
+/// the tenant's log, where `explain` finds them.
 #[macro_export]
 macro_rules! rule {
     ($handle_call:path) => {
         struct CallwrightRule;
         impl $crate::bindings::Guest for CallwrightRule {
             fn handle_call(call: &$crate::call::Call) -> ::core::result::Result<(), ::std::string::String> {
+                #[cfg(target_family = "wasm")]
+                $crate::panics::log_panics();
                 $handle_call(call)
             }
         }

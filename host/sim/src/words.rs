@@ -1,6 +1,8 @@
 //! What runs say and hear, in a few words beside the switch's lane.
 
-use callwright_core::rule::{Answer, Ask, RingPlan, RunEvent};
+use callwright_core::rule::{Answer, Ask, RingPlan, RunEvent, RunOutcome};
+
+use crate::runs::Said;
 
 /// What a run says.
 pub(crate) fn of_run(event: &RunEvent) -> String {
@@ -10,6 +12,12 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
         RunEvent::Asked { what: Ask::Refuse(refusal), .. } => format!("rule refuses: {refusal:?}"),
         RunEvent::Ended(outcome) => format!("rule ends: {}", outcome.word()),
     }
+}
+
+/// The last words of a run that trapped: of the trap itself nobody knows more than its kind.
+pub(crate) fn last_words(said: &Said) -> Option<String> {
+    let trapped = matches!(said.event, RunEvent::Ended(RunOutcome::Trap(_)));
+    said.spent.log.last().filter(|_| trapped).map(|line| format!("rule logs: {}", line.message))
 }
 
 /// What a run hears.

@@ -406,6 +406,9 @@ impl World {
             self.runs_over.insert(said.run);
             self.runs_alive.remove(&said.run);
         }
+        if let Some(words) = crate::words::last_words(&said) {
+            self.trace.note(self.mono, SWITCH, words);
+        }
         self.trace.note(self.mono, SWITCH, crate::words::of_run(&said.event));
         self.drive_switch(Input::Run { run: said.run, event: said.event, spent: said.spent });
     }

@@ -66,6 +66,24 @@ fn every_scenario_of_the_example_rules_holds() {
 }
 
 #[test]
+fn a_rule_that_panics_says_why_and_where_in_explanation_journal_and_ladder() {
+    let shelf = Shelf::new(Engine::new(EngineLimits::capped(8, 65_530)).unwrap(), &root());
+    let text = "user ana 100: desk 1001\nuser bob 101: desk 1011\nrule panics from panics.wasm\nphone 1001 answers after 1s\n\
+        call c1 from 1011 to 100\nexpect c1 ran panics trap\nexpect c1 answered by 1001 at 1s\n\
+        expect c1 explained \"trapped (unreachable) after logging\"\nexpect c1 cause busy\n";
+    let built = root().join("guest-sdk/target/wasm32-unknown-unknown/release");
+    let report = run(&parse("x", text).unwrap(), &shelf, &built).unwrap();
+    assert_eq!(report.failures.iter().map(|failure| failure.line).collect::<Vec<_>>(), [9]);
+    let kept = &report.records[0];
+    let words = format!("panicked: no place for call {}, at src/lib.rs:7", kept.record.id);
+    assert_eq!(kept.record.log.last().unwrap().message, words);
+    let journal = kept.journal.join("\n");
+    assert!(journal.contains("\"f\":\"log.write\"") && journal.contains(&words), "{journal}");
+    let complaint = report.complaint();
+    assert!(complaint.contains("rule logs: panicked: no place for call"), "{complaint}");
+}
+
+#[test]
 fn a_rule_that_is_not_built_is_one_clear_error_with_the_command() {
     let nowhere = tempfile::tempdir().unwrap();
     let shelf = Shelf::new(Engine::new(EngineLimits::capped(8, 65_530)).unwrap(), nowhere.path());

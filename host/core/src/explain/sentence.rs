@@ -284,7 +284,7 @@ impl<'a> Teller<'a> {
             self.record.runs.iter().find(|run| run.rule == *rule).map(|run| words::version(&run.version));
         let version = version.map(|version| format!(" (version {version})")).unwrap_or_default();
         let shown = if *outcome == RunOutcome::Ok { "" } else { version.as_str() };
-        Some(format!("Rule {rule}{shown} {}", words::run_ended(outcome)))
+        Some(format!("Rule {rule}{shown} {}", words::run_ended(outcome, &self.record.log)))
     }
 
     /// The ring that the call's end came from, by its place among the facts, and the rule that wanted it.

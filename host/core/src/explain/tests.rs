@@ -7,7 +7,7 @@ use crate::names::{Extension, LegId, UserId};
 use crate::record::{
     Cause, Disposition, Fact, FactKind, Gone, LegRecord, LegRecordEnd, NotRung, RunRecord, Source,
 };
-use crate::rule::{AnsweredBy, DestinationRef, Outcome, Party, Reached, RunOutcome};
+use crate::rule::{AnsweredBy, DestinationRef, LogLine, Outcome, Party, Reached, RunOutcome};
 
 mod answers;
 mod reachability;

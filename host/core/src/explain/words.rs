@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::names::{Extension, RuleName, UserId, Version};
 use crate::record::{CallRecord, Fact, FactKind, Gone, LegRecord, NotRung, Source};
-use crate::rule::{DestinationRef, RunOutcome};
+use crate::rule::{DestinationRef, LogLine, RunOutcome};
 
 /// How much of a rule's own words is told, in characters.
 const QUOTED_MAX: usize = 160;
@@ -229,8 +229,9 @@ fn gone(how: Gone) -> &'static str {
     }
 }
 
-/// What a run did, with the rule as its subject: `ran out of fuel in presence.of-user`.
-pub(super) fn run_ended(outcome: &RunOutcome) -> String {
+/// What a run did, with the rule as its subject: `ran out of fuel in presence.of-user`. A trap has no words of its own: the
+/// last line of the rule's log may say why.
+pub(super) fn run_ended(outcome: &RunOutcome, log: &[LogLine]) -> String {
     match outcome {
         RunOutcome::Ok => "ended without deciding".to_owned(),
         RunOutcome::Declined(text) if text.is_empty() => "gave the call back".to_owned(),
@@ -242,7 +243,10 @@ pub(super) fn run_ended(outcome: &RunOutcome) -> String {
         RunOutcome::TableLimit => "wanted a larger table than a run may have".to_owned(),
         RunOutcome::StackOverflow => "ran out of stack".to_owned(),
         RunOutcome::LimitExceeded(name) => format!("went over the limit `{name}`"),
-        RunOutcome::Trap(kind) => with(kind, "trapped"),
+        RunOutcome::Trap(kind) => match log.last() {
+            Some(line) => format!("{} after logging {}", with(kind, "trapped"), quoted(&line.message)),
+            None => with(kind, "trapped"),
+        },
         RunOutcome::BadOutput => "gave an answer that is none".to_owned(),
         RunOutcome::PermissionDenied(what) => format!("used {what}, which it was not granted"),
         RunOutcome::InstantiateFailed(why) => with(why, "could not be started"),
@@ -251,7 +255,7 @@ pub(super) fn run_ended(outcome: &RunOutcome) -> String {
             "was not run, because the tenant's share of computing is used up".to_owned()
         }
         RunOutcome::BreakerOpen => "was not run, because this version has failed too often".to_owned(),
-        RunOutcome::CallerGone => "was stopped, because the caller had gone".to_owned(),
+        RunOutcome::CallerGone => "ended, because the caller had hung up".to_owned(),
         RunOutcome::Internal(text) => with(text, "was stopped by a fault of the switch"),
     }
 }

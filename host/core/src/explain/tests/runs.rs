@@ -72,7 +72,7 @@ fn each_end_of_a_run_that_brings_the_fallback_in_has_its_words() {
             RunOutcome::BreakerOpen,
             "Rule r (version 3fa81c2e) was not run, because this version has failed too often",
         ),
-        (RunOutcome::CallerGone, "Rule r (version 3fa81c2e) was stopped, because the caller had gone"),
+        (RunOutcome::CallerGone, "Rule r (version 3fa81c2e) ended, because the caller had hung up"),
         (
             RunOutcome::Internal("no word from the run for 5000 ms".to_owned()),
             "Rule r (version 3fa81c2e) was stopped by a fault of the switch (no word from the run for 5000 ms)",
@@ -88,6 +88,21 @@ fn each_end_of_a_run_that_brings_the_fallback_in_has_its_words() {
         let rest = "so the fallback took over: nobody was rung – ana has no registered device.";
         assert_eq!(tale.sentence(), format!("{words}, {rest}"));
     }
+}
+
+#[test]
+fn a_trap_is_told_with_the_last_line_of_the_rules_log() {
+    let trap = || RunOutcome::Trap("unreachable".to_owned());
+    let mut tale = Tale::to_ana().ruled("r", trap(), 1_000).failed(1, "r", trap());
+    let line = |message: &str| LogLine { level: "warn".to_owned(), message: message.to_owned() };
+    tale.0.log = vec![line("looks for ana"), line("panicked: boom, at src/lib.rs:12")];
+    let told = tale.rejected(Cause::NoAnswer, 480, 20_001).told();
+    let words = "trapped (unreachable) after logging \"panicked: boom, at src/lib.rs:12\"";
+    assert!(
+        told.starts_with(&format!("Rule r (version 3fa81c2e) {words}, so the fallback took over")),
+        "{told}"
+    );
+    assert!(told.contains(&format!("rule r         {words}; at most 1,000 fuel")), "{told}");
 }
 
 #[test]
