@@ -17,7 +17,7 @@ use crate::seam::{Change, StoreRefused};
 use crate::spans;
 use crate::switchboard::{Switchboard, with_to_tag};
 use crate::time::{Deadline, Timer};
-use crate::view::{Binding, BindingKey};
+use crate::view::{Binding, BindingKey, DeviceKey};
 
 mod fixed;
 mod prober;
@@ -40,6 +40,8 @@ pub(crate) struct Registrar {
     ends: BTreeMap<BindingKey, Duration>,
     flows: BTreeMap<Flow, BTreeSet<BindingKey>>,
     pending: BTreeMap<Ticket, Pending>,
+    /// New phones among those that are pending, by device.
+    coming: BTreeMap<DeviceKey, usize>,
     prober: Prober,
 }
 
@@ -52,6 +54,8 @@ struct Pending {
     bound: Vec<(Arc<Binding>, Duration)>,
     unbound: Vec<BindingKey>,
     renewed: Vec<BindingKey>,
+    /// How many of its phones are new.
+    new: usize,
     until: Duration,
 }
 
@@ -100,7 +104,13 @@ impl Registrar {
                 return;
             }
         };
-        if self.pending.len() >= PENDING_MAX {
+        let new = wanted.bound.len().saturating_sub(wanted.renewed.len());
+        let key = (tenant.id.clone(), device.clone());
+        let coming = self.coming.get(&key).copied().unwrap_or(0);
+        let held = board.bindings_of(&key).len();
+        // Some of those that come may be refused by the store: perhaps there is room soon.
+        let is_room = new == 0 || coming == 0 || held + coming + new <= BINDINGS_MAX;
+        if self.pending.len() >= PENDING_MAX || !is_room {
             board.count_registration("refused");
             let busy = Message::reply(&request, 503).with(Name::RetryAfter, "5");
             board.refuse(flow, &request, busy);
@@ -123,8 +133,11 @@ impl Registrar {
         let ticket = board.store(changes);
         let until = board.now.mono + STORE_WAIT;
         let pending =
-            Pending { tx, request, tenant: Arc::clone(tenant), device, bound, unbound, renewed, until };
+            Pending { tx, request, tenant: Arc::clone(tenant), device, bound, unbound, renewed, new, until };
         self.pending.insert(ticket, pending);
+        if new > 0 {
+            self.coming.insert(key, coming + new);
+        }
     }
 
     /// The store has answered a ticket of ours.
@@ -135,6 +148,7 @@ impl Registrar {
         result: Result<(), StoreRefused>,
     ) {
         let Some(pending) = self.pending.remove(&ticket) else { return };
+        self.has_come(&pending);
         match result {
             Ok(()) => {
                 board.count_registration("accepted");
@@ -147,11 +161,22 @@ impl Registrar {
         }
     }
 
+    /// The new phones of a REGISTER are not pending any more.
+    fn has_come(&mut self, pending: &Pending) {
+        let key = (pending.tenant.id.clone(), pending.device.clone());
+        if let Some(coming) = self.coming.get_mut(&key) {
+            *coming = coming.saturating_sub(pending.new);
+            if *coming == 0 {
+                self.coming.remove(&key);
+            }
+        }
+    }
+
     /// A refresh of what is known is still good without the store; anything new is not (ARCHITECTURE §3).
     fn not_stored(&mut self, board: &mut Switchboard, pending: Pending) {
         // What was known when the phone asked may have ended while the store was waited for.
         let is_known = |key: &BindingKey| board.picture.bindings.contains_key(key);
-        if pending.renewed.len() == pending.bound.len() && pending.renewed.iter().all(is_known) {
+        if pending.new == 0 && pending.renewed.iter().all(is_known) {
             board.count_registration("accepted-unstored");
             self.apply(board, pending);
         } else {

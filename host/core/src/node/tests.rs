@@ -27,6 +27,7 @@ use crate::view::{Binding, BindingKey};
 mod dialogs;
 mod guessing;
 mod refusals;
+mod registering;
 mod trust;
 
 const CALLER: &str = "10.0.0.11:5060";
