@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::error::ApiError;
+use crate::rules::zone;
 use crate::{Caller, Handle, switch};
 
 /// How many records a page holds when nobody asks for another number.
@@ -69,6 +70,7 @@ impl From<&CallView> for Live {
 #[derive(Serialize)]
 pub(crate) struct LiveCalls {
     calls: Vec<Live>,
+    zone: Option<String>,
 }
 
 /// `GET /v1/tenants/{tenant}/calls`
@@ -80,7 +82,8 @@ pub(crate) async fn live(
     let tenant = caller.tenant(&switch, &tenant)?;
     let view = switch.view_of(&tenant.id);
     let own = view.calls.values().filter(|call| call.tenant == tenant.id);
-    Ok(Json(LiveCalls { calls: own.map(|call| Live::from(call.as_ref())).collect() }))
+    let calls = own.map(|call| Live::from(call.as_ref())).collect();
+    Ok(Json(LiveCalls { calls, zone: zone(&tenant) }))
 }
 
 /// What a page of records may be narrowed to.
@@ -102,6 +105,7 @@ pub(crate) struct Records {
     records: Vec<Arc<CallRecord>>,
     /// For `after` of the next page; none at the end.
     next: Option<String>,
+    zone: Option<String>,
 }
 
 /// `GET /v1/tenants/{tenant}/records`
@@ -127,7 +131,8 @@ pub(crate) async fn list(
     let limit = wanted.limit.unwrap_or(PAGE);
     let id = tenant.id.clone();
     let page = switch::ask(&switch, move |store| store.calls(&id, &filter, after.as_ref(), limit)).await??;
-    Ok(Json(Records { records: page.calls, next: page.next.map(|cursor| cursor.to_string()) }))
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(Records { records: page.calls, next, zone: zone(&tenant) }))
 }
 
 fn ended(word: &str) -> Result<Ended, ApiError> {

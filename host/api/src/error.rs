@@ -146,9 +146,12 @@ impl From<RuleError> for ApiError {
                 Self::not_found(what).help("`callwright rule versions NAME` lists what is there")
             }
             RuleError::Unusable { .. } => conflict(what).help("upload the component again"),
-            RuleError::NothingBefore(_)
-            | RuleError::TooManyVersions { .. }
-            | RuleError::TooManyRules { .. } => conflict(what),
+            RuleError::NothingBefore(rule) => {
+                conflict(what).help(format!("`callwright rule deactivate {rule}` switches it off"))
+            }
+            RuleError::NotActive(_) | RuleError::TooManyVersions { .. } | RuleError::TooManyRules { .. } => {
+                conflict(what)
+            }
             RuleError::Store(error) => error.into(),
             other => Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, other.to_string()),
         }

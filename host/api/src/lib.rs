@@ -12,6 +12,7 @@ mod access;
 mod calls;
 mod error;
 mod metrics;
+mod overlap;
 mod registrations;
 mod rules;
 mod switch;
@@ -27,6 +28,7 @@ use callwright_store::TokenHash;
 use access::Caller;
 use error::ApiError;
 pub use metrics::Meters;
+pub use rules::WITHDRAWN_BY;
 pub use switch::{Overloaded, Pending, Query, Switch, TooOften, Upload, UploadError};
 
 /// The longest body of any request but an upload, in bytes.
@@ -45,6 +47,7 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
         .route("/rules/{rule}/history", get(rules::history))
         .route("/rules/{rule}/activate", post(rules::activate))
         .route("/rules/{rule}/rollback", post(rules::roll_back))
+        .route("/rules/{rule}/deactivate", post(rules::deactivate))
         .route("/registrations", get(registrations::list))
         .route("/calls", get(calls::live))
         .route("/records", get(calls::list))

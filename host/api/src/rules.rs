@@ -8,14 +8,21 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use callwright_core::config::Tenant;
 use callwright_core::names::{RuleName, TenantId, Version};
 use callwright_core::rule::ActiveRule;
-use callwright_store::{Activation, NewVersion, RuleError, RuleVersion, Store, VersionState};
+use callwright_store::{
+    Activation, How, NewVersion, RuleError, RuleVersion, Store, StoreError, VersionState,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
+use crate::overlap::{self, AlsoBound};
 use crate::{Caller, Handle, Upload, switch};
+
+/// Who made an activation that nobody asked for, in histories.
+pub const WITHDRAWN_BY: &str = "the switch, because the version kept failing";
 
 /// An upload: the component as Base64 (RFC 4648 §4) and the text of its `rule.toml`.
 #[derive(Deserialize)]
@@ -33,7 +40,7 @@ pub(crate) struct UploadBody {
 pub(crate) struct Shown {
     rule: RuleName,
     version: Version,
-    /// `ready`, or why it cannot be used.
+    /// `ready`, or why it cannot or should not be used.
     state: String,
     active: bool,
     size: u64,
@@ -62,10 +69,31 @@ impl Shown {
     }
 }
 
-impl From<RuleVersion> for Shown {
-    fn from(kept: RuleVersion) -> Self {
-        Self::new(kept.uploaded, &kept.state, kept.active)
+impl Shown {
+    /// A version that is kept, with what became of it.
+    fn kept(kept: RuleVersion, history: &[Activation]) -> Self {
+        let is_withdrawn = !kept.active && was_withdrawn(&kept.uploaded.rule.version, history);
+        let mut shown = Self::new(kept.uploaded, &kept.state, kept.active);
+        if is_withdrawn && kept.state == VersionState::Ready {
+            "withdrawn: it kept failing".clone_into(&mut shown.state);
+        }
+        shown
     }
+}
+
+/// Whether the switch itself put an end to the version's last activation; the history has the newest first.
+fn was_withdrawn(version: &Version, history: &[Activation]) -> bool {
+    let last = history.iter().position(|step| step.version == *version);
+    let after = last.and_then(|last| history.get(last.checked_sub(1)?));
+    after.is_some_and(|after| after.how == How::RolledBack && after.by == WITHDRAWN_BY)
+}
+
+/// What an upload is answered.
+#[derive(Serialize)]
+pub(crate) struct Uploaded {
+    #[serde(flatten)]
+    version: Shown,
+    also_bound: Vec<AlsoBound>,
 }
 
 /// `POST /v1/tenants/{tenant}/rules`
@@ -74,7 +102,7 @@ pub(crate) async fn upload(
     State(switch): State<Handle>,
     Path(tenant): Path<String>,
     body: Result<Json<UploadBody>, JsonRejection>,
-) -> Result<(StatusCode, Json<Shown>), ApiError> {
+) -> Result<(StatusCode, Json<Uploaded>), ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
     let Json(body) = body?;
     let component = STANDARD
@@ -90,7 +118,10 @@ pub(crate) async fn upload(
         switch::ask(&switch, move |store| store.activate(&owner, &rule, &version, at, &by)).await??;
         switch.activated(tenant.id.clone()).await?;
     }
-    Ok((StatusCode::CREATED, Json(Shown::new(kept, &VersionState::Ready, body.activate))))
+    let rule = kept.rule.clone();
+    let also_bound = switch::ask(&switch, move |store| overlap::of(store, &rule)).await??;
+    let version = Shown::new(kept, &VersionState::Ready, body.activate);
+    Ok((StatusCode::CREATED, Json(Uploaded { version, also_bound })))
 }
 
 /// A rule of the tenant and what is active of it.
@@ -129,6 +160,7 @@ pub(crate) async fn list(
 #[derive(Serialize)]
 pub(crate) struct Versions {
     versions: Vec<Shown>,
+    zone: Option<String>,
 }
 
 /// `GET /v1/tenants/{tenant}/rules/{rule}/versions`
@@ -137,19 +169,25 @@ pub(crate) async fn versions(
     State(switch): State<Handle>,
     Path((tenant, rule)): Path<(String, String)>,
 ) -> Result<Json<Versions>, ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?.id.clone();
+    let owner = caller.tenant(&switch, &tenant)?;
     let name = RuleName::from(rule.as_str());
-    let versions = switch::ask(&switch, move |store| store.versions(&tenant, &name)).await??;
+    let zone = zone(&owner);
+    let read = move |store: &dyn Store| {
+        Ok::<_, StoreError>((store.versions(&owner.id, &name)?, store.history(&owner.id, &name)?))
+    };
+    let (versions, history) = switch::ask(&switch, read).await??;
     if versions.is_empty() {
         return Err(no_rule(&rule));
     }
-    Ok(Json(Versions { versions: versions.into_iter().map(Shown::from).collect() }))
+    let versions = versions.into_iter().map(|kept| Shown::kept(kept, &history));
+    Ok(Json(Versions { versions: versions.collect(), zone }))
 }
 
 /// What was active when, newest first.
 #[derive(Serialize)]
 pub(crate) struct History {
     history: Vec<Activation>,
+    zone: Option<String>,
 }
 
 /// `GET /v1/tenants/{tenant}/rules/{rule}/history`
@@ -158,10 +196,14 @@ pub(crate) async fn history(
     State(switch): State<Handle>,
     Path((tenant, rule)): Path<(String, String)>,
 ) -> Result<Json<History>, ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?.id.clone();
-    let name = RuleName::from(rule);
-    let history = switch::ask(&switch, move |store| store.history(&tenant, &name)).await??;
-    Ok(Json(History { history }))
+    let owner = caller.tenant(&switch, &tenant)?;
+    let (zone, name) = (zone(&owner), RuleName::from(rule.as_str()));
+    let read = move |store: &dyn Store| store.history(&owner.id, &name);
+    let history = switch::ask(&switch, read).await??;
+    if history.is_empty() {
+        return Err(ApiError::not_found(format!("no version of rule `{rule}` was ever active")));
+    }
+    Ok(Json(History { history, zone }))
 }
 
 /// What to activate.
@@ -178,12 +220,14 @@ pub(crate) struct Activated {
     rule: RuleName,
     version: Version,
     bind: Vec<String>,
+    also_bound: Vec<AlsoBound>,
 }
 
-impl From<ActiveRule> for Activated {
-    fn from(active: ActiveRule) -> Self {
+impl Activated {
+    fn new(store: &dyn Store, active: ActiveRule) -> Result<Self, ApiError> {
+        let also_bound = overlap::of(store, &active)?;
         let bind = active.bind.iter().map(ToString::to_string).collect();
-        Self { rule: active.name, version: active.version, bind }
+        Ok(Self { rule: active.name, version: active.version, bind, also_bound })
     }
 }
 
@@ -201,11 +245,11 @@ pub(crate) async fn activate(
     let active = switch::ask(&switch, move |store| {
         let rule = RuleName::from(rule);
         let version = resolve(store, &owner, &rule, &body.version)?;
-        store.activate(&owner, &rule, &version, at, &caller.label).map_err(ApiError::from)
+        Activated::new(store, store.activate(&owner, &rule, &version, at, &caller.label)?)
     });
     let active = active.await??;
     switch.activated(tenant).await?;
-    Ok(Json(active.into()))
+    Ok(Json(active))
 }
 
 /// The one version that begins so.
@@ -236,10 +280,44 @@ pub(crate) async fn roll_back(
 ) -> Result<Json<Activated>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?.id.clone();
     let (at, owner, name) = (switch.now(), tenant.clone(), RuleName::from(rule));
-    let active =
-        switch::ask(&switch, move |store| store.roll_back(&owner, &name, at, &caller.label)).await??;
+    let active = switch::ask(&switch, move |store| {
+        Activated::new(store, store.roll_back(&owner, &name, at, &caller.label)?)
+    });
+    let active = active.await??;
     switch.activated(tenant).await?;
-    Ok(Json(active.into()))
+    Ok(Json(active))
+}
+
+/// What is not active any more.
+#[derive(Serialize)]
+pub(crate) struct Deactivated {
+    rule: RuleName,
+    /// What was active.
+    version: Version,
+}
+
+/// `POST /v1/tenants/{tenant}/rules/{rule}/deactivate`
+pub(crate) async fn deactivate(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path((tenant, rule)): Path<(String, String)>,
+) -> Result<Json<Deactivated>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?.id.clone();
+    let (at, owner, name) = (switch.now(), tenant.clone(), RuleName::from(rule.as_str()));
+    let was = switch::ask(&switch, move |store| {
+        if store.versions(&owner, &name)?.is_empty() {
+            return Err(no_rule(&rule));
+        }
+        store.deactivate(&owner, &name, at, &caller.label).map_err(ApiError::from)
+    });
+    let was = was.await??;
+    switch.activated(tenant).await?;
+    Ok(Json(Deactivated { rule: was.name, version: was.version }))
+}
+
+/// The name of the tenant's time zone, for whoever shows times to people.
+pub(crate) fn zone(tenant: &Tenant) -> Option<String> {
+    tenant.zone.iana_name().map(str::to_owned)
 }
 
 fn no_rule(rule: &str) -> ApiError {

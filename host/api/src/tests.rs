@@ -244,6 +244,73 @@ async fn versions_are_uploaded_activated_by_a_beginning_and_rolled_back() {
 }
 
 #[tokio::test]
+async fn a_rule_is_switched_off_and_its_history_says_so() {
+    let desk = desk();
+    let rule = "/v1/tenants/acme/rules/follow-me";
+    let off = || post(&desk, "/v1/tenants/acme/rules/follow-me/deactivate", json!({}));
+    assert_eq!(off().await.0, StatusCode::NOT_FOUND);
+    push(&desk, "aa11", true).await;
+    let (_, back) = post(&desk, &format!("{rule}/rollback"), json!({})).await;
+    assert_eq!(back["error"]["hint"], "`callwright rule deactivate follow-me` switches it off");
+    assert_eq!(off().await, (StatusCode::OK, json!({ "rule": "follow-me", "version": "sha256:aa11" })));
+    let (status, again) = off().await;
+    assert_eq!((status, again["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("CW-0306")));
+    assert!(desk.store.active_rules(&"acme".into()).unwrap().is_empty());
+    assert_eq!(desk.activated.lock().unwrap().len(), 2, "the node hears of it");
+    let (_, history) = get(&desk, "acme", &format!("{rule}/history")).await;
+    assert_eq!(
+        (&history["history"][0]["how"], &history["history"][0]["by"]),
+        (&json!("deactivated"), &json!("ci"))
+    );
+    assert_eq!(get(&desk, "acme", "/v1/tenants/acme/rules/none/history").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn whoever_uploads_or_activates_hears_which_rules_want_the_same_calls() {
+    let desk = desk();
+    let (_, alone) = push(&desk, "aa11", true).await;
+    assert_eq!(alone["also_bound"], json!([]));
+    for name in ["after-hours", "zebra"] {
+        let rule = ActiveRule {
+            tenant: "acme".into(),
+            name: name.into(),
+            version: "sha256:bb".into(),
+            bind: vec![BindTarget::Tenant, BindTarget::User("ana".into())],
+            fallback: None,
+            settings: Arc::default(),
+        };
+        let manifest = String::new();
+        let kept = NewVersion { rule, manifest, size: 1, uploaded: desk.now(), uploaded_by: String::new() };
+        desk.store.add_version(&kept).unwrap();
+        desk.store.activate(&"acme".into(), &name.into(), &"sha256:bb".into(), desk.now(), "ci").unwrap();
+    }
+    let both = json!([
+        { "to": "tenant", "rule": "after-hours", "goes_first": true },
+        { "to": "tenant", "rule": "zebra", "goes_first": false },
+    ]);
+    assert_eq!(push(&desk, "aa22", false).await.1["also_bound"], both);
+    let path = "/v1/tenants/acme/rules/follow-me/activate";
+    assert_eq!(post(&desk, path, json!({ "version": "aa22" })).await.1["also_bound"], both);
+}
+
+#[tokio::test]
+async fn a_version_that_the_switch_withdrew_is_listed_as_that_until_it_is_chosen_again() {
+    let desk = desk();
+    push(&desk, "aa11", true).await;
+    push(&desk, "aa22", true).await;
+    let rule = "/v1/tenants/acme/rules/follow-me";
+    let failed = desk.store.active_rules(&"acme".into()).unwrap().remove(0);
+    desk.store.withdraw(&failed, desk.now(), WITHDRAWN_BY).unwrap();
+    let state =
+        async || get(&desk, "acme", &format!("{rule}/versions")).await.1["versions"][0]["state"].clone();
+    assert_eq!(state().await, "withdrawn: it kept failing");
+    post(&desk, &format!("{rule}/activate"), json!({ "version": "aa22" })).await;
+    assert_eq!(state().await, "ready");
+    post(&desk, &format!("{rule}/rollback"), json!({})).await;
+    assert_eq!(state().await, "ready", "somebody went back, and not the switch");
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_with_a_rule_is_listed() {
     let desk = desk();
     let (status, refused) = push(&desk, "", false).await;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cli::{CallCommand, Remote};
 use crate::client::{Client, segment};
+use crate::clock::Clock;
 use crate::error::{Exit, UserError};
 use crate::output::{Output, table};
 
@@ -19,15 +20,17 @@ pub(crate) fn run(command: &CallCommand, remote: &Remote, out: &Output) -> Resul
         CallCommand::List { live: true, limit: _ } => {
             let all: Value = client.get(&format!("/v1/tenants/{tenant}/calls"))?;
             out.result(&all, || {
-                let rows: Vec<_> = list(&all, "calls").iter().map(live_row).collect();
-                table(&["call", "began", "from", "to", "phase", "rule"], &rows)
+                let clock = Clock::of(&all);
+                let rows: Vec<_> = list(&all, "calls").iter().map(|call| live_row(call, &clock)).collect();
+                table(&["call", &clock.head("began"), "from", "to", "phase", "rule"], &rows)
             });
         }
         CallCommand::List { live: false, limit } => {
             let all: Value = client.get(&format!("/v1/tenants/{tenant}/records?limit={limit}"))?;
             out.result(&all, || {
-                let rows: Vec<_> = list(&all, "records").iter().map(record_row).collect();
-                table(&["call", "began", "from", "to", "ended", "talk"], &rows)
+                let clock = Clock::of(&all);
+                let rows: Vec<_> = list(&all, "records").iter().map(|it| record_row(it, &clock)).collect();
+                table(&["call", &clock.head("began"), "from", "to", "ended", "talk"], &rows)
             });
         }
         CallCommand::Show { id } => {
@@ -71,11 +74,11 @@ pub(crate) fn explain(client: &Client, tenant: &str, id: &str) -> Result<String,
     Ok(explained.text)
 }
 
-fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+pub(crate) fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn text(value: &Value, key: &str) -> String {
+pub(crate) fn text(value: &Value, key: &str) -> String {
     match value.get(key) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
@@ -83,14 +86,9 @@ fn text(value: &Value, key: &str) -> String {
     }
 }
 
-/// Seconds are enough in a list.
-fn began(call: &Value) -> String {
-    text(call, "began").chars().take("2026-11-20T18:02:11".len()).collect::<String>().replace('T', " ")
-}
-
-fn live_row(call: &Value) -> Vec<String> {
+fn live_row(call: &Value, clock: &Clock) -> Vec<String> {
     let columns = ["from_device", "number", "phase", "rule"];
-    let mut row = vec![text(call, "id"), began(call)];
+    let mut row = vec![text(call, "id"), clock.time(&text(call, "began"))];
     row.extend(columns.map(|key| text(call, key)));
     conceal(call, &mut row);
     row
@@ -104,7 +102,7 @@ fn conceal(call: &Value, row: &mut [String]) {
     }
 }
 
-fn record_row(record: &Value) -> Vec<String> {
+fn record_row(record: &Value, clock: &Clock) -> Vec<String> {
     let disposition = match record.get("disposition") {
         Some(Value::String(word)) => format!("{word} {}", text(record, "status")),
         Some(answered) => {
@@ -117,7 +115,7 @@ fn record_row(record: &Value) -> Vec<String> {
     let seconds = std::time::Duration::from_millis(talk_ms).as_secs_f64();
     let mut row = vec![
         text(record, "id"),
-        began(record),
+        clock.time(&text(record, "began")),
         text(record, "from_device"),
         text(record, "number"),
         disposition,

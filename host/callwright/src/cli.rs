@@ -121,6 +121,8 @@ pub(crate) enum RuleCommand {
         #[arg(long)]
         activate: bool,
     },
+    /// Lists the tenant's rules, each with its active version.
+    List,
     /// Lists a rule's versions, last uploaded first.
     Versions {
         /// The rule.
@@ -133,8 +135,18 @@ pub(crate) enum RuleCommand {
         /// The version, or a beginning of it.
         version: String,
     },
-    /// Goes back to what was active before.
+    /// Goes back to what was active before; after a first activation nothing was, and `deactivate` is meant.
     Rollback {
+        /// The rule.
+        name: String,
+    },
+    /// Switches a rule off: calls that begin from now on are decided without it. `rollback` takes that back.
+    Deactivate {
+        /// The rule.
+        name: String,
+    },
+    /// Lists what was active when, newest first, and who made it so.
+    History {
         /// The rule.
         name: String,
     },

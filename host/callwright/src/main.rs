@@ -9,6 +9,7 @@ use clap::Parser;
 mod call;
 mod cli;
 mod client;
+mod clock;
 mod compile;
 mod config;
 mod data;

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::call::{self, text};
 use crate::cli::{Remote, RuleCommand};
 use crate::client::{Client, segment};
+use crate::clock::Clock;
 use crate::error::UserError;
 use crate::output::{Output, table};
 
@@ -23,6 +26,15 @@ pub(crate) struct Version {
     uploaded_by: String,
     bind: Vec<String>,
     rule_toml: String,
+    also_bound: Vec<AlsoBound>,
+}
+
+/// Another active rule that is bound to the same, as the API shows it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AlsoBound {
+    to: String,
+    rule: String,
+    goes_first: bool,
 }
 
 /// What is active from now on, as the API shows it.
@@ -31,6 +43,7 @@ struct Activated {
     rule: String,
     version: String,
     bind: Vec<String>,
+    also_bound: Vec<AlsoBound>,
 }
 
 /// Runs one of the verbs.
@@ -40,6 +53,9 @@ struct Activated {
 pub(crate) fn run(command: &RuleCommand, remote: &Remote, out: &Output) -> Result<(), UserError> {
     let client = Client::of(remote)?;
     let tenant = || client.tenant(remote.tenant.as_deref());
+    let of = |name: &str, what: &str| {
+        Ok::<_, UserError>(format!("/v1/tenants/{}/rules/{}/{what}", tenant()?, segment(name)))
+    };
     match command {
         RuleCommand::Push { path, rule_toml, activate } => {
             let rule = RuleFiles::find(path, rule_toml.as_deref())?;
@@ -54,16 +70,22 @@ pub(crate) fn run(command: &RuleCommand, remote: &Remote, out: &Output) -> Resul
                     kept.bind.join(", ")
                 )
             });
+            warn(&kept.also_bound, out);
         }
-        RuleCommand::Versions { name } => versions(&client, &tenant()?, name, out)?,
+        RuleCommand::List => list(&client.get(&format!("/v1/tenants/{}/rules", tenant()?))?, out),
+        RuleCommand::Versions { name } => versions(&client.get(&of(name, "versions")?)?, out),
+        RuleCommand::History { name } => history(&client.get(&of(name, "history")?)?, out),
         RuleCommand::Activate { name, version } => {
-            let path = format!("/v1/tenants/{}/rules/{}/activate", tenant()?, segment(name));
             let body = serde_json::json!({ "version": version });
-            activated(&client.post(&path, &body)?, out);
+            activated(&client.post(&of(name, "activate")?, &body)?, out);
         }
         RuleCommand::Rollback { name } => {
-            let path = format!("/v1/tenants/{}/rules/{}/rollback", tenant()?, segment(name));
-            activated(&client.post(&path, &serde_json::json!({}))?, out);
+            activated(&client.post(&of(name, "rollback")?, &serde_json::json!({}))?, out);
+        }
+        RuleCommand::Deactivate { name } => {
+            let off: Value = client.post(&of(name, "deactivate")?, &serde_json::json!({}))?;
+            let was = short(&text(&off, "version"));
+            out.result(&off, || format!("{name} is switched off; {was} was active"));
         }
     }
     Ok(())
@@ -137,34 +159,62 @@ pub(crate) fn push(
     client.post(&format!("/v1/tenants/{tenant}/rules"), &body)
 }
 
-fn versions(client: &Client, tenant: &str, name: &str, out: &Output) -> Result<(), UserError> {
-    #[derive(Serialize, Deserialize)]
-    struct Versions {
-        versions: Vec<Version>,
-    }
-    let all: Versions = client.get(&format!("/v1/tenants/{tenant}/rules/{}/versions", segment(name)))?;
-    out.result(&all, || {
-        let row = |version: &Version| {
-            let active = if version.active { "active" } else { "" };
+fn list(all: &Value, out: &Output) {
+    out.result(all, || {
+        let row = |rule: &Value| {
+            let active = Some(short(&text(rule, "active"))).filter(|version| !version.is_empty());
+            let bound: Vec<_> = call::list(rule, "bind").iter().filter_map(Value::as_str).collect();
+            vec![text(rule, "rule"), active.unwrap_or_else(|| "none".to_owned()), bound.join(", ")]
+        };
+        let rows: Vec<_> = call::list(all, "rules").iter().map(row).collect();
+        table(&["rule", "active", "bound to"], &rows)
+    });
+}
+
+fn versions(all: &Value, out: &Output) {
+    out.result(all, || {
+        let clock = Clock::of(all);
+        let row = |version: &Value| {
+            let is_active = version.get("active").and_then(Value::as_bool).unwrap_or_default();
             vec![
-                short(&version.version),
-                active.to_owned(),
-                version.state.clone(),
-                version.size.to_string(),
-                version.uploaded.clone(),
-                version.uploaded_by.clone(),
+                short(&text(version, "version")),
+                if is_active { "active" } else { "" }.to_owned(),
+                text(version, "state"),
+                text(version, "size"),
+                clock.time(&text(version, "uploaded")),
+                text(version, "uploaded_by"),
             ]
         };
-        let rows: Vec<_> = all.versions.iter().map(row).collect();
-        table(&["version", "", "state", "bytes", "uploaded", "by"], &rows)
+        let rows: Vec<_> = call::list(all, "versions").iter().map(row).collect();
+        table(&["version", "", "state", "bytes", &clock.head("uploaded"), "by"], &rows)
     });
-    Ok(())
+}
+
+fn history(all: &Value, out: &Output) {
+    out.result(all, || {
+        let clock = Clock::of(all);
+        let row = |step: &Value| {
+            let version = short(&text(step, "version"));
+            vec![clock.time(&text(step, "at")), text(step, "how"), version, text(step, "by")]
+        };
+        let rows: Vec<_> = call::list(all, "history").iter().map(row).collect();
+        table(&[&clock.head("at"), "", "version", "by"], &rows)
+    });
+}
+
+/// Of two rules that are bound to the same only one is asked: that is rarely meant.
+fn warn(also_bound: &[AlsoBound], out: &Output) {
+    for AlsoBound { to, rule, goes_first } in also_bound {
+        let order = if *goes_first { "goes first" } else { "comes after this one" };
+        out.warning(format!("also bound to {to}: {rule}, which {order}"));
+    }
 }
 
 fn activated(active: &Activated, out: &Output) {
     out.result(active, || {
         format!("{} {} is active, bound to {}", active.rule, short(&active.version), active.bind.join(", "))
     });
+    warn(&active.also_bound, out);
 }
 
 /// As much of a version as people compare.

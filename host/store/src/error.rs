@@ -134,6 +134,9 @@ pub enum RuleError {
     /// Nothing was active before what is active now.
     #[error("rule `{0}` has no earlier activation to go back to")]
     NothingBefore(RuleName),
+    /// There is nothing to switch off.
+    #[error("no version of rule `{0}` is active")]
+    NotActive(RuleName),
     /// A rule keeps a bounded number of versions.
     #[error("rule `{rule}` has {max} versions already")]
     TooManyVersions {

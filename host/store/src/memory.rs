@@ -216,6 +216,21 @@ impl Store for Memory {
         self.writing()?.go_back(&(tenant.clone(), rule.clone()), at, by)
     }
 
+    fn deactivate(
+        &self,
+        tenant: &TenantId,
+        rule: &RuleName,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<ActiveRule, RuleError> {
+        let mut rows = self.writing()?;
+        let active = rows.active(&(tenant.clone(), rule.clone())).cloned();
+        let active = active.ok_or_else(|| RuleError::NotActive(rule.clone()))?;
+        let shown = shown(&active.rule, at, by, How::Deactivated);
+        rows.step(Arc::clone(&active.rule), Some(active.number), shown);
+        Ok(ActiveRule::clone(&active.rule))
+    }
+
     fn withdraw(
         &self,
         failed: &ActiveRule,
@@ -245,8 +260,8 @@ impl Store for Memory {
         let rows = self.rows();
         Ok(rows
             .history
-            .values()
-            .filter_map(|steps| steps.last())
+            .keys()
+            .filter_map(|key| rows.active(key))
             .map(|step| Arc::clone(&step.rule))
             .collect())
     }

@@ -190,8 +190,23 @@ impl Store for Sqlite {
         by: &str,
     ) -> Result<ActiveRule, RuleError> {
         self.write(|transaction| {
+            let last = rules::last(transaction, tenant, rule)?;
+            rules::go_back(transaction, tenant, rule, last, at, by)
+        })
+    }
+
+    fn deactivate(
+        &self,
+        tenant: &TenantId,
+        rule: &RuleName,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<ActiveRule, RuleError> {
+        self.write(|transaction| {
             let active = rules::active(transaction, tenant, rule)?;
-            rules::go_back(transaction, tenant, rule, active, at, by)
+            let active = active.ok_or_else(|| RuleError::NotActive(rule.clone()))?;
+            rules::step(transaction, &active.rule, at, by, How::Deactivated, Some(active.number))?;
+            Ok(active.rule)
         })
     }
 

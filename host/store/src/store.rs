@@ -128,6 +128,19 @@ pub trait Store: Send + Sync {
         by: &str,
     ) -> Result<ActiveRule, RuleError>;
 
+    /// Switches a rule off: none of its versions is active from now on. [`Store::roll_back`] takes that back; another activation
+    /// begins anew, with nothing before it. Returns what was active.
+    ///
+    /// # Errors
+    /// No version is active, or the outside failed.
+    fn deactivate(
+        &self,
+        tenant: &TenantId,
+        rule: &RuleName,
+        at: Timestamp,
+        by: &str,
+    ) -> Result<ActiveRule, RuleError>;
+
     /// As [`Store::roll_back`], but only where this version is the active one still: somebody may have chosen another
     /// meanwhile, and then nothing happens.
     ///

@@ -61,6 +61,8 @@ pub enum How {
     Activated,
     /// Someone went back to what was active before.
     RolledBack,
+    /// Someone switched the rule off: from then on no version was active.
+    Deactivated,
 }
 
 impl How {
@@ -70,24 +72,25 @@ impl How {
         match self {
             Self::Activated => "activated",
             Self::RolledBack => "rolled-back",
+            Self::Deactivated => "deactivated",
         }
     }
 
     /// Finds the one with that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Activated, Self::RolledBack].into_iter().find(|how| how.word() == word)
+        [Self::Activated, Self::RolledBack, Self::Deactivated].into_iter().find(|how| how.word() == word)
     }
 }
 
-/// One entry of a rule's history.
+/// One entry of a rule's history: an activation, or its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Activation {
     /// Whose rule.
     pub tenant: TenantId,
     /// Which rule.
     pub rule: RuleName,
-    /// What became active.
+    /// What became active, or was so until then.
     pub version: Version,
     /// When.
     pub at: Timestamp,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadError};
+use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadError, WITHDRAWN_BY};
 use callwright_core::names::TenantId;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Input, View};
@@ -19,8 +19,6 @@ use crate::data::Data;
 
 /// How many questions may wait for the store.
 const QUERIES_MAX: usize = 256;
-/// Who made an activation that nobody asked for, in histories.
-const SWITCH: &str = "the switch, because the version kept failing";
 
 /// The API's side of the switch.
 pub(super) struct Backstage {
@@ -122,7 +120,8 @@ impl Activations {
     async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>) {
         let (store, failed) = (Arc::clone(&self.store), Arc::clone(rule));
         let gone_back =
-            tokio::task::spawn_blocking(move || store.withdraw(&failed, Timestamp::now(), SWITCH)).await;
+            tokio::task::spawn_blocking(move || store.withdraw(&failed, Timestamp::now(), WITHDRAWN_BY))
+                .await;
         let (tenant, name, version) = (&rule.tenant, &rule.name, &rule.version);
         match gone_back {
             Ok(Ok(Some(before))) => {

@@ -26,7 +26,7 @@ pub(super) struct Rows {
     pub(super) calls: BTreeMap<(TenantId, CallId), Call>,
     /// Of each rule in order of upload.
     pub(super) versions: BTreeMap<RuleKey, Vec<(NewVersion, VersionState)>>,
-    /// Of each rule, oldest first; the last is what is active.
+    /// Of each rule, oldest first; the last is what is active, unless it says that nothing is.
     pub(super) history: BTreeMap<RuleKey, Vec<Step>>,
     /// In order of making.
     pub(super) tokens: Vec<(TokenHash, Token)>,
@@ -175,10 +175,10 @@ impl Rows {
     }
 
     pub(super) fn active(&self, key: &RuleKey) -> Option<&Step> {
-        self.history.get(key)?.last()
+        self.history.get(key)?.last().filter(|step| step.shown.how != How::Deactivated)
     }
 
-    /// Makes active again what was active before what is active.
+    /// Makes active again what was active before the last step.
     pub(super) fn go_back(
         &mut self,
         key: &RuleKey,

@@ -142,21 +142,31 @@ pub(super) fn usable(
     }
 }
 
-/// One activation, and the one that was active before it.
+/// One activation or its end, and the one that was active before it.
 pub(super) struct Step {
     pub(super) number: i64,
     pub(super) rule: ActiveRule,
+    how: How,
     pub(super) previous: Option<i64>,
 }
 
-/// The last activation: what is active.
+/// The last activation: what is active, unless it was switched off.
 pub(super) fn active(
     connection: &Connection,
     tenant: &TenantId,
     rule: &RuleName,
 ) -> Result<Option<Step>, StoreError> {
+    Ok(last(connection, tenant, rule)?.filter(|step| step.how != How::Deactivated))
+}
+
+/// What happened last.
+pub(super) fn last(
+    connection: &Connection,
+    tenant: &TenantId,
+    rule: &RuleName,
+) -> Result<Option<Step>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, parsed, previous FROM activations WHERE tenant = ?1 AND rule = ?2
+        "SELECT number, parsed, previous, how FROM activations WHERE tenant = ?1 AND rule = ?2
          ORDER BY number DESC LIMIT 1",
     )?;
     let mut rows = statement.query([tenant.as_str(), rule.as_str()])?;
@@ -171,14 +181,19 @@ fn activation(
     number: i64,
 ) -> Result<Option<Step>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, parsed, previous FROM activations WHERE tenant = ?1 AND rule = ?2 AND number = ?3",
+        "SELECT number, parsed, previous, how FROM activations WHERE tenant = ?1 AND rule = ?2 AND number = ?3",
     )?;
     let mut rows = statement.query(params![tenant.as_str(), rule.as_str(), number])?;
     rows.next()?.map(read_step).transpose()
 }
 
 fn read_step(row: &Row<'_>) -> Result<Step, StoreError> {
-    Ok(Step { number: row.get(0)?, rule: parse(&row.get::<_, String>(1)?)?, previous: row.get(2)? })
+    let (rule, how) = (parse(&row.get::<_, String>(1)?)?, how(row.get(3)?)?);
+    Ok(Step { number: row.get(0)?, rule, how, previous: row.get(2)? })
+}
+
+fn how(word: String) -> Result<How, StoreError> {
+    How::from_word(&word).ok_or_else(|| corrupt("activation", word))
 }
 
 /// Makes active again what was active before this.
@@ -186,11 +201,11 @@ pub(super) fn go_back(
     connection: &Connection,
     tenant: &TenantId,
     rule: &RuleName,
-    active: Option<Step>,
+    last: Option<Step>,
     at: Timestamp,
     by: &str,
 ) -> Result<ActiveRule, RuleError> {
-    let before = match active.and_then(|active| active.previous) {
+    let before = match last.and_then(|last| last.previous) {
         Some(number) => activation(connection, tenant, rule, number)?,
         None => None,
     };
@@ -244,32 +259,33 @@ pub(super) fn history(
     let mut rows = statement.query([tenant.as_str(), rule.as_str()])?;
     let mut history = Vec::new();
     while let Some(row) = rows.next()? {
-        let how = row.get::<_, String>(3)?;
         history.push(Activation {
             tenant: tenant.clone(),
             rule: rule.clone(),
             version: row.get::<_, String>(0)?.into(),
             at: timestamp(row.get(1)?)?,
             by: row.get(2)?,
-            how: How::from_word(&how).ok_or_else(|| corrupt("activation", how))?,
+            how: how(row.get(3)?)?,
         });
     }
     Ok(history)
 }
 
-/// The last activation of each rule, of one tenant or of all.
+/// What is active of each rule, of one tenant or of all.
 pub(super) fn all_active(
     connection: &Connection,
     tenant: Option<&TenantId>,
 ) -> Result<Vec<Arc<ActiveRule>>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT parsed, max(number) FROM activations WHERE ?1 IS NULL OR tenant = ?1
+        "SELECT parsed, how, max(number) FROM activations WHERE ?1 IS NULL OR tenant = ?1
          GROUP BY tenant, rule ORDER BY tenant, rule",
     )?;
     let mut rows = statement.query([tenant.map(TenantId::as_str)])?;
     let mut rules = Vec::new();
     while let Some(row) = rows.next()? {
-        rules.push(Arc::new(parse(&row.get::<_, String>(0)?)?));
+        if how(row.get(1)?)? != How::Deactivated {
+            rules.push(Arc::new(parse(&row.get::<_, String>(0)?)?));
+        }
     }
     Ok(rules)
 }

@@ -49,6 +49,7 @@ held_by_both! {
     versions_are_listed_last_uploaded_first,
     new_settings_wait_for_the_next_activation,
     rolling_back_twice_goes_back_two_steps,
+    a_rule_that_is_switched_off_stays_off_until_somebody_activates_it,
     only_what_is_active_is_withdrawn,
     an_unusable_version_is_never_made_active,
     versions_and_history_are_bounded,

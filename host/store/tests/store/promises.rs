@@ -284,6 +284,29 @@ pub(crate) fn rolling_back_twice_goes_back_two_steps(store: &Arc<dyn Store>) {
     );
 }
 
+pub(crate) fn a_rule_that_is_switched_off_stays_off_until_somebody_activates_it(store: &Arc<dyn Store>) {
+    let office = "office".into();
+    assert!(matches!(store.deactivate(&acme(), &office, at(1), "ana"), Err(RuleError::NotActive(_))));
+    let [first, second] = ["a", "b"].map(|name| {
+        store.add_version(&version("office", name, 1)).unwrap();
+        store.activate(&acme(), &office, &made::digest(name), at(2), "ana").unwrap()
+    });
+    assert_eq!(store.deactivate(&acme(), &office, at(3), "bob").unwrap(), second);
+    assert_eq!(store.active_rules(&acme()).unwrap(), []);
+    assert_eq!(store.all_active_rules().unwrap(), []);
+    assert!(store.versions(&acme(), &office).unwrap().iter().all(|kept| !kept.active));
+    assert_eq!(store.withdraw(&second, at(4), "the switch").unwrap(), None, "it is off already");
+    assert!(matches!(store.deactivate(&acme(), &office, at(4), "bob"), Err(RuleError::NotActive(_))));
+    let off = store.history(&acme(), &office).unwrap().remove(0);
+    assert_eq!((off.version, off.at, &*off.by, off.how), (made::digest("b"), at(3), "bob", How::Deactivated));
+    assert_eq!(store.roll_back(&acme(), &office, at(5), "ana").unwrap(), second, "taken back");
+    assert_eq!(store.roll_back(&acme(), &office, at(6), "ana").unwrap(), first);
+    store.deactivate(&acme(), &office, at(7), "bob").unwrap();
+    assert_eq!(store.activate(&acme(), &office, &first.version, at(8), "ana").unwrap(), first);
+    assert_eq!(store.active_rules(&acme()).unwrap(), [Arc::new(first)]);
+    assert!(matches!(store.roll_back(&acme(), &office, at(9), "ana"), Err(RuleError::NothingBefore(_))));
+}
+
 pub(crate) fn only_what_is_active_is_withdrawn(store: &Arc<dyn Store>) {
     let office = "office".into();
     let [good, bad, chosen] = ["a", "b", "c"].map(|name| {
