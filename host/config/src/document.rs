@@ -179,9 +179,14 @@ impl<'a> Table<'a> {
     pub(crate) fn require(&self, key: &'static str) -> Option<Value<'a>> {
         let value = self.get(key);
         if value.is_none() {
-            self.origin.add(&join(&self.path, key), self.at.clone(), "is missing");
+            self.lacks(key, "is missing");
         }
         value
+    }
+
+    /// Notes that a key is not there.
+    pub(crate) fn lacks(&self, key: &'static str, what: impl Into<String>) {
+        self.origin.add(&join(&self.path, key), self.at.clone(), what);
     }
 
     /// The value at the end of a path of tables, none of whose other keys are looked at.

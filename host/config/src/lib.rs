@@ -80,10 +80,14 @@ fn parse_whole(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
 }
 
 fn judge(settings: Option<Settings>, report: Report<'_>) -> Result<Settings, Vec<Problem>> {
-    // A file that is no TOML at all would be reported as lacking everything, too.
-    match (settings, report.into_problems()) {
-        (Some(settings), problems) if problems.is_empty() => Ok(settings),
-        (_, problems) => Err(problems),
+    let mut problems = report.into_problems();
+    // What cannot be read as TOML hides what follows it: that need not be missing.
+    if problems.iter().any(|problem| problem.path.is_empty()) {
+        problems.retain(|problem| !problem.what.starts_with("is missing"));
+    }
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(settings),
+        Some(_) | None => Err(problems),
     }
 }
 
@@ -143,7 +147,11 @@ fn advertised(root: &Table<'_>, listen: Option<SocketAddr>) -> Option<String> {
         None => {
             let listen = listen?;
             if listen.ip().is_unspecified() {
-                root.require("advertise");
+                let why = format!(
+                    "is missing: phones cannot be told to answer to {}, where `listen` is",
+                    listen.ip()
+                );
+                root.lacks("advertise", why);
                 return None;
             }
             Some(host_of(listen.ip()))

@@ -174,7 +174,10 @@ fn what_is_missing_or_of_the_wrong_kind_is_named() {
 
 #[test]
 fn all_interfaces_need_a_host_to_advertise() {
-    assert_eq!(with("127.0.0.1:5060", "0.0.0.0:5060"), ["advertise: is missing"]);
+    assert_eq!(
+        with("127.0.0.1:5060", "0.0.0.0:5060"),
+        ["advertise: is missing: phones cannot be told to answer to 0.0.0.0, where `listen` is"]
+    );
     let text = WHOLE
         .replace("listen = \"127.0.0.1:5060\"", "listen = \"0.0.0.0:5060\"\nadvertise = \"pbx.example\"");
     let settings = parse(&text, Path::new(".")).unwrap();
@@ -283,6 +286,17 @@ fn a_file_reads_the_same_in_pieces_and_as_a_whole() {
         String::new(),
     ] {
         reads_the_same(&text);
+    }
+}
+
+#[test]
+fn what_a_mistake_of_syntax_hides_is_not_called_missing() {
+    for (right, wrong) in
+        [("data = \"data\"", "data = data"), ("extension = \"100\"", "extension = [\"100\"")]
+    {
+        let found = parse(&WHOLE.replace(right, wrong), Path::new(".")).unwrap_err();
+        assert!(found.iter().any(|problem| problem.path.is_empty()), "{found:?}");
+        assert!(found.iter().all(|problem| problem.what != "is missing"), "{found:?}");
     }
 }
 
