@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use crate::shell::{self, Budget};
@@ -97,11 +97,9 @@ pub(crate) fn build_all() -> anyhow::Result<Vec<PathBuf>> {
 
 /// Builds the rule whose crate is in a folder, wherever that is. Returns its component.
 pub(crate) fn build_path(path: &Path) -> anyhow::Result<PathBuf> {
-    let manifest = path.join("Cargo.toml").canonicalize().with_context(|| {
-        format!(
-            "there is no rule in {}: it has no Cargo.toml\n  help: `cp -r rules-examples/hello-ring {0}` is a start",
-            path.display()
-        )
+    let manifest = path.join("Cargo.toml").canonicalize().map_err(|error| {
+        let shown = path.display();
+        anyhow!("there is no rule in {shown}: its Cargo.toml: {error}\n  help: `cargo xtask rule new NAME` makes one in rules-examples/NAME")
     })?;
     let built = components(&mut cargo_build(&ensure_toolchain()?, &manifest))?;
     component_of(&built, &manifest)
@@ -121,11 +119,9 @@ fn component_of(built: &[Built], manifest: &Path) -> anyhow::Result<PathBuf> {
     })?;
     // An upload is the component and this file: the copy keeps them together.
     let about = manifest.with_file_name("rule.toml");
-    std::fs::copy(&about, component.with_extension("toml")).with_context(|| {
-        format!(
-            "the rule has no {}\n  help: it holds the rule's name, fallback, bindings and settings",
-            about.display()
-        )
+    std::fs::copy(&about, component.with_extension("toml")).map_err(|error| {
+        let shown = about.display();
+        anyhow!("{shown}: {error}\n  help: it holds the rule's name, fallback, bindings and settings")
     })?;
     Ok(component.clone())
 }
@@ -209,7 +205,9 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_crate_is_an_error_that_says_how_to_begin() {
-        let error = build_path(Path::new("/nonexistent/rule")).unwrap_err();
-        assert!(error.to_string().contains("cp -r rules-examples/hello-ring /nonexistent/rule"), "{error:#}");
+        let error = format!("{:#}", build_path(Path::new("/nonexistent/rule")).unwrap_err());
+        let (cause, help) = error.split_once("\n  help: ").unwrap();
+        assert!(cause.contains("/nonexistent/rule") && cause.contains("No such file"), "{error}");
+        assert!(help.starts_with("`cargo xtask rule new NAME`"), "{error}");
     }
 }

@@ -59,7 +59,9 @@ fn new(examples: &Path, name: &str) -> anyhow::Result<()> {
         fs::write(&to, text.replace(TEMPLATE, name))?;
     }
     shell::answer(&format!(
-        "{EXAMPLES}/{name}/src/lib.rs is the rule, {EXAMPLES}/{name}/rule.toml says which calls it decides"
+        "{EXAMPLES}/{name}/src/lib.rs is the rule, {EXAMPLES}/{name}/rule.toml says which calls it decides; then\n  \
+         cargo xtask rule build {EXAMPLES}/{name}\n  \
+         cargo xtask scenario {EXAMPLES}/{name}/scenarios/*.scenario"
     ))
 }
 
