@@ -59,6 +59,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<shell::AlreadyTold>() => ExitCode::FAILURE,
         Err(error) => {
             shell::say(&format!("error: {error:#}"));
             ExitCode::FAILURE

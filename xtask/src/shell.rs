@@ -76,6 +76,18 @@ pub(crate) fn hand_over<'a>(command: &'a mut Command, binary: &Path, rules: &[Pa
     command.env("CALLWRIGHT", binary).env("CALLWRIGHT_RULES", rules.join(":"))
 }
 
+/// What went wrong was said already, by the program that it went wrong in.
+#[derive(Debug)]
+pub(crate) struct AlreadyTold;
+
+impl std::fmt::Display for AlreadyTold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it failed, see above")
+    }
+}
+
+impl std::error::Error for AlreadyTold {}
+
 /// The time that a piece of work may still take.
 #[derive(Clone, Copy)]
 pub(crate) struct Budget {

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use crate::shell::{self, Budget};
 use crate::{guests, tools};
 
@@ -45,5 +47,11 @@ fn simulate(verb: &str, words: Vec<OsString>) -> anyhow::Result<()> {
     tools::ensure_compiler()?;
     guests::build_all()?;
     let binary = shell::build_callwright(Budget::unbounded())?;
-    Budget::unbounded().run(shell::program(binary).arg(verb).args(words))
+    let ended = shell::program(binary).arg(verb).args(words).status()?;
+    match ended.code() {
+        Some(0) => Ok(()),
+        // It has said why.
+        Some(_) => Err(shell::AlreadyTold.into()),
+        None => bail!("`callwright {verb}` was ended: {ended}"),
+    }
 }

@@ -57,8 +57,7 @@ pub(crate) fn scenario(args: &ScenarioArgs, out: &Output) -> Result<(), UserErro
     if failed == 0 {
         return Ok(());
     }
-    Err(UserError::new("CW-0501", Exit::Failed, format!("{failed} of {} scenarios failed", args.files.len()))
-        .help("docs/scenarios.md has the grammar"))
+    Err(UserError::new("CW-0501", Exit::Failed, format!("{failed} of {} scenarios failed", args.files.len())))
 }
 
 /// Calls, fuel, and virtual time from the first call's begin to the last one's end.
@@ -68,7 +67,12 @@ fn effort(report: &Report) -> String {
     let first = records().map(|record| record.began).min();
     let last = records().map(|record| record.ended).max();
     let virtual_s = first.zip(last).map_or(0.0, |(first, last)| last.duration_since(first).as_secs_f64());
-    format!("{:>2} calls {fuel:>9} fuel   virtual {virtual_s:.1} s", report.records.len())
+    let calls = report.records.len();
+    let word = if calls == 1 { "call " } else { "calls" };
+    format!(
+        "{calls:>2} {word} {:>11} fuel   virtual {virtual_s:.1} s",
+        callwright_core::explain::grouped(fuel)
+    )
 }
 
 fn play(engine: &Engine, path: &Path) -> Result<Report, UserError> {

@@ -18,6 +18,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use self::words::Clock;
+pub use self::words::grouped;
 use crate::names::CallId;
 use crate::record::CallRecord;
 

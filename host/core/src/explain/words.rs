@@ -81,8 +81,9 @@ pub(super) fn bound_to(target: &str) -> String {
     }
 }
 
-/// `10,000,000`.
-pub(super) fn grouped(number: u64) -> String {
+/// A number with its thousands apart: `10,000,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
