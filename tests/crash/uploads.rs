@@ -12,12 +12,16 @@ use crate::switch::{Switch, given};
 
 /// The example that is uploaded.
 const EXAMPLE: &str = "hello-ring";
-/// After how many lives of the switch another rule is begun: one keeps a bounded number of versions.
-const ROUNDS_A_RULE: u32 = 40;
+/// After how many versions another rule is begun; the switch keeps at most 500 of one.
+const VERSIONS_A_RULE: usize = 100;
 
-/// What the API has acknowledged, by rule.
+/// What the API has acknowledged.
 #[derive(Default)]
-pub(crate) struct Uploads(BTreeMap<String, Kept>);
+pub(crate) struct Uploads {
+    rules: BTreeMap<String, Kept>,
+    /// The number in the name of the rule that is uploaded now.
+    rule: u32,
+}
 
 /// What it has acknowledged of one rule.
 #[derive(Default)]
@@ -32,21 +36,25 @@ struct Kept {
 
 impl Uploads {
     pub(crate) fn kept(&self) -> usize {
-        self.0.values().map(|kept| kept.versions.len()).sum()
+        self.rules.values().map(|kept| kept.versions.len()).sum()
     }
 
     pub(crate) fn activations(&self) -> u64 {
-        self.0.values().map(|kept| kept.activations).sum()
+        self.rules.values().map(|kept| kept.activations).sum()
     }
 
     /// Uploads until the switch is dead; each second version becomes the active one.
     pub(crate) fn go_on_until(&mut self, over: &AtomicBool, switch: &Switch, round: u32) {
-        let rule = format!("{EXAMPLE}-{}", round / ROUNDS_A_RULE);
-        let kept = self.0.entry(rule.clone()).or_default();
         for number in 0_u64.. {
             if over.load(Ordering::Relaxed) {
                 return;
             }
+            let mut rule = format!("{EXAMPLE}-{}", self.rule);
+            if self.rules.get(&rule).is_some_and(|kept| kept.versions.len() >= VERSIONS_A_RULE) {
+                self.rule += 1;
+                rule = format!("{EXAMPLE}-{}", self.rule);
+            }
+            let kept = self.rules.entry(rule.clone()).or_default();
             let activate = number.is_multiple_of(2);
             kept.is_open |= activate;
             let body = upload(&rule, &format!("{round}-{number}"), activate);
@@ -64,7 +72,7 @@ impl Uploads {
     /// Compares what was acknowledged with what is there.
     pub(crate) fn look_for(&self, switch: &Switch, losses: &mut Losses) {
         let rules = switch.get("rules").unwrap();
-        for (rule, promised) in self.0.iter().filter(|(_, promised)| !promised.versions.is_empty()) {
+        for (rule, promised) in self.rules.iter().filter(|(_, promised)| !promised.versions.is_empty()) {
             let list = switch.get(&format!("rules/{rule}/versions"));
             let found =
                 list.as_ref().and_then(|list| list["versions"].as_array()).cloned().unwrap_or_default();

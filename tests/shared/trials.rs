@@ -39,8 +39,8 @@ impl Words {
     ) -> ExitCode {
         let (mut passed, mut failed, mut shown) = (0, 0, Vec::new());
         if !self.has("--json") {
-            writeln!(std::io::stdout(), "      what is claimed: what was measured (what is allowed)")
-                .unwrap();
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "      what is claimed: what was measured (what is allowed)").unwrap();
         }
         for (id, trial) in trials {
             let began = Instant::now();
