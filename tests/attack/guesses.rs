@@ -96,7 +96,8 @@ pub(crate) fn names(switch: &Switch, effort: Effort, verdicts: &mut Verdicts) {
         }
     }
     let same = shapes[0] == shapes[1];
-    verdicts.check("the same bytes for both", same, if same { "same" } else { &shapes[1] }, &shapes[0]);
+    let measured = if same { "same".to_owned() } else { differences(&shapes) };
+    verdicts.check("the same bytes for both", same, measured, "each header, and its length");
     let distance = distance(times);
     // Kolmogorov-Smirnov: chance alone stays below 1.63 * sqrt(2/n) in 99 of 100 cases.
     let bound = 1_630 * isqrt(2_000_000 / count) / 1_000;
@@ -121,6 +122,17 @@ fn shape(answers: &[Message]) -> String {
     }
     let digits: String = shape.split("From:").map(|part| part.to_owned() + "From:").collect();
     digits.split("From:").map(|part| part.split_once(',').map_or(part, |(_, rest)| rest)).collect()
+}
+
+/// What of the one stands in the other's place, and where nothing does, that one is longer.
+fn differences([left, right]: &[String; 2]) -> String {
+    let words = left.split(", ").zip(right.split(", ")).filter(|(left, right)| left != right);
+    let different: Vec<_> = words.map(|(left, right)| format!("{left} and {right}")).collect();
+    if different.is_empty() {
+        format!("{} and {} long", left.len(), right.len())
+    } else {
+        different.join("; ")
+    }
 }
 
 /// The largest distance between two distributions, in thousandths.
