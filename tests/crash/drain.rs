@@ -17,7 +17,8 @@ const DRAINS_WITHIN: Duration = Duration::from_secs(20);
 /// How long the switch may take to end after its last call.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-/// Calls so many a second, for how long before the signal and after it, and how long each talks.
+/// Calls so many a second, for how long before the signal and after it, and how long each talks: longer than others call
+/// after the signal, since with the last call the switch is gone and nobody refuses anything.
 struct Plan {
     rate: u32,
     before: Duration,
@@ -31,7 +32,7 @@ pub(crate) fn sigterm(effort: Effort, verdicts: &mut Verdicts) {
     let plan = if effort.quick {
         Plan { rate: 20, before: secs(2), after: secs(2), talks: secs(3) }
     } else {
-        Plan { rate: 50, before: secs(10), after: secs(5), talks: secs(4) }
+        Plan { rate: 50, before: secs(10), after: secs(3), talks: secs(4) }
     };
     let folder = Folder::new("drain");
     let (switch, _) = Switch::start(&folder);
