@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use callwright_store::TokenHash;
@@ -65,10 +66,13 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
         .with_state(switch)
 }
 
-/// Whether the switch serves: the store answers, whatever it has to say to no token at all.
-async fn health(State(switch): State<Handle>) -> Result<&'static str, ApiError> {
+/// Whether the switch serves: it takes calls, and the store answers, whatever it has to say to no token at all.
+async fn health(State(switch): State<Handle>) -> Result<(StatusCode, &'static str), ApiError> {
+    if switch.views().iter().any(|view| view.closing) {
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, "draining\n"));
+    }
     switch::ask(&switch, |store| store.token(&TokenHash::of(""))).await??;
-    Ok("ok\n")
+    Ok((StatusCode::OK, "ok\n"))
 }
 
 async fn unknown() -> impl IntoResponse {

@@ -58,8 +58,6 @@ pub struct Node {
     registrar: Registrar,
     calls: BTreeMap<CallKey, Box<Call>>,
     due: BTreeSet<(Duration, Timer, CallKey)>,
-    /// No new call is taken.
-    closing: bool,
     span: tracing::Span,
 }
 
@@ -83,7 +81,7 @@ impl Node {
         let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
         let mut registrar = Registrar::default();
         registrar.load(&mut board, setup.bindings);
-        Self { board, registrar, calls: BTreeMap::new(), due: BTreeSet::new(), closing: false, span }
+        Self { board, registrar, calls: BTreeMap::new(), due: BTreeSet::new(), span }
     }
 
     /// Takes one input.
@@ -113,9 +111,9 @@ impl Node {
             Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
             Input::Configured(config) => self.configured(config),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
-            Input::Drain => self.closing = true,
+            Input::Drain => self.board.repaint().closing = true,
             Input::ShutDown => {
-                self.closing = true;
+                self.board.repaint().closing = true;
                 for key in self.calls.keys().copied().collect::<Vec<_>>() {
                     self.with_call(key, Call::shut_down);
                 }

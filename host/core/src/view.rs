@@ -29,6 +29,8 @@ pub struct View {
     pub calls: OrdMap<CallId, Arc<CallView>>,
     /// What was counted since the node began.
     pub counters: Counters,
+    /// No new call is taken: the switch is about to end.
+    pub closing: bool,
 }
 
 /// A device of a tenant.

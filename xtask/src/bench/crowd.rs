@@ -25,8 +25,8 @@ const WINDOW: u32 = 500;
 const SETTLE: Duration = Duration::from_secs(60);
 /// What the switch may need for it all, in MiB.
 const MEMORY_MAX: u64 = 600;
-/// Memory has returned to its base when it is at most so many percent of it: pages that are not quite empty remain, and when
-/// each phone was last seen.
+/// Memory has returned to its base when it is at most so many percent of it, at least one of two times: a leak shows both
+/// times, and pages that a thread has freed last go back to the system only when that thread has work again.
 const AFTER_MAX: u64 = 110;
 
 /// What is measured.
@@ -142,12 +142,13 @@ fn crowd(amount: &Amount, folder: &Path, built: &Built, report: &mut Report) -> 
     let ended = crowd.order("hang-up")?;
     report.must_be("calls_ended", &ended["calls_ended"], calls);
     let after = leave(&mut crowd, pid, "unregistered", phones, report)?;
-    let bound = base * AFTER_MAX / 100;
-    report.judge("memory_after_mib", after, format!("at most {bound}"), after <= bound);
+    report.tell("memory_after_mib", after);
     shell::say("the same phones come and go again");
     report.must_be("registered_again", &crowd.order("register")?["registered"], phones);
     let again = leave(&mut crowd, pid, "unregistered_again", phones, report)?;
-    report.judge("memory_after_again_mib", again, format!("at most {bound}"), again <= bound);
+    report.tell("memory_after_again_mib", again);
+    let (least, bound) = (after.min(again), base * AFTER_MAX / 100);
+    report.judge("memory_after_at_the_least_mib", least, format!("at most {bound}"), least <= bound);
     Ok(())
 }
 

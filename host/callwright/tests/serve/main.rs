@@ -334,6 +334,7 @@ fn sigterm_lets_the_call_go_on_and_refuses_the_next() {
     let mut call = switch.call_up("8");
     switch.signal(Signal::TERM);
     switch.logs(&["INFO", "no new calls", "calls=1"]);
+    assert_eq!((switch.get("/healthz"), switch.body("/healthz")), (503, "draining\n".to_owned()));
     let late = switch.phone_says("1012", "b-secret", &["--call", "101"]);
     assert!(late.contains("the call was refused with 503"), "{late}");
     assert!(call.bob.wait().unwrap().success());

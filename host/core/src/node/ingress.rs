@@ -43,8 +43,11 @@ impl Node {
         match method {
             Method::Options => {
                 // As an INVITE would be answered (RFC 3261 §11.2): whoever spreads calls over several switches asks this.
-                let response =
-                    if self.closing { unavailable(&message) } else { Message::reply(&message, 200) };
+                let response = if self.board.picture.closing {
+                    unavailable(&message)
+                } else {
+                    Message::reply(&message, 200)
+                };
                 let response = capabilities(response);
                 self.board.refuse(flow, &message, response);
             }
@@ -108,7 +111,7 @@ impl Node {
             self.board.refuse(flow, message, response);
             return;
         }
-        if self.closing || self.calls.len() >= CALLS_MAX || self.has_enough(&tenant, &device) {
+        if self.board.picture.closing || self.calls.len() >= CALLS_MAX || self.has_enough(&tenant, &device) {
             self.board.refuse(flow, message, unavailable(message));
             return;
         }
