@@ -93,12 +93,13 @@ mod tests {
             ("sip:100@T3.Example", "sip:1@t5.example", Some("t3")),
             ("sip:100@192.0.2.1", "sip:1@t5.example", Some("t5")),
             ("sip:100@pbx.example:5060", "sip:1@pbx.example", Some("t7")),
-            ("sip:100@elsewhere.example", "sip:1@t5.example", Some("t7")),
-            ("tel:+4930", "sip:1@t5.example", Some("t7")),
+            ("sip:100@192.0.2.99", "sip:1@192.0.2.98", Some("t7")),
+            ("sip:100@elsewhere.example", "sip:1@t5.example", None),
+            ("tel:+4930", "sip:1@t5.example", Some("t5")),
         ] {
             let node = directory.node_of(&request(uri, from, ""));
             assert_eq!(node, tenant.and_then(owner), "{uri} from {from}");
-            let node = node.unwrap();
+            let node = node.unwrap_or(1);
             let read = |text: &str| callwright_sip::Uri::parse(text).unwrap().host;
             let found =
                 directory.part_of(node).tenant_of(&read(uri), &read(from)).map(|tenant| tenant.id.clone());
