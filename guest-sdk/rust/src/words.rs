@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    call::CallError, directory::DirectoryError, presence::PresenceError, ring::Outcome, ring::RingError,
-    schedule::ScheduleError,
+    call::CallError, directory::DirectoryError, forwarding::ForwardingError, forwarding::WhyNot,
+    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError,
 };
 
 impl fmt::Display for Outcome {
@@ -19,6 +19,30 @@ impl fmt::Display for Outcome {
             Self::Refused(cause) => write!(f, "refused({cause})"),
             Self::Blocked(guardrail) => write!(f, "blocked({guardrail})"),
             Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for WhyNot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Suspended => "suspended",
+            Self::NoNumbers => "no-numbers",
+            Self::QueueSignIn => "queue-sign-in",
+            Self::ModeOff => "mode-off",
+            Self::OutsideSchedule => "outside-schedule",
+            Self::Other(name) => name,
+        })
+    }
+}
+
+impl From<ForwardingError> for String {
+    fn from(error: ForwardingError) -> Self {
+        match error {
+            ForwardingError::NotPermitted => "forwarding: not-permitted".into(),
+            ForwardingError::LimitExceeded(limit) => format!("forwarding: limit-exceeded({limit})"),
+            ForwardingError::Unavailable => "forwarding: unavailable".into(),
+            ForwardingError::Other(text) => format!("forwarding: {text}"),
         }
     }
 }

@@ -40,6 +40,8 @@ fn tenant(name: &str) -> Tenant {
         emergency: [].into(),
         fallback: Fallback::RingDialled,
         ring_time: std::time::Duration::from_secs(25),
+        cadence: std::time::Duration::from_secs(5),
+        cold_route_falls_back: false,
         response_timeout: std::time::Duration::from_secs(4),
         session_expires_s: 1_800,
         runs_max: 10,

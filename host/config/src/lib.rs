@@ -15,6 +15,7 @@ use toml::de::DeTable;
 
 mod address;
 mod document;
+mod forwarding;
 mod hours;
 mod numbers;
 mod people;

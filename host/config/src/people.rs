@@ -7,12 +7,12 @@ use callwright_core::names::{Extension, UserId};
 use callwright_sip::digest::Secret;
 use toml::de::DeTable;
 
-use super::address;
 use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension, is_number};
 use super::report::Origin;
 use super::sections::Section;
 use super::tenant::{is_name, zone};
+use super::{address, forwarding};
 
 /// Everybody and everything they ring on.
 pub(super) struct People {
@@ -77,6 +77,7 @@ impl Crowd<'_> {
             zone: table.get("zone").and_then(|value| zone(&value)),
             devices: Vec::new(),
             call_waiting: table.get("call-waiting").and_then(|value| value.flag()),
+            forwarding: table.get("forwarding").and_then(|value| forwarding::read(&value)),
         };
         for value in table.get("numbers").map(|value| value.list()).unwrap_or_default() {
             let Some(number) = value.text() else { continue };

@@ -13,7 +13,7 @@ use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension};
 use super::people::{self, People};
 use super::sections::Section;
-use super::{address, hours, is_host};
+use super::{address, forwarding, hours, is_host};
 
 /// Bounds of a registration where the file has none.
 const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
@@ -21,6 +21,8 @@ const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
 const EMERGENCY: [&str; 4] = ["112", "911", "999", "933"];
 /// How long devices ring where the file does not say.
 const RING_TIME_S: u32 = 25;
+/// How long one ring of a phone takes where the file does not say; 6 s in North America.
+const RING_CADENCE_S: u32 = 5;
 /// A leg without any response for so long is unreachable (TELEPHONY T5).
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The session interval that we ask for; RFC 4028 §4.2 recommends it.
@@ -64,6 +66,8 @@ pub(super) fn read(
         emergency,
         fallback: Fallback::default(),
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
+        cadence: seconds(&table, "ring-cadence-s", RING_CADENCE_S),
+        cold_route_falls_back: cold_route_falls_back(&table),
         response_timeout: RESPONSE_TIMEOUT,
         session_expires_s: SESSION_EXPIRES_S,
         runs_max: RUNS_MAX,
@@ -81,6 +85,7 @@ pub(super) fn read(
         limits.done();
     }
     tenant.places = places(&table, &tenant);
+    forwarding_ends_somewhere(&table, &tenant);
     tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
     table.done();
     Some(tenant)
@@ -166,6 +171,19 @@ fn seconds(table: &Table<'_>, key: &'static str, default_s: u32) -> Duration {
     Duration::from_secs(u64::from(read.unwrap_or(default_s)))
 }
 
+/// What becomes of calls whose one device is offline: `"unreachable"`, or `"ring-all"`.
+fn cold_route_falls_back(table: &Table<'_>) -> bool {
+    let Some(value) = table.get("cold-route-offline") else { return false };
+    match value.text() {
+        Some("ring-all") => true,
+        Some("unreachable") | None => false,
+        Some(other) => {
+            value.wrong(format!("`{other}` is neither \"unreachable\" nor \"ring-all\""));
+            false
+        }
+    }
+}
+
 fn emergency(table: &Table<'_>, numbers: &mut Numbers) -> BTreeSet<String> {
     let Some(list) = table.get("emergency") else {
         numbers.take_emergency(&EMERGENCY);
@@ -223,6 +241,22 @@ fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
         places.insert(name.clone(), Place { name, target });
     }
     places
+}
+
+/// Reports people who forward to what the tenant does not have.
+fn forwarding_ends_somewhere(table: &Table<'_>, tenant: &Tenant) {
+    for (user, wishes) in tenant.users.values().filter_map(|user| Some((user, user.forwarding.as_ref()?))) {
+        for to in forwarding::destinations(wishes) {
+            if let Some(missing) = tenant.lacks(to) {
+                table.lacks("users", format!("`{}` is forwarded to `{to}`: {missing}", user.id));
+            }
+        }
+        let silent = wishes.silent.iter().find(|device| !user.devices.contains(device));
+        if let Some(device) = silent {
+            table
+                .lacks("users", format!("`{}` silences `{device}`, which is none of their devices", user.id));
+        }
+    }
 }
 
 /// Reports a destination that the tenant does not have.

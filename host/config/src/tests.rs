@@ -114,7 +114,7 @@ fn a_key_that_nobody_knows_is_refused_with_those_that_are_known() {
     assert_eq!(
         found,
         [
-            "tenants.acme.users.ana.call-wating: is no key here; known are name, extension, zone, call-waiting, numbers, devices"
+            "tenants.acme.users.ana.call-wating: is no key here; known are name, extension, zone, call-waiting, forwarding, numbers, devices"
         ]
     );
 }

@@ -10,7 +10,7 @@
 //! Each file under `call/` is one idea: who decides (`decide`), how phones ring (`ring`, `leg`), how one wins
 //! (`answer`), what two people do to each other (`talk`, `late`, `exchange`, `session`), what remains (`story`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tracing::Span;
 use crate::cause::Final;
 use crate::config::Tenant;
 use crate::names::{Extension, LegId};
-use crate::record::{Cause, Disposition};
+use crate::record::{Cause, Disposition, RunRecord};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
 use crate::spans;
@@ -68,8 +68,10 @@ pub(crate) struct Call {
     legs: BTreeMap<LegId, Box<Leg>>,
     legs_made: u32,
     run: Option<Run>,
-    /// Devices that were rung to an end (TELEPHONY T32).
-    rung: BTreeSet<Extension>,
+    /// The run that handed the call to the standard rule.
+    handed_over: Option<RunRecord>,
+    /// What came of devices that were rung to an end (TELEPHONY T32).
+    rung: BTreeMap<Extension, Outcome>,
     /// The best outcome of all rings so far.
     best: Option<Outcome>,
     story: Story,
@@ -145,7 +147,8 @@ impl Call {
             legs: BTreeMap::new(),
             legs_made: 0,
             run: None,
-            rung: BTreeSet::new(),
+            handed_over: None,
+            rung: BTreeMap::new(),
             best: None,
             clients: BTreeMap::new(),
             dialogs: Vec::new(),
@@ -336,8 +339,9 @@ impl Call {
         if let Stage::Over { recorded, .. } = &mut self.stage
             && !std::mem::replace(recorded, true)
         {
-            let run = self.run.as_ref().map(Run::record);
-            let (record, journal) = self.story.record(&self.facts, run);
+            let runs =
+                self.handed_over.take().into_iter().chain(self.run.as_ref().map(Run::record)).collect();
+            let (record, journal) = self.story.record(&self.facts, runs);
             board.store(vec![Change::Ended { record: Arc::new(record), journal }]);
         }
     }

@@ -13,7 +13,8 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId};
+use crate::forwarding::Wishes;
+use crate::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId, Version};
 use crate::rule::{DestinationRef, Refusal};
 
 /// Everything configured, swapped as a whole on reload.
@@ -25,6 +26,8 @@ pub struct Config {
     pub default_tenant: Option<TenantId>,
     /// All tenants.
     pub tenants: BTreeMap<TenantId, Arc<Tenant>>,
+    /// The rule that decides calls which no rule of their tenant is bound to; without it the fallback does.
+    pub standard: Option<Version>,
     domains: BTreeMap<String, TenantId>,
 }
 
@@ -59,6 +62,10 @@ pub struct Tenant {
     pub fallback: Fallback,
     /// How long devices ring where nobody says otherwise.
     pub ring_time: Duration,
+    /// How long one ring of a phone takes, by which people count.
+    pub cadence: Duration,
+    /// All of a user's devices ring again where the one that they chose to ring alone is offline.
+    pub cold_route_falls_back: bool,
     /// How long a leg may stay without any response before it is unreachable.
     pub response_timeout: Duration,
     /// Session interval that we ask for, in seconds (RFC 4028 §4).
@@ -105,6 +112,8 @@ pub struct User {
     pub devices: Vec<Extension>,
     /// Whether their devices ring while they are on a call; `None`: on for direct calls, off for groups.
     pub call_waiting: Option<bool>,
+    /// Their forwarding wishes, until they save others.
+    pub forwarding: Option<Arc<Wishes>>,
 }
 
 /// A phone.
@@ -164,7 +173,7 @@ pub struct Place {
 }
 
 /// Opening hours by weekday, with exceptions by date.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hours {
     /// Their name.
     pub name: HoursName,
@@ -234,6 +243,7 @@ impl Config {
         Self {
             own_hosts: self.own_hosts.clone(),
             default_tenant: self.default_tenant.clone().filter(&owns),
+            standard: self.standard.clone(),
             tenants: self
                 .tenants
                 .iter()
@@ -284,6 +294,8 @@ impl Tenant {
             DestinationRef::User(user) => (self.users.contains_key(user), "user", user.as_str()),
             DestinationRef::Group(group) => (self.groups.contains_key(group), "group", group.as_str()),
             DestinationRef::Place(place) => (self.places.contains_key(place), "place", place.as_str()),
+            // Whether a number can be called is seen when it is.
+            DestinationRef::Number(number) => (true, "number", number.as_str()),
         };
         (!known).then(|| format!("no {kind} `{name}`"))
     }

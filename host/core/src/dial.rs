@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use callwright_sip::Uri;
 
-use crate::config::Tenant;
+use crate::config::{Tenant, User};
+use crate::forwarding;
 use crate::names::{Extension, UserId};
 use crate::record::NotRung;
 use crate::rule::{DestinationRef, Party};
@@ -44,7 +45,7 @@ pub(crate) fn dialled_party(tenant: &Tenant, number: &str, to: Option<&Destinati
         Some(DestinationRef::Device(device)) => {
             tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user))
         }
-        Some(DestinationRef::Group(_) | DestinationRef::Place(_)) | None => None,
+        Some(DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_)) | None => None,
     };
     Party {
         name: user.map_or_else(String::new, |user| user.name.clone()),
@@ -73,7 +74,14 @@ pub(crate) fn reach(
     ring_busy: bool,
 ) -> Result<Vec<Reach>, NotRung> {
     match to {
-        DestinationRef::Device(device) => devices(view, tenant, [device], ring_busy),
+        DestinationRef::Device(device) => {
+            let owner = tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user));
+            // Busy belongs to the person, whichever of their devices is rung (TELEPHONY T11).
+            match owner.filter(|owner| is_engaged(view, tenant, owner, ring_busy, true)) {
+                Some(_) => Err(NotRung::Busy),
+                None => devices(view, tenant, [device], ring_busy),
+            }
+        }
         DestinationRef::User(user) => of_user(view, tenant, user, ring_busy, true),
         DestinationRef::Group(group) => {
             let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
@@ -89,9 +97,20 @@ pub(crate) fn reach(
         }
         DestinationRef::Place(place) => match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {
             DestinationRef::Place(_) => Err(NotRung::Unknown),
-            target @ (DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_)) => {
-                reach(view, tenant, target, ring_busy)
-            }
+            target @ (DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Number(_)) => reach(view, tenant, target, ring_busy),
+        },
+        // A number of the tenant's own stays in the house; the plan gives people, groups and devices, and no number.
+        DestinationRef::Number(number) => match tenant.plan.find(number) {
+            Some(DestinationRef::Number(_)) | None => Err(NotRung::NoTrunk),
+            Some(
+                own @ (DestinationRef::Device(_)
+                | DestinationRef::User(_)
+                | DestinationRef::Group(_)
+                | DestinationRef::Place(_)),
+            ) => reach(view, tenant, own, ring_busy),
         },
     }
 }
@@ -104,11 +123,16 @@ fn of_user(
     direct: bool,
 ) -> Result<Vec<Reach>, NotRung> {
     let user = tenant.users.get(user).ok_or(NotRung::Unknown)?;
-    let waiting = ring_busy || user.call_waiting.unwrap_or(direct);
-    if !waiting && is_busy(view, tenant, &user.devices) {
+    if is_engaged(view, tenant, user, ring_busy, direct) {
         return Err(NotRung::Busy);
     }
     devices(view, tenant, &user.devices, ring_busy)
+}
+
+/// Whether a person is on a call and takes no other meanwhile.
+fn is_engaged(view: &View, tenant: &Tenant, user: &User, ring_busy: bool, direct: bool) -> bool {
+    let waiting = ring_busy || user.call_waiting.unwrap_or(direct);
+    !waiting && is_busy(view, tenant, &user.devices)
 }
 
 fn devices<'a>(
@@ -118,10 +142,14 @@ fn devices<'a>(
     ring_busy: bool,
 ) -> Result<Vec<Reach>, NotRung> {
     let mut found = Vec::new();
-    let mut busy = false;
+    let (mut busy, mut silent) = (false, false);
     let mut last = None;
     for device in list {
         let key = (tenant.id.clone(), device.clone());
+        if is_silent(view, tenant, device) {
+            silent = true;
+            continue;
+        }
         let bindings: Vec<_> = bindings_of(view, &key).cloned().collect();
         if bindings.is_empty() {
             if let Some((when, how)) = view.gone.get(&key)
@@ -138,11 +166,19 @@ fn devices<'a>(
         let user = tenant.devices.get(device).map(|device| device.user.clone());
         found.push(Reach { device: device.clone(), user, bindings });
     }
-    match (found.is_empty(), busy) {
-        (false, _) => Ok(found),
-        (true, true) => Err(NotRung::Busy),
-        (true, false) => Err(NotRung::NotRegistered { last }),
+    match (found.is_empty(), silent, busy) {
+        (false, ..) => Ok(found),
+        (true, _, true) => Err(NotRung::Busy),
+        (true, true, false) => Err(NotRung::DoNotDisturb),
+        (true, false, false) => Err(NotRung::NotRegistered { last }),
     }
+}
+
+/// Whether a device, or the person whose it is, is not to be disturbed: whoever asks, it does not ring.
+fn is_silent(view: &View, tenant: &Tenant, device: &Extension) -> bool {
+    let owner = tenant.devices.get(device).map(|device| &device.user);
+    let wishes = owner.and_then(|user| forwarding::of_user(view, tenant, user));
+    wishes.is_some_and(|wishes| wishes.do_not_disturb || wishes.silent.contains(device))
 }
 
 /// Whether any device of a person is on a call, held ones and early outgoing ones included (TELEPHONY T11).

@@ -12,6 +12,7 @@ mod cause;
 pub mod config;
 mod dial;
 pub mod explain;
+pub mod forwarding;
 mod guard;
 pub mod names;
 mod node;

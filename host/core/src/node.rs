@@ -111,6 +111,13 @@ impl Node {
             Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
             Input::Configured(config) => self.configured(config),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
+            Input::Wished { tenant, user, wishes } => {
+                let saved = &mut self.board.repaint().wishes;
+                match wishes {
+                    Some(wishes) => saved.insert((tenant, user), wishes),
+                    None => saved.remove(&(tenant, user)),
+                };
+            }
             Input::Drain => self.board.repaint().closing = true,
             Input::ShutDown => {
                 self.board.repaint().closing = true;

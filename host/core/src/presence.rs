@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::config::Tenant;
+use crate::forwarding;
 use crate::names::{Extension, TenantId, UserId};
 use crate::rule::DestinationRef;
 use crate::view::{Activity, Binding, BindingKey, View};
@@ -31,6 +32,8 @@ pub enum Doing {
     Ringing,
     /// On a call, or calling.
     OnCall,
+    /// Does not want to be disturbed.
+    DoNotDisturb,
 }
 
 /// A user's presence.
@@ -67,13 +70,17 @@ pub fn of_user(view: &View, tenant: &TenantId, user: &UserId) -> UserStatus {
     });
     let calls = total.dialling.saturating_add(total.talking);
     let registered = devices.iter().any(|device| bindings(view, tenant, device).next().is_some());
+    let wishes = view.config.tenants.get(tenant).and_then(|tenant| forwarding::of_user(view, tenant, user));
+    let is_silent = wishes.is_some_and(|wishes| wishes.do_not_disturb);
     let state = match (calls, registered) {
         (1.., true | false) => State::Busy,
+        (0, true) if is_silent => State::Busy,
         (0, true) => State::Available,
         (0, false) => State::Offline,
     };
     let doing = match (calls, total.ringing) {
         (1.., _) => Doing::OnCall,
+        (0, _) if is_silent => Doing::DoNotDisturb,
         (0, 1..) => Doing::Ringing,
         (0, 0) => Doing::Nothing,
     };
@@ -106,6 +113,10 @@ pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Ve
             Some(place) => &place.target,
             None => return Vec::new(),
         },
+        DestinationRef::Number(number) => match tenant.plan.find(number) {
+            Some(own) => own,
+            None => return Vec::new(),
+        },
         DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_) => to,
     };
     match target {
@@ -116,8 +127,8 @@ pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Ve
         DestinationRef::Group(group) => {
             tenant.groups.get(group).map(|group| devices_of(tenant, &group.members)).unwrap_or_default()
         }
-        // A place never stands for another place (`config::Place`).
-        DestinationRef::Place(_) => Vec::new(),
+        // A place never stands for another place (`config::Place`), nor a number for a number.
+        DestinationRef::Place(_) | DestinationRef::Number(_) => Vec::new(),
     }
 }
 

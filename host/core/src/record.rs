@@ -39,7 +39,7 @@ pub struct CallRecord {
     pub status: u16,
     /// Every INVITE of ours, in order.
     pub legs: Vec<LegRecord>,
-    /// The rule's run, if one ran.
+    /// The rule's run, if one ran, and that of the standard rule where it took over.
     pub runs: Vec<RunRecord>,
     /// Users who were rung for at least 3 s while nobody answered.
     pub missed: Vec<UserId>,
@@ -219,6 +219,11 @@ pub enum FactKind {
         /// As `user:ana`.
         bound_to: String,
     },
+    /// The standard rule decides: no rule of the tenant is bound to the call, or the one that is handed it over.
+    StandardRule {
+        /// Its version.
+        version: Version,
+    },
     /// No rule is bound: the fallback decides.
     NoRule,
     /// An emergency number: no rule is asked.
@@ -271,6 +276,10 @@ pub enum NotRung {
     },
     /// On a call, and call waiting is off.
     Busy,
+    /// Not to be disturbed: the person, or every device that could ring.
+    DoNotDisturb,
+    /// A number outside, and nothing that leads there.
+    NoTrunk,
     /// Already rung to an end in this call.
     AlreadyRung,
     /// No such destination any more.

@@ -33,6 +33,23 @@ pub struct ActiveRule {
     pub settings: Arc<BTreeMap<String, Setting>>,
 }
 
+impl ActiveRule {
+    /// The name of the rule that decides where no rule of the tenant does.
+    pub const STANDARD: &'static str = "standard";
+
+    /// The standard rule, as if the tenant had it.
+    pub(crate) fn standard(tenant: &TenantId, version: Version) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            name: Self::STANDARD.into(),
+            version,
+            bind: Vec::new(),
+            fallback: None,
+            settings: Arc::default(),
+        }
+    }
+}
+
 /// What a rule is bound to; the most specific wins, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,7 +89,8 @@ pub enum Setting {
     Place(DestinationRef),
 }
 
-/// Something that a rule may ring. Written `user:ana`, `device:1001`, `group:sales`, `place:night-desk`.
+/// Something that a rule may ring. Written `user:ana`, `device:1001`, `group:sales`, `place:night-desk`,
+/// `number:+4930123456`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DestinationRef {
@@ -84,6 +102,8 @@ pub enum DestinationRef {
     Group(GroupName),
     /// Whatever the tenant put under that name.
     Place(PlaceName),
+    /// A number in E.164 with `+`: the tenant's own, or one outside.
+    Number(String),
 }
 
 impl fmt::Display for DestinationRef {
@@ -93,6 +113,7 @@ impl fmt::Display for DestinationRef {
             Self::User(user) => write!(f, "user:{user}"),
             Self::Group(group) => write!(f, "group:{group}"),
             Self::Place(place) => write!(f, "place:{place}"),
+            Self::Number(number) => write!(f, "number:{number}"),
         }
     }
 }
@@ -107,6 +128,7 @@ impl std::str::FromStr for DestinationRef {
             Some(("user", name)) => Ok(Self::User(name.into())),
             Some(("group", name)) => Ok(Self::Group(name.into())),
             Some(("place", name)) => Ok(Self::Place(name.into())),
+            Some(("number", number)) => Ok(Self::Number(number.to_owned())),
             Some(_) => Err(NotADestination(text.to_owned())),
         }
     }
@@ -114,7 +136,9 @@ impl std::str::FromStr for DestinationRef {
 
 /// A text that should have named a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no destination: write user:NAME, device:EXTENSION, group:NAME or place:NAME")]
+#[error(
+    "`{0}` is no destination: write user:NAME, device:EXTENSION, group:NAME, place:NAME or number:+4930123456"
+)]
 pub struct NotADestination(pub String);
 
 /// A person or line: the caller, the dialled party.
@@ -195,6 +219,8 @@ pub enum Ask {
     Standard,
     /// Refuses the call.
     Refuse(Refusal),
+    /// Ends the call with what came of its rings.
+    Conclude,
 }
 
 /// A ring as a rule built it.

@@ -7,7 +7,8 @@ use callwright_sip::Flow;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::names::{AskId, RunId, TenantId, Ticket};
+use crate::forwarding::Wishes;
+use crate::names::{AskId, RunId, TenantId, Ticket, UserId};
 use crate::record::{CallRecord, Gone};
 use crate::rule::{ActiveRule, Answer, RunEvent, RunStart, Spent};
 use crate::time::Now;
@@ -54,6 +55,15 @@ pub enum Input {
         tenant: TenantId,
         /// All that are active.
         active: Vec<Arc<ActiveRule>>,
+    },
+    /// What a user has saved of how they want to be forwarded; none: as the configuration says.
+    Wished {
+        /// Whose user.
+        tenant: TenantId,
+        /// Which.
+        user: UserId,
+        /// What.
+        wishes: Option<Arc<Wishes>>,
     },
     /// Refuses new calls; those in progress go on.
     Drain,

@@ -8,6 +8,7 @@ use imbl::OrdMap;
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::forwarding::Wishes;
 use crate::names::{CallId, Extension, RuleName, TenantId, UserId, Version};
 use crate::record::Gone;
 use crate::rule::{ActiveRule, Party};
@@ -25,6 +26,8 @@ pub struct View {
     pub gone: OrdMap<DeviceKey, (Timestamp, Gone)>,
     /// What devices are doing, where they do anything.
     pub activity: OrdMap<DeviceKey, Activity>,
+    /// What users have saved of how they want to be forwarded.
+    pub wishes: OrdMap<(TenantId, UserId), Arc<Wishes>>,
     /// Calls in progress.
     pub calls: OrdMap<CallId, Arc<CallView>>,
     /// What was counted since the node began.

@@ -8,6 +8,7 @@ wasmtime::component::bindgen!({
     imports: {
         "callwright:rules/call.[method]call.ring": async | store | trappable,
         "callwright:rules/call.[method]call.standard": async | store | trappable,
+        "callwright:rules/call.[method]call.conclude": async | store | trappable,
         "callwright:rules/call.[method]call.refuse": async | store | trappable,
         default: store | trappable,
     },
@@ -24,6 +25,7 @@ wasmtime::component::bindgen!({
         "callwright:rules/directory.group": crate::handle::Group,
         "callwright:rules/presence.status": crate::handle::Status,
         "callwright:rules/presence.device-status": crate::handle::DeviceStatus,
+        "callwright:rules/forwarding.wishes": crate::handle::Wishes,
         "callwright:rules/schedule.opening": crate::handle::Hours,
     },
 });

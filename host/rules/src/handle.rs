@@ -1,9 +1,14 @@
 //! What stands behind the handles that a rule holds. A handle is a place in the run's table and never leaves the run.
 
+use std::sync::Arc;
+
+use callwright_core::forwarding;
 use callwright_core::names::{Extension, GroupName, UserId};
 use callwright_core::presence::{DeviceFacts, UserStatus};
 use callwright_core::rule::{self, DestinationRef, LegPlan, LegReport, RingPlan};
 use callwright_core::schedule::Opening;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// How a handle is written in the journal: kind and name.
 pub(crate) trait Named {
@@ -72,6 +77,14 @@ pub struct DeviceStatus {
     pub(crate) expires_in_s: Option<u32>,
 }
 
+/// What a person wishes to become of their calls, at the moment it was asked for and in the zone in which they mean it.
+pub struct Wishes {
+    pub(crate) user: UserId,
+    pub(crate) wishes: Arc<forwarding::Wishes>,
+    pub(crate) zone: TimeZone,
+    pub(crate) at: Timestamp,
+}
+
 /// Opening hours at the moment they were asked for.
 pub struct Hours {
     pub(crate) name: String,
@@ -97,8 +110,24 @@ impl Named for Party {
 
 impl Named for Destination {
     fn name(&self) -> String {
-        self.0.to_string()
+        match &self.0 {
+            DestinationRef::Number(number) => format!("number:{}", redacted(number)),
+            known @ (DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)) => known.to_string(),
+        }
     }
+}
+
+/// A number that may be private, as far as it is shown: enough to tell two apart (RULES §4).
+pub(crate) fn redacted(number: &str) -> String {
+    let digits = number.chars().count();
+    number
+        .chars()
+        .enumerate()
+        .map(|(at, digit)| if at < 3 || at + 2 >= digits { digit } else { '*' })
+        .collect()
 }
 
 impl Named for Leg {
@@ -146,6 +175,12 @@ impl Named for Status {
 impl Named for DeviceStatus {
     fn name(&self) -> String {
         format!("device-status:{}", self.device)
+    }
+}
+
+impl Named for Wishes {
+    fn name(&self) -> String {
+        format!("wishes:{}", self.user)
     }
 }
 

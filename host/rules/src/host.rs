@@ -4,6 +4,7 @@
 
 mod action;
 mod directory;
+mod forwarding;
 mod plan;
 mod presence;
 mod said;

@@ -83,6 +83,7 @@ prices! {
     CALL_LAST_LEGS "call" "[method]call.last-legs" "call.last-legs" Read 200;
     CALL_STANDARD "call" "[method]call.standard" "call.standard" Action 5000;
     CALL_REFUSE "call" "[method]call.refuse" "call.refuse" Action 5000;
+    CALL_CONCLUDE "call" "[method]call.conclude" "call.conclude" Action 5000;
     CALL_BECAUSE "call" "[method]call.because" "call.because" Action 500;
 
     USER_ID "directory" "[method]user.id" "user.id" Read 100;
@@ -106,6 +107,14 @@ prices! {
     OF_USER "presence" "of-user" "presence.of-user" Read 1500;
     OF_DEVICE "presence" "of-device" "presence.of-device" Read 800;
     REACHABLE "presence" "reachable" "presence.reachable" Read 1500;
+
+    WISHES_EFFECT "forwarding" "[method]wishes.effect" "wishes.effect" Read 300;
+    WISHES_DEVICES "forwarding" "[method]wishes.devices" "wishes.devices" Read 300;
+    WISHES_TO "forwarding" "[method]wishes.to" "wishes.to" Read 300;
+    WISHES_IN_ORDER "forwarding" "[method]wishes.in-order" "wishes.in-order" Read 100;
+    WISHES_RING_MS "forwarding" "[method]wishes.ring-ms" "wishes.ring-ms" Read 100;
+    WISHES_UNANSWERED "forwarding" "[method]wishes.unanswered" "wishes.unanswered" Read 200;
+    FORWARDING_OF_USER "forwarding" "of-user" "forwarding.of-user" Read 2000;
 
     OPENING_IS_OPEN "schedule" "[method]opening.is-open" "opening.is-open" Read 100;
     OPENING_CHANGES_IN_S "schedule" "[method]opening.changes-in-s" "opening.changes-in-s" Read 100;

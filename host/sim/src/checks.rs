@@ -199,7 +199,11 @@ impl Checks {
                 self.wire.closing();
             }
             Input::ShutDown => self.wire.closing(),
-            Input::Tick | Input::Stored { .. } | Input::Configured(_) | Input::Rules { .. } => {}
+            Input::Tick
+            | Input::Stored { .. }
+            | Input::Configured(_)
+            | Input::Wished { .. }
+            | Input::Rules { .. } => {}
         }
     }
 

@@ -8,7 +8,7 @@ use callwright_core::Config;
 use callwright_core::config::{
     Device, EarlyDialogs, Expiry, Fallback, Group, Hours, NumberPlan, Place, Tenant, User,
 };
-use callwright_core::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId};
+use callwright_core::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId, Version};
 use callwright_sip::digest::{Algorithm, Secret};
 use jiff::tz::TimeZone;
 
@@ -24,6 +24,8 @@ pub(crate) struct Household {
     pub(crate) digest: Algorithm,
     pub(crate) expiry: Expiry,
     pub(crate) ring_time: Duration,
+    pub(crate) cadence: Duration,
+    pub(crate) cold_route_falls_back: bool,
     pub(crate) response_timeout: Duration,
     pub(crate) session_expires_s: u32,
     pub(crate) runs_max: u32,
@@ -45,6 +47,8 @@ impl Household {
             digest: Algorithm::Md5,
             expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
             ring_time: Duration::from_secs(25),
+            cadence: Duration::from_secs(5),
+            cold_route_falls_back: false,
             response_timeout: Duration::from_secs(4),
             session_expires_s: 1800,
             runs_max: 100,
@@ -77,6 +81,7 @@ impl Household {
             zone: None,
             devices: devices.iter().map(|(_, device)| Extension::from(device.as_str())).collect(),
             call_waiting: None,
+            forwarding: None,
         });
     }
 
@@ -114,6 +119,8 @@ impl Household {
             emergency: EMERGENCY.iter().map(|number| (*number).to_owned()).collect(),
             fallback: self.fallback.clone(),
             ring_time: self.ring_time,
+            cadence: self.cadence,
+            cold_route_falls_back: self.cold_route_falls_back,
             response_timeout: self.response_timeout,
             session_expires_s: self.session_expires_s,
             runs_max: self.runs_max,
@@ -129,11 +136,10 @@ pub(crate) fn password_of(device: &str) -> String {
 }
 
 /// The configuration of a switch for these tenants; the first is the default one.
-pub(crate) fn config_of(households: &[Household], own_host: &str) -> Arc<Config> {
+pub(crate) fn config_of(households: &[Household], own_host: &str, standard: Option<Version>) -> Arc<Config> {
     let default = households.first().map(|household| household.id.clone());
-    Arc::new(Config::new(
-        BTreeSet::from([own_host.to_owned()]),
-        default,
-        households.iter().map(Household::tenant).collect(),
-    ))
+    let tenants = households.iter().map(Household::tenant).collect();
+    let mut config = Config::new(BTreeSet::from([own_host.to_owned()]), default, tenants);
+    config.standard = standard;
+    Arc::new(config)
 }

@@ -9,6 +9,7 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
     match event {
         RunEvent::Asked { what: Ask::Ring(plan), .. } => of_plan(plan),
         RunEvent::Asked { what: Ask::Standard, .. } => "rule: the standard rule".to_owned(),
+        RunEvent::Asked { what: Ask::Conclude, .. } => "rule: what came of its rings".to_owned(),
         RunEvent::Asked { what: Ask::Refuse(refusal), .. } => format!("rule refuses: {refusal:?}"),
         RunEvent::Ended(outcome) => format!("rule ends: {}", outcome.word()),
     }

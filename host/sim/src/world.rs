@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_core::names::{RunId, TenantId, Ticket};
+use callwright_core::forwarding::Wishes;
+use callwright_core::names::{RunId, TenantId, Ticket, UserId};
 use callwright_core::rule::{ActiveRule, RunEvent};
 use callwright_core::seam::StoreRefused;
 use callwright_core::{Change, Config, Effect, Input, Now, View};
@@ -83,6 +84,8 @@ pub enum Happening {
     Configured(Arc<Config>),
     /// A tenant activates other rules.
     Rules(TenantId, Vec<Arc<ActiveRule>>),
+    /// A user saves how they want to be forwarded.
+    Wished(TenantId, UserId, Option<Arc<Wishes>>),
     /// The calendar's clock is set, and the clock of deadlines goes on as before.
     ClockJumps(SignedDuration),
     /// The switch is killed where it stands: what it has not committed is gone, and what is sent to it is lost.
@@ -356,6 +359,9 @@ impl World {
                 self.life.rules.retain(|rule| rule.tenant != tenant);
                 self.life.rules.extend(active.iter().cloned());
                 self.drive_switch(Input::Rules { tenant, active });
+            }
+            Happening::Wished(tenant, user, wishes) => {
+                self.drive_switch(Input::Wished { tenant, user, wishes });
             }
             Happening::ClockJumps(by) => {
                 self.jumps.push((self.mono, by));

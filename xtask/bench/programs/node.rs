@@ -202,6 +202,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         zone: None,
         devices: vec![format!("d{number:07}").as_str().into()],
         call_waiting: None,
+        forwarding: None,
     };
     let devices: BTreeMap<Extension, Device> =
         (0..users).map(device).map(|device| (device.extension.clone(), device)).collect();
@@ -223,6 +224,8 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         emergency: BTreeSet::new(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
+        cadence: Duration::from_secs(5),
+        cold_route_falls_back: false,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1800,
         runs_max: 1_000,

@@ -278,6 +278,7 @@ impl Owner {
             | Input::Drain
             | Input::Run { .. }
             | Input::Configured(_)
+            | Input::Wished { .. }
             | Input::Rules { .. } => {}
         }
         self.node.handle(self.outside.clock.now(), input);

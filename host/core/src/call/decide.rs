@@ -10,7 +10,7 @@ use super::story::millis;
 use super::{Call, Stage};
 use crate::cause::Final;
 use crate::config::Fallback;
-use crate::names::{AskId, RunId};
+use crate::names::{AskId, RunId, UserId};
 use crate::record::{Disposition, FactKind, RunRecord, Source};
 use crate::rule::{
     ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Reached, Refusal, RingPlan,
@@ -38,8 +38,10 @@ pub(super) struct Run {
     fuel_exact: bool,
     ran_us: u64,
     limits: Vec<Reached>,
-    /// Bytes of its journal that the call holds.
+    /// Bytes of its journal that the call holds, with those of the run before it.
     journalled: usize,
+    /// The standard rule follows it.
+    hands_over: bool,
     /// Running time until the first question or the end.
     decide_us: Option<u64>,
     span: Span,
@@ -51,7 +53,7 @@ enum RunPhase {
     Thinking { until: Duration },
     /// It waits for our answer.
     Asking(AskId),
-    /// Its call is over; it may still say something.
+    /// Its call is over, or is the standard rule's; it may still say something.
     Leaving { stop_at: Duration },
     /// It was told to stop; its end is owed.
     Stopped { until: Duration },
@@ -125,15 +127,15 @@ impl Call {
                 };
                 self.start_ring(board, plan, Origin::Device, Source::Switch);
             }
-            Some(DestinationRef::User(_) | DestinationRef::Group(_) | DestinationRef::Place(_)) => {
-                match self.find_rule(board) {
-                    Some((rule, bound_to)) => self.start_rule(board, rule, &bound_to),
-                    None => {
-                        self.story.fact(board.now, Source::Config, FactKind::NoRule);
-                        self.fall_back(board, None);
-                    }
-                }
-            }
+            Some(
+                DestinationRef::User(_)
+                | DestinationRef::Group(_)
+                | DestinationRef::Place(_)
+                | DestinationRef::Number(_),
+            ) => match self.find_rule(board) {
+                Some((rule, bound_to)) => self.start_bound_rule(board, rule, &bound_to),
+                None => self.start_standard_rule(board),
+            },
         }
     }
 
@@ -160,14 +162,38 @@ impl Call {
         }
     }
 
-    fn start_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>, bound_to: &BindTarget) {
+    fn start_bound_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>, bound_to: &BindTarget) {
         if let BindTarget::User(user) = bound_to {
-            let mut facts = (*self.facts).clone();
-            facts.for_user = Some(user.clone());
-            self.facts = Arc::new(facts);
+            self.is_for(user.clone());
         }
         let chosen = FactKind::RuleChosen { version: rule.version.clone(), bound_to: bound_to.to_string() };
         self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
+        self.start_rule(board, rule);
+    }
+
+    /// The standard rule decides; where the switch has none, the fallback.
+    fn start_standard_rule(&mut self, board: &mut Switchboard) {
+        let Some(version) = board.picture.config.standard.clone() else {
+            self.story.fact(board.now, Source::Config, FactKind::NoRule);
+            self.fall_back(board, None);
+            return;
+        };
+        if let Some(DestinationRef::User(user)) = &self.to {
+            self.is_for(user.clone());
+        }
+        let rule = ActiveRule::standard(&self.facts.tenant, version.clone());
+        self.story.fact(board.now, Source::Rule(rule.name.clone()), FactKind::StandardRule { version });
+        self.start_rule(board, Arc::new(rule));
+    }
+
+    /// The rule that is about to start is that person's own.
+    fn is_for(&mut self, user: UserId) {
+        let mut facts = (*self.facts).clone();
+        facts.for_user = Some(user);
+        self.facts = Arc::new(facts);
+    }
+
+    fn start_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>) {
         let id = board.next_run();
         let phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
         let span = spans::rule(&self.span, &rule);
@@ -179,7 +205,8 @@ impl Call {
             fuel_exact: true,
             ran_us: 0,
             limits: Vec::new(),
-            journalled: 0,
+            journalled: self.run.as_ref().map_or(0, Run::journalled),
+            hands_over: false,
             decide_us: None,
             span,
         };
@@ -248,8 +275,14 @@ impl Call {
             (Stage::Over { .. }, Ask::Ring(_)) => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::CallerGone)));
             }
-            (Stage::Over { .. }, Ask::Standard | Ask::Refuse(_)) => {
+            (Stage::Over { .. }, Ask::Standard | Ask::Refuse(_) | Ask::Conclude) => {
                 self.answer_rule(board, ask, Answer::Done(Err(CallError::CallerGone)));
+            }
+            (Stage::Deciding, Ask::Ring(_)) if self.hands_over() => {
+                self.answer_rule(board, ask, Answer::Rang(Err(CallError::AlreadyEnded)));
+            }
+            (Stage::Deciding, Ask::Standard | Ask::Refuse(_) | Ask::Conclude) if self.hands_over() => {
+                self.answer_rule(board, ask, Answer::Done(Err(CallError::AlreadyEnded)));
             }
             (Stage::Deciding, Ask::Ring(plan)) if plan.legs.len() > LEGS_AT_ONCE => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::LimitExceeded("legs".to_owned()))));
@@ -258,20 +291,41 @@ impl Call {
             (Stage::Deciding, Ask::Standard) => {
                 self.story.fact(board.now, source, FactKind::Standard);
                 self.answer_rule(board, ask, Answer::Done(Ok(())));
-                self.ring_dialled(board);
+                self.hand_over(board);
             }
             (Stage::Deciding, Ask::Refuse(how)) => {
                 self.story.fact(board.now, source, FactKind::Refused(refusal_text(&how)));
                 self.answer_rule(board, ask, Answer::Done(Ok(())));
                 self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
             }
+            (Stage::Deciding, Ask::Conclude) => {
+                self.answer_rule(board, ask, Answer::Done(Ok(())));
+                self.reject(board, &Final::of_outcome(self.best.as_ref()), Disposition::Rejected);
+            }
             (Stage::Ringing(_) | Stage::Talking(_), Ask::Ring(_)) => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::AlreadyEnded)));
             }
-            (Stage::Ringing(_) | Stage::Talking(_), Ask::Standard | Ask::Refuse(_)) => {
+            (Stage::Ringing(_) | Stage::Talking(_), Ask::Standard | Ask::Refuse(_) | Ask::Conclude) => {
                 self.answer_rule(board, ask, Answer::Done(Err(CallError::AlreadyEnded)));
             }
         }
+    }
+
+    /// The standard rule is started when this one has ended, which it does soon or is made to; from the standard rule itself,
+    /// and where there is none, the dialled are rung.
+    fn hand_over(&mut self, board: &mut Switchboard) {
+        let stop_at = board.now.mono + FINISH_AFTER;
+        match &mut self.run {
+            Some(run) if self.handed_over.is_none() && board.picture.config.standard.is_some() => {
+                run.phase = RunPhase::Leaving { stop_at };
+                run.hands_over = true;
+            }
+            Some(_) | None => self.ring_dialled(board),
+        }
+    }
+
+    fn hands_over(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.hands_over)
     }
 
     /// Answers the open question, with the picture of this moment.
@@ -314,6 +368,11 @@ impl Call {
         run.phase = RunPhase::Over(outcome.clone());
         let (source, own) = (run.source(), run.rule.fallback.clone());
         match &self.stage {
+            Stage::Deciding if run.hands_over => {
+                self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+                self.handed_over = Some(run.record());
+                self.start_standard_rule(board);
+            }
             Stage::Deciding => {
                 self.story.fact(board.now, source, FactKind::RunEnded(outcome));
                 self.fall_back(board, own);

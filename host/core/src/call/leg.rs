@@ -299,8 +299,14 @@ impl Call {
             self.story.rang(user, leg.rang_for(board.now), self.keeps_unmissed());
         }
         // A ring that its rule left in the middle was not rung to an end (TELEPHONY T32).
-        if end != LegRecordEnd::Cancelled(Cause::RuleFailed) {
-            self.rung.insert(leg.device.clone());
+        let came_of_it = match &end {
+            LegRecordEnd::Cancelled(Cause::RuleFailed) => None,
+            LegRecordEnd::Cancelled(Cause::Declined) => Some(Outcome::Declined),
+            LegRecordEnd::Cancelled(_) | LegRecordEnd::Elsewhere => Some(Outcome::NoAnswer),
+            LegRecordEnd::Outcome(outcome) => Some(outcome.clone()),
+        };
+        if let Some(outcome) = came_of_it {
+            self.rung.insert(leg.device.clone(), outcome);
         }
         self.story.leg(LegRecord {
             id: leg.id,

@@ -146,9 +146,11 @@ impl Call {
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         match dial::reach(&board.picture, &tenant, &plan.to, ring_busy) {
             Ok(found) => {
+                let before = self.rung_before(&found);
                 let found = self.not_yet_rung(found);
                 if found.is_empty() {
                     self.not_rung(board, at, plan.to.clone(), NotRung::AlreadyRung);
+                    self.part_was(at, before);
                 }
                 self.ring_devices(board, at, &plan, &found);
             }
@@ -173,7 +175,7 @@ impl Call {
     /// What the ring may still ring: not the caller's own device, nobody who declined, nothing twice.
     fn not_yet_rung(&self, found: Vec<Reach>) -> Vec<Reach> {
         let Some(ring) = self.ring() else { return Vec::new() };
-        let skip_rung = ring.origin == Origin::Fallback;
+        let skip_rung = self.skips_rung(ring);
         let rings =
             |device: &Extension| self.legs.values().any(|leg| leg.is_wanted() && leg.device == *device);
         found
@@ -181,16 +183,35 @@ impl Call {
             .filter(|reach| {
                 let own = reach.device == self.caller.device;
                 let declined = reach.user.as_ref().is_some_and(|user| ring.declined.contains(user));
-                let rung = skip_rung && self.rung.contains(&reach.device);
+                let rung = skip_rung && self.rung.contains_key(&reach.device);
                 !own && !declined && !rung && !rings(&reach.device)
             })
             .collect()
     }
 
+    /// Whoever takes a call over does not ring again what was rung to an end (TELEPHONY T32).
+    fn skips_rung(&self, ring: &Ring) -> bool {
+        ring.origin == Origin::Fallback || self.handed_over.is_some()
+    }
+
+    /// The best that came of devices when they were rung before.
+    fn rung_before(&self, found: &[Reach]) -> Option<Outcome> {
+        let outcomes = found.iter().filter_map(|reach| self.rung.get(&reach.device).cloned());
+        self.ring().filter(|ring| self.skips_rung(ring)).and_then(|_| outcomes.reduce(cause::better))
+    }
+
+    fn part_was(&mut self, at: usize, before: Option<Outcome>) {
+        let part = self.ring_mut().and_then(|ring| ring.parts.get_mut(at));
+        if let (Some(part), Some(outcome)) = (part, before) {
+            part.hear(outcome);
+        }
+    }
+
     fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
         let outcome = match &why {
             NotRung::NotRegistered { .. } => Some(Outcome::Unreachable),
-            NotRung::Busy => Some(Outcome::Busy),
+            NotRung::Busy | NotRung::DoNotDisturb => Some(Outcome::Busy),
+            NotRung::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
             NotRung::Limit(name) => Some(Outcome::Blocked(name.clone())),
             NotRung::Unknown => Some(Outcome::Unreachable),
             NotRung::AlreadyRung => None,

@@ -126,7 +126,7 @@ impl Story {
     }
 
     /// The record and the journal; called once.
-    pub(super) fn record(&mut self, facts: &CallFacts, run: Option<RunRecord>) -> (CallRecord, Vec<String>) {
+    pub(super) fn record(&mut self, facts: &CallFacts, runs: Vec<RunRecord>) -> (CallRecord, Vec<String>) {
         let ended = self.ended.unwrap_or(self.began);
         let setup_end = self.answered.unwrap_or(ended);
         self.legs.sort_by_key(|leg| leg.id);
@@ -150,7 +150,7 @@ impl Story {
             cause: self.cause.clone(),
             status: self.status,
             legs: std::mem::take(&mut self.legs),
-            runs: run.into_iter().collect(),
+            runs,
             missed,
             facts: std::mem::take(&mut self.facts),
             log: std::mem::take(&mut self.log),

@@ -79,6 +79,9 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
             let (version, bound) = (words::version(version), words::bound_to(bound_to));
             format!("decides in version {version}, being bound to {bound}")
         }
+        FactKind::StandardRule { version } => {
+            format!("decides in version {}, as no other rule is bound to the call", words::version(version))
+        }
         FactKind::NoRule => "no rule is bound to this call".to_owned(),
         FactKind::Emergency => "it is an emergency number, for which no rule is asked".to_owned(),
         FactKind::Because(text) => match fact.source {

@@ -121,7 +121,15 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
         .filter(|(to, why)| match (to, why) {
             (_, NotRung::AlreadyRung) => false,
             (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
-            (_, NotRung::NotRegistered { .. } | NotRung::Busy | NotRung::Unknown | NotRung::Limit(_)) => true,
+            (
+                _,
+                NotRung::NotRegistered { .. }
+                | NotRung::Busy
+                | NotRung::DoNotDisturb
+                | NotRung::NoTrunk
+                | NotRung::Unknown
+                | NotRung::Limit(_),
+            ) => true,
         })
         .map(|(to, why)| words::not_rung(to, why, clock))
         .collect()

@@ -359,6 +359,7 @@ impl<'a> Teller<'a> {
             DestinationRef::User(user) => person.is_some_and(|person| person != user),
             DestinationRef::Device(_) => person.is_some() && rang().any(|leg| leg.user.as_ref() != person),
             DestinationRef::Group(_) => true,
+            DestinationRef::Number(_) => person.is_none() || rang().all(|leg| leg.user.as_ref() != person),
             DestinationRef::Place(_) => person.is_none() || rang().all(|leg| leg.user.as_ref() != person),
         }
     }

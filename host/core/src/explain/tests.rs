@@ -53,9 +53,13 @@ impl Tale {
     fn of(number: &str, to: Option<DestinationRef>) -> Self {
         let dialled_user = match &to {
             Some(DestinationRef::User(user)) => Some(user.clone()),
-            Some(DestinationRef::Device(_) | DestinationRef::Group(_) | DestinationRef::Place(_)) | None => {
-                None
-            }
+            Some(
+                DestinationRef::Device(_)
+                | DestinationRef::Group(_)
+                | DestinationRef::Place(_)
+                | DestinationRef::Number(_),
+            )
+            | None => None,
         };
         let tale = Self(CallRecord {
             id: "0-c1".into(),

@@ -164,6 +164,7 @@ pub(super) fn destination(to: &DestinationRef) -> String {
         DestinationRef::User(user) => user.to_string(),
         DestinationRef::Group(group) => format!("group {group}"),
         DestinationRef::Place(place) => place.to_string(),
+        DestinationRef::Number(number) => number.clone(),
     }
 }
 
@@ -174,6 +175,7 @@ pub(super) fn exact_destination(to: &DestinationRef) -> String {
         DestinationRef::User(user) => format!("user {user}"),
         DestinationRef::Group(group) => format!("group {group}"),
         DestinationRef::Place(place) => format!("place {place}"),
+        DestinationRef::Number(number) => format!("number {number}"),
     }
 }
 
@@ -189,10 +191,19 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
         NotRung::NotRegistered { last } => not_registered(to, last.as_ref(), clock),
         NotRung::Busy => match to {
             DestinationRef::Group(group) => format!("nobody in group {group} was free"),
-            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Place(_) => {
-                format!("{} was on a call", destination(to))
-            }
+            DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_) => format!("{} was on a call", destination(to)),
         },
+        NotRung::DoNotDisturb => match to {
+            DestinationRef::Group(group) => format!("nobody in group {group} was to be disturbed"),
+            DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_) => format!("{} was not to be disturbed", destination(to)),
+        },
+        NotRung::NoTrunk => format!("no trunk leads to {}", destination(to)),
         NotRung::AlreadyRung => format!("{} had been rung already", destination(to)),
         NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
         NotRung::Limit(name) => {
@@ -212,10 +223,13 @@ fn not_registered(
         (DestinationRef::Group(group), _) => format!("nobody in group {group} could be rung"),
         (DestinationRef::Device(device), None) => format!("{device} is not registered"),
         (DestinationRef::Device(device), Some((_, end))) => format!("{device} is not registered; it {end}"),
-        (DestinationRef::User(_) | DestinationRef::Place(_), None) => {
+        (DestinationRef::User(_) | DestinationRef::Place(_) | DestinationRef::Number(_), None) => {
             format!("{} has no registered device", destination(to))
         }
-        (DestinationRef::User(_) | DestinationRef::Place(_), Some((device, end))) => {
+        (
+            DestinationRef::User(_) | DestinationRef::Place(_) | DestinationRef::Number(_),
+            Some((device, end)),
+        ) => {
             format!("{} has no registered device; the last, {device}, {end}", destination(to))
         }
     }

@@ -151,7 +151,12 @@ impl Node {
             dialled: dial::dialled_party(tenant, &number, to),
             group: match to {
                 Some(DestinationRef::Group(group)) => Some(group.clone()),
-                Some(DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Place(_))
+                Some(
+                    DestinationRef::Device(_)
+                    | DestinationRef::User(_)
+                    | DestinationRef::Place(_)
+                    | DestinationRef::Number(_),
+                )
                 | None => None,
             },
             number,

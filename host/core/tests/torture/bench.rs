@@ -311,6 +311,7 @@ fn tenant() -> Tenant {
         zone: None,
         devices,
         call_waiting: Some(true),
+        forwarding: None,
     };
     let senders = SENDERS.iter().map(|name| device((*name).into(), "sender"));
     let phones = CALLEES.iter().map(|name| device(device_of(name), name));
@@ -336,6 +337,8 @@ fn tenant() -> Tenant {
         emergency: ["112".to_owned()].into(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
+        cadence: Duration::from_secs(5),
+        cold_route_falls_back: false,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1800,
         runs_max: 100,

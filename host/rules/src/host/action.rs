@@ -101,6 +101,11 @@ impl call::HostCallWithStore<RunState> for Imports {
         done(host, entered, Ask::Refuse(refusal(how))).await
     }
 
+    async fn conclude(mut host: Host<'_>, call: Resource<Call>) -> wasmtime::Result<Result<(), CallError>> {
+        let entered = enter(&mut host, &price::CALL_CONCLUDE, &[&call])?;
+        done(host, entered, Ask::Conclude).await
+    }
+
     fn because(mut host: Host<'_>, call: Resource<Call>, text: String) -> wasmtime::Result<()> {
         host_call(&mut host, &price::CALL_BECAUSE, &[&call, &text], |run| {
             run.note(Note::Because(plain(&text, BECAUSE_BYTES_MAX)));

@@ -7,7 +7,7 @@ use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::presence::{self, Activity, PresenceError, State};
-use crate::handle::{Destination, DeviceStatus, Status, User};
+use crate::handle::{Destination, DeviceStatus, Named as _, Status, User};
 use crate::price;
 use crate::state::{RunState, Stop};
 
@@ -49,7 +49,8 @@ impl presence::HostWithStore<RunState> for Imports {
             let to = run.table.get(&to)?.0.clone();
             let reachable = facts::reachable(&run.view, &run.call.tenant, &to);
             let got = if reachable { "a phone is registered" } else { "no phone is registered" };
-            run.note_read(format!("presence.reachable(\"{to}\")"), got);
+            let shown = Destination(to).name();
+            run.note_read(format!("presence.reachable(\"{shown}\")"), got);
             Ok(reachable)
         })
     }
@@ -72,6 +73,7 @@ impl presence::HostStatusWithStore<RunState> for Imports {
                 Doing::Nothing => Activity::None,
                 Doing::Ringing => Activity::Ringing,
                 Doing::OnCall => Activity::OnCall,
+                Doing::DoNotDisturb => Activity::DoNotDisturb,
             })
         })
     }
@@ -124,11 +126,20 @@ fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension
         DestinationRef::Place(name) => {
             run.tenant.as_ref().and_then(|tenant| tenant.places.get(name)).map(|place| &place.target)
         }
-        DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_) => Some(to),
+        DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Number(_) => Some(to),
     };
     Ok(match target {
         Some(DestinationRef::Device(device)) => Some(device.clone()),
-        Some(DestinationRef::User(_) | DestinationRef::Group(_) | DestinationRef::Place(_)) | None => None,
+        Some(
+            DestinationRef::User(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_),
+        )
+        | None => None,
     })
 }
 
@@ -142,6 +153,9 @@ fn limited<T>(handle: Result<T, Stop>) -> Result<Result<T, PresenceError>, Stop>
 
 fn user_words(user: &UserId, status: &UserStatus) -> String {
     match (status.state, status.doing) {
+        (Class::Busy | Class::Available, Doing::DoNotDisturb) => {
+            format!("{user} does not want to be disturbed")
+        }
         (Class::Busy, _) => format!("{user} is on a call"),
         (Class::Offline, _) => format!("{user} has no registered device"),
         (Class::Available, Doing::Ringing) => format!("{user} is available, a device rings"),

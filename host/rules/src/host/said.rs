@@ -2,6 +2,7 @@
 
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
 use crate::bindings::callwright::rules::directory::DirectoryError;
+use crate::bindings::callwright::rules::forwarding::{Condition, Effect, ForwardingError, Mode, WhyNot};
 use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
 use crate::bindings::callwright::rules::ring::{Outcome, RingError};
@@ -64,6 +65,21 @@ variants! {
         LimitExceeded "limit-exceeded", Other "other";
         NoSuchEntry "no-such-entry", NoSuchZone "no-such-zone", Unavailable "unavailable"
     }
+    ForwardingError {
+        LimitExceeded "limit-exceeded", Other "other";
+        NotPermitted "not-permitted", Unavailable "unavailable"
+    }
+    Mode {
+        Other "other";
+        RingAll "ring-all", NoAnswer "no-answer", Failover "failover", ForwardOnly "forward-only",
+        ByCondition "by-condition"
+    }
+    WhyNot {
+        Other "other";
+        Suspended "suspended", NoNumbers "no-numbers", QueueSignIn "queue-sign-in", ModeOff "mode-off",
+        OutsideSchedule "outside-schedule"
+    }
+    Effect { Active "active", Inactive "inactive"; }
     State { ; Available "available", Busy "busy", Away "away", Offline "offline" }
     Level { ; Debug "debug", Info "info", Warn "warn" }
     Weekday {
@@ -95,6 +111,26 @@ impl Wave for Refusal {
             | Self::TemporarilyUnavailable
             | Self::AnonymousRefused
             | Self::Unwanted => 0,
+        }
+    }
+}
+
+impl Wave for Condition {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        match self {
+            Self::Always => out.push_str("always"),
+            Self::Together => out.push_str("together"),
+            Self::Busy => out.push_str("busy"),
+            Self::NoAnswer => out.push_str("no-answer"),
+            Self::Unreachable => out.push_str("unreachable"),
+            Self::Other(text) => case(run, "other", text, out),
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Other(text) => text.len(),
+            Self::Always | Self::Together | Self::Busy | Self::NoAnswer | Self::Unreachable => 0,
         }
     }
 }

@@ -6,7 +6,7 @@ use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::types::{self, Place};
-use crate::handle::{Destination, Party};
+use crate::handle::{Destination, Party, redacted};
 use crate::price;
 use crate::state::RunState;
 
@@ -80,6 +80,7 @@ fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
         }
         DestinationRef::Group(group) => group.to_string(),
         DestinationRef::Place(place) => place.to_string(),
+        DestinationRef::Number(number) => redacted(number),
     }
 }
 
@@ -94,8 +95,10 @@ fn place(tenant: Option<&Tenant>, to: &DestinationRef) -> Place {
                 Some(DestinationRef::Device(_)) => Place::Device,
                 Some(DestinationRef::User(_)) => Place::User,
                 Some(DestinationRef::Group(_)) => Place::Group,
+                Some(DestinationRef::Number(_)) => Place::Outside,
                 Some(DestinationRef::Place(_)) | None => Place::Other("unknown".to_owned()),
             }
         }
+        DestinationRef::Number(_) => Place::Outside,
     }
 }

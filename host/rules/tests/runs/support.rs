@@ -238,6 +238,7 @@ pub(crate) fn tenant() -> Tenant {
         zone: None,
         devices: devices.iter().map(|device| Extension::from(*device)).collect(),
         call_waiting: None,
+        forwarding: None,
     };
     let users = [
         user("ana", "Ana Alvarez", "100", &["1001", "1002", "1003"]),
@@ -269,6 +270,8 @@ pub(crate) fn tenant() -> Tenant {
         emergency: BTreeSet::from(["112".to_owned()]),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
+        cadence: Duration::from_secs(5),
+        cold_route_falls_back: false,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1800,
         runs_max: 100,

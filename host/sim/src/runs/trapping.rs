@@ -117,7 +117,7 @@ impl HostCall {
         match what {
             Ask::Ring(_) => Self::Ring,
             Ask::Standard => Self::Standard,
-            Ask::Refuse(_) => Self::Refuse,
+            Ask::Refuse(_) | Ask::Conclude => Self::Refuse,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod blueprint;
 mod expectation;
+mod forwarding;
 mod house;
 mod rule;
 mod telephone;
@@ -84,6 +85,8 @@ fn statement(blueprint: &mut Blueprint, words: &mut Words, has_begun: bool) -> R
     } else if words.accept_all(&["reload", "without"]) {
         let user = words.text("a user")?;
         What::Reload { tenant: blueprint.current(), without: blueprint.user(user)? }
+    } else if words.accept("forwarding") {
+        return forwarding::statement(blueprint, words, has_begun);
     } else if words.accept("switch") {
         switch(words)?
     } else if words.accept_all(&["clock", "jumps"]) {

@@ -90,7 +90,7 @@ pub fn run(scenario: &Scenario, shelf: &Shelf, beside: &Path) -> Result<Report, 
     let mut world = World::new(WorldSetup {
         seed: scenario.seed,
         wall: scenario.wall.checked_sub(lead).unwrap_or(scenario.wall),
-        config: config_of(&scenario.households, OWN_HOST),
+        config: config_of(&scenario.households, OWN_HOST, loaded.standard.clone()),
         rules: loaded.active,
         runs: Box::new(loaded.runs),
         fault: None,
@@ -174,8 +174,9 @@ fn plan(
         What::RulesTake(time) => Happening::RulesTake(time),
         What::Reload { tenant, without } => {
             houses.iter_mut().filter(|house| house.id == tenant).for_each(|house| house.remove(&without));
-            Happening::Configured(config_of(houses, OWN_HOST))
+            Happening::Configured(config_of(houses, OWN_HOST, world.view().config.standard.clone()))
         }
+        What::Wished(tenant, user, wishes) => Happening::Wished(tenant, user, Some(wishes)),
         What::ClockJumps(by) => Happening::ClockJumps(by),
         What::Restart(after) => {
             world.schedule(*cursor, Happening::Kill);
@@ -203,6 +204,7 @@ pub(super) fn caller_of<'a>(scenario: &'a Scenario, call: &str) -> Option<&'a st
         | What::StoreFails(_)
         | What::RulesTake(_)
         | What::Reload { .. }
+        | What::Wished(..)
         | What::ClockJumps(_)
         | What::Restart(_)
         | What::Drain

@@ -17,7 +17,7 @@ use crate::runs::{Runs, Said, Script, Scripts};
 use crate::town::Household;
 
 /// The example rules of the repository.
-const EXAMPLES: [&str; 3] = ["after-hours", "follow-me", "hello-ring"];
+const EXAMPLES: [&str; 4] = ["after-hours", "follow-me", "hello-ring", ActiveRule::STANDARD];
 
 /// A rule that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,8 @@ pub struct Shelf {
 
 /// The rules of one world: what the switch knows of them, and who drives them.
 pub(super) struct Loaded {
+    /// The version that decides where no rule of a tenant does.
+    pub(super) standard: Option<Version>,
     pub(super) active: Vec<Arc<ActiveRule>>,
     pub(super) runs: Drivers,
 }
@@ -57,7 +59,7 @@ impl Shelf {
         houses: &[Household],
         beside: &Path,
     ) -> Result<Loaded, (usize, Mistake)> {
-        let mut loaded = Loaded { active: Vec::new(), runs: Drivers::default() };
+        let mut loaded = Loaded { standard: None, active: Vec::new(), runs: Drivers::default() };
         for plan in plans {
             let active = match (&plan.source, houses.iter().find(|house| house.id == plan.tenant)) {
                 (RuleSource::Script(script), _) => Ok(loaded.runs.script(plan, script.clone())),
@@ -71,7 +73,11 @@ impl Shelf {
             };
             let active =
                 active.map_err(|why| (plan.line, Mistake::Rule { name: plan.name.to_string(), why }))?;
-            loaded.active.push(Arc::new(active));
+            if plan.is_standard() {
+                loaded.standard = Some(active.version);
+            } else {
+                loaded.active.push(Arc::new(active));
+            }
         }
         Ok(loaded)
     }

@@ -1,7 +1,9 @@
 //! What a scenario's statements are, once read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::forwarding::Wishes;
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::record::CallRecord;
 use jiff::SignedDuration;
@@ -56,6 +58,8 @@ pub(super) enum What {
         /// Who is gone.
         without: UserId,
     },
+    /// A user saves how they want to be forwarded.
+    Wished(TenantId, UserId, Arc<Wishes>),
     /// The calendar's clock is set.
     ClockJumps(SignedDuration),
     /// The switch is killed, and starts again after that time.
@@ -84,6 +88,7 @@ impl What {
             | Self::Unplug(..)
             | Self::Close(_)
             | Self::Reload { .. }
+            | Self::Wished(..)
             | Self::ClockJumps(_)
             | Self::Restart(_)
             | Self::Drain

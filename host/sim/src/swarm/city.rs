@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use callwright_core::Config;
 use callwright_core::config::{Exception, Expiry, Fallback, Hours, Place, WeeklySpan};
-use callwright_core::names::TenantId;
+use callwright_core::forwarding::{Mode, Wishes};
+use callwright_core::names::{TenantId, UserId};
 use callwright_core::rule::{ActiveRule, BindTarget, DestinationRef, LegPlan, Refusal, RingPlan, RunOutcome};
 use callwright_rules::Rule;
 use callwright_rules::upload::version_of;
@@ -68,10 +69,12 @@ pub(super) fn build(seed: u64, fault: Option<Fault>, components: &[Rule]) -> Cit
     for house in &houses {
         rules.extend(rule(house, &mut runs, components, &mut dice, &mut plan).map(Arc::new));
     }
-    let configs = [
-        config_of(&houses, OWN_HOST),
-        config_of(&houses.iter().map(without_somebody).collect::<Vec<_>>(), OWN_HOST),
-    ];
+    // Half of the switches have a standard rule; of the components any will do.
+    let standard = dice.pick(components).filter(|_| dice.chance(500));
+    standard.into_iter().for_each(|rule| runs.add_component(rule.clone()));
+    let standard = standard.map(|rule| rule.version().clone());
+    let config = |houses: &[Household]| config_of(houses, OWN_HOST, standard.clone());
+    let configs = [config(&houses), config(&houses.iter().map(without_somebody).collect::<Vec<_>>())];
     let mut world = World::new(WorldSetup {
         seed,
         wall: Timestamp::from_second(BEGINS).unwrap_or(Timestamp::UNIX_EPOCH),
@@ -114,6 +117,7 @@ fn household(id: &str, dice: &mut Dice) -> Household {
         house.user(person, &format!("{person} of {id}"), &format!("1{index}"), &devices);
         if let Some(user) = house.users.last_mut() {
             user.call_waiting = [None, Some(true), Some(false)][usize::try_from(dice.below(3)).unwrap_or(0)];
+            user.forwarding = dice.chance(600).then(|| Arc::new(wishes(&user.id, people, dice)));
         }
     }
     let everybody: Vec<_> = PEOPLE.iter().take(people).map(|person| (*person).to_owned()).collect();
@@ -126,6 +130,27 @@ fn household(id: &str, dice: &mut Dice) -> Household {
         _ => Fallback::RingDialled,
     };
     house
+}
+
+/// How somebody wishes to be reached: some mode, and colleagues or a number outside.
+fn wishes(user: &UserId, people: usize, dice: &mut Dice) -> Wishes {
+    let mut numbers: Vec<_> = PEOPLE.iter().take(people).filter(|person| **person != user.as_str()).collect();
+    numbers.truncate(usize::try_from(dice.below(3)).unwrap_or(0));
+    let mut wishes = Wishes {
+        numbers: numbers.into_iter().map(|person| DestinationRef::User((*person).into())).collect(),
+        in_order: dice.chance(500),
+        rings: Some(1 + u32::try_from(dice.below(3)).unwrap_or(0)),
+        unanswered: dice.chance(300).then(|| DestinationRef::Place("night-desk".into())),
+        do_not_disturb: dice.chance(100),
+        enabled: dice.chance(900),
+        ..Wishes::default()
+    };
+    if dice.chance(300) {
+        wishes.numbers.push(DestinationRef::Number("+4930123456".to_owned()));
+    }
+    let modes = Mode::CHOICES;
+    wishes.choose(dice.pick(&modes).copied().unwrap_or(Mode::Off));
+    wishes
 }
 
 /// Open on weekdays until a minute after the world begins.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callwright_core::names::{RuleName, TenantId, UserId};
-use callwright_core::rule::{BindTarget, Setting};
+use callwright_core::rule::{ActiveRule, BindTarget, Setting};
 use callwright_sip::Transport;
 use jiff::Timestamp;
 
@@ -36,6 +36,13 @@ pub(in crate::scenario) struct RulePlan {
     pub(in crate::scenario) bind: Option<Vec<BindTarget>>,
     /// Over what its `rule.toml` says.
     pub(in crate::scenario) settings: BTreeMap<String, Setting>,
+}
+
+impl RulePlan {
+    /// Whether it is the standard rule, which the switch itself brings: bound to nothing.
+    pub(in crate::scenario) fn is_standard(&self) -> bool {
+        self.name.as_str() == ActiveRule::STANDARD && self.bind.is_none()
+    }
 }
 
 /// Where a rule comes from.

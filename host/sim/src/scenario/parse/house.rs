@@ -152,6 +152,13 @@ fn set(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
     let house = blueprint.house();
     if words.accept("ring-time") {
         house.ring_time = words.duration()?;
+    } else if words.accept("ring-cadence") {
+        house.cadence = words.duration()?;
+    } else if words.accept("cold-route-offline") {
+        house.cold_route_falls_back = words.accept("ring-all");
+        if !house.cold_route_falls_back {
+            words.expect("unreachable")?;
+        }
     } else if words.accept("response-timeout") {
         house.response_timeout = words.duration()?;
     } else if words.accept("session-expires") {
@@ -163,7 +170,9 @@ fn set(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
             [words.duration()?, words.duration()?, words.duration()?].map(seconds);
         house.expiry = Expiry { min_s, max_s, default_s };
     } else {
-        return Err(words.wrong("ring-time, response-timeout, session-expires, runs or expiry"));
+        let known =
+            "ring-time, ring-cadence, cold-route-offline, response-timeout, session-expires, runs or expiry";
+        return Err(words.wrong(known));
     }
     Ok(())
 }
@@ -219,11 +228,9 @@ pub(super) fn refusal(words: &mut Words) -> Result<Refusal, Mistake> {
 
 /// Who can be rung: `user:ana`.
 pub(super) fn destination(words: &mut Words) -> Result<DestinationRef, Mistake> {
-    let text = words.text("user:NAME, device:EXTENSION, group:NAME or place:NAME")?;
-    text.parse().map_err(|_| Mistake::Expected {
-        wanted: "user:NAME, device:EXTENSION, group:NAME or place:NAME",
-        got: format!("`{text}`"),
-    })
+    let wanted = "user:NAME, device:EXTENSION, group:NAME, place:NAME or number:+4930123456";
+    let text = words.text(wanted)?;
+    text.parse().map_err(|_| Mistake::Expected { wanted, got: format!("`{text}`") })
 }
 
 /// Things separated by commas.

@@ -1,0 +1,82 @@
+//! `forwarding ana no-answer to user:bob, number:+4930123456 rings 3`: how somebody wishes to be reached.
+
+use std::sync::Arc;
+
+use callwright_core::forwarding::{Condition, Mode, When, Wish, Wishes};
+
+use super::blueprint::Blueprint;
+use super::house::{destination, list};
+use crate::scenario::lexer::{Mistake, Words};
+use crate::scenario::statement::What;
+
+/// From the beginning, or saved in the middle of the time line; then it replaces what was.
+pub(super) fn statement(
+    blueprint: &mut Blueprint,
+    words: &mut Words,
+    has_begun: bool,
+) -> Result<Vec<What>, Mistake> {
+    let name = words.text("a user")?;
+    let user = blueprint.user(name)?;
+    let wishes = Arc::new(wishes(blueprint, words)?);
+    if has_begun {
+        return Ok(vec![What::Wished(blueprint.current(), user, wishes)]);
+    }
+    for known in blueprint.house().users.iter_mut().filter(|known| known.id == user) {
+        known.forwarding = Some(Arc::clone(&wishes));
+    }
+    Ok(Vec::new())
+}
+
+fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<Wishes, Mistake> {
+    let mut wishes = Wishes::default();
+    while !words.is_empty() {
+        if let Some(mode) = Mode::CHOICES.into_iter().find(|mode| words.accept(mode.word())) {
+            wishes.choose(mode);
+        } else if words.accept("to") {
+            wishes.numbers = list(words, destination)?;
+        } else if words.accept("on") {
+            let (condition, wish) = condition(words)?;
+            wishes.conditions.insert(condition, wish);
+        } else if words.accept("own") {
+            wishes.own = list(words, |words| words.text("a number"))?.into_iter().collect();
+        } else if words.accept_all(&["in", "order"]) {
+            wishes.in_order = true;
+        } else if words.accept("rings") {
+            wishes.rings = Some(words.number("how many rings")?);
+        } else if words.accept("unanswered") {
+            wishes.unanswered = Some(destination(words)?);
+        } else if words.accept("only") {
+            wishes.cold_route = Some(destination(words)?);
+        } else if words.accept("during") {
+            wishes.when = When::Custom(hours(blueprint, words)?);
+        } else if words.accept("suspended") {
+            wishes.enabled = false;
+        } else if words.accept("undisturbed") {
+            wishes.do_not_disturb = true;
+        } else if words.accept("silent") {
+            wishes.silent = list(words, |words| Ok(words.text("a device")?.into()))?.into_iter().collect();
+        } else if words.accept_all(&["signed", "in", "to"]) {
+            wishes.queues = list(words, |words| words.text("a queue"))?.into_iter().collect();
+        } else {
+            return Err(words.wrong(
+                "a mode, to, on, own, in order, rings, unanswered, only, during, suspended, undisturbed, silent or signed in to",
+            ));
+        }
+    }
+    Ok(wishes)
+}
+
+/// `busy to group:sales`, `no-answer after 15s to user:bob`
+fn condition(words: &mut Words) -> Result<(Condition, Wish), Mistake> {
+    let known = Condition::ALL.into_iter().find(|condition| words.accept(condition.word()));
+    let condition = known.ok_or_else(|| words.wrong("always, together, busy, no-answer or unreachable"))?;
+    let after = words.duration_after("after")?;
+    let to = if words.accept("to") { list(words, destination)? } else { Vec::new() };
+    Ok((condition, Wish { active: true, to, after }))
+}
+
+fn hours(blueprint: &mut Blueprint, words: &mut Words) -> Result<callwright_core::config::Hours, Mistake> {
+    let name = words.text("named hours")?;
+    let found = blueprint.house().hours.get(name.as_str()).cloned();
+    found.ok_or(Mistake::Unknown { kind: "hours", name })
+}

@@ -1,0 +1,115 @@
+//! The standard rule: what becomes of a call that no rule of the tenant decides. A person is rung as they wish to be
+//! reached; whatever else was dialled is rung as a whole.
+//!
+//! | wish | what happens |
+//! |---|---|
+//! | always | the devices stay silent, the call goes on |
+//! | together | devices and destinations ring at once |
+//! | busy, no-answer, unreachable | the devices ring first, and their outcome says where the call goes on |
+//!
+//! A call that was declined, and one that nobody took anywhere, goes to the person's unanswered destination, else it ends
+//! with the best outcome of its rings.
+
+use callwright_guest::forwarding::{Condition, Effect, WhyNot, Wishes};
+use callwright_guest::prelude::*;
+
+/// What a destination gets to begin ringing, before its rings are counted.
+const POST_DIAL_S: u32 = 10;
+/// Outside a phone needs some time to ring at all.
+const OUTSIDE_RINGS_S: u32 = 15;
+
+fn handle_call(call: &Call) -> Result<(), String> {
+    match call.dialled().user_id() {
+        Some(person) => personal(call, &directory::find_user(&person)?),
+        None => Ok(call.standard()?),
+    }
+}
+
+fn personal(call: &Call, person: &User) -> Result<(), String> {
+    let wishes = forwarding::of_user(person)?;
+    match wishes.effect() {
+        // Nobody has to be told that there is nothing to forward to where nobody wants it.
+        Effect::Active(_) | Effect::Inactive(WhyNot::ModeOff | WhyNot::NoNumbers) => {}
+        Effect::Inactive(why) => call.because(&format!("forwarding is inactive: {why}")),
+    }
+    let always = wishes.to(&Condition::Always);
+    let outcome = if always.is_empty() {
+        devices_first(call, &wishes)?
+    } else {
+        call.because("all calls are forwarded");
+        forward(call, &wishes, &always)?
+    };
+    match outcome {
+        Outcome::Answered(_) => Ok(()),
+        _ => unanswered(call, &wishes),
+    }
+}
+
+/// The devices, and where the call goes on by what came of them.
+fn devices_first(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
+    let ring = Ring::new();
+    let devices = wishes.devices();
+    let together = wishes.to(&Condition::Together);
+    let mut longest = 0;
+    for to in devices.iter().chain(&together) {
+        let (leg, time) = leg(wishes, to);
+        longest = longest.max(time);
+        ring.add(leg)?;
+    }
+    let outcome = if longest == 0 { Outcome::Unreachable } else { call.ring(ring, longest)? };
+    let condition = match &outcome {
+        Outcome::Busy => Condition::Busy,
+        Outcome::NoAnswer => Condition::NoAnswer,
+        Outcome::Unreachable => Condition::Unreachable,
+        // Taken, or declined by the person themselves: nobody else rings.
+        _ => return Ok(outcome),
+    };
+    let next = wishes.to(&condition);
+    if next.is_empty() {
+        return Ok(outcome);
+    }
+    call.because(&format!("forwarded, as the devices came to {outcome}"));
+    forward(call, wishes, &next)
+}
+
+/// Destinations together, or each when the one before it is over.
+fn forward(call: &Call, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, String> {
+    let ring = Ring::new();
+    let (mut longest, mut sum) = (0, 0);
+    for destination in to {
+        let (leg, time) = leg(wishes, destination);
+        if wishes.in_order() {
+            leg.start_after(sum);
+        }
+        (longest, sum) = (longest.max(time), sum.saturating_add(time));
+        ring.add(leg)?;
+    }
+    Ok(call.ring(ring, if wishes.in_order() { sum } else { longest })?)
+}
+
+/// A leg that rings as often as the person wishes, and the time that it needs at most.
+fn leg(wishes: &Wishes, to: &Destination) -> (Leg, u32) {
+    let leg = Leg::new(to);
+    let rings = match to.place() {
+        Place::Outside => wishes.ring_ms().max(secs(OUTSIDE_RINGS_S)),
+        _ => wishes.ring_ms(),
+    };
+    leg.ring_for(rings);
+    (leg, rings.saturating_add(secs(POST_DIAL_S)))
+}
+
+/// Nobody took the call.
+fn unanswered(call: &Call, wishes: &Wishes) -> Result<(), String> {
+    if let Some(last) = wishes.unanswered() {
+        call.because("nobody took the call");
+        let (leg, time) = leg(wishes, &last);
+        let ring = Ring::new();
+        ring.add(leg)?;
+        if let Outcome::Answered(_) = call.ring(ring, time)? {
+            return Ok(());
+        }
+    }
+    Ok(call.conclude()?)
+}
+
+callwright_guest::rule!(handle_call);
