@@ -36,9 +36,10 @@ const CARGO_DENY: &str = "0.20.2";
 /// The cargo-fuzz that is built where none is found.
 const CARGO_FUZZ: &str = "0.13.2";
 
-/// SQLite is compiled from C.
+/// SQLite is compiled from C, and the standard rule, which the binary carries, for WebAssembly.
 pub(crate) fn ensure_compiler() -> anyhow::Result<()> {
-    ensure(COMPILER)
+    ensure(COMPILER)?;
+    crate::guests::ensure_toolchain().map(drop)
 }
 
 /// sipp, baresip and what the tests of them use.

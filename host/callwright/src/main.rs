@@ -21,6 +21,7 @@ mod phones;
 mod rule;
 mod serve;
 mod simulate;
+mod standard;
 mod token;
 
 use cli::{Cli, Command};

@@ -14,12 +14,13 @@ use callwright_rules::compile::{CompileLimits, reply};
 use callwright_rules::upload::Problem;
 use callwright_rules::{ArtefactKey, Engine, EngineLimits, Rule};
 use callwright_store::{Blobs, Digest, FileBlobs, Store, StoreError};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::pace::Pace;
 use crate::compile;
 use crate::data::Data;
 use crate::error::UserError;
+use crate::standard;
 
 /// How many runs may be alive at once, where the system has mappings for so many.
 const RUNS_MAX: u32 = 1_000;
@@ -53,6 +54,7 @@ struct Ready {
     /// In the order of loading.
     order: VecDeque<Version>,
     active: BTreeMap<TenantId, BTreeSet<Version>>,
+    standard: Option<Version>,
 }
 
 impl Ready {
@@ -73,7 +75,7 @@ impl Ready {
 
     /// What is active of all tenants.
     fn active(&self) -> BTreeSet<&Version> {
-        self.active.values().flatten().collect()
+        self.active.values().flatten().chain(&self.standard).collect()
     }
 }
 
@@ -126,8 +128,25 @@ impl Shelf {
                 warn!(tenant = %rule.tenant, rule = %rule.name, %error, "an active rule does not load: its fallback decides");
             }
         }
+        self.load_standard();
         info!(rules = active.len(), "rules loaded");
         Ok(active)
+    }
+
+    /// The standard rule, which no tenant has and every tenant may need.
+    fn load_standard(&self) {
+        let version = standard::version();
+        self.lock().standard = Some(version.clone());
+        if let Some(rule) = self.load_compiled(&version) {
+            self.put(rule);
+            return;
+        }
+        let refused = match self.make(&version, standard::COMPONENT) {
+            Ok(Ok(())) => return,
+            Ok(Err(problem)) => problem.to_string(),
+            Err(error) => error.to_string(),
+        };
+        error!(error = refused, "the standard rule does not load: calls without a rule go to their fallback");
     }
 
     /// A tenant has made these active: they stay ready whatever else is loaded.
