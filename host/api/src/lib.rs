@@ -14,6 +14,7 @@ mod error;
 mod metrics;
 mod overlap;
 mod registrations;
+mod routes;
 mod rules;
 mod switch;
 
@@ -49,6 +50,7 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
         .route("/rules/{rule}/activate", post(rules::activate))
         .route("/rules/{rule}/rollback", post(rules::roll_back))
         .route("/rules/{rule}/deactivate", post(rules::deactivate))
+        .route("/numbers/{number}/route", get(routes::of_number))
         .route("/registrations", get(registrations::list))
         .route("/calls", get(calls::live))
         .route("/records", get(calls::list))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use callwright_core::View;
 use callwright_core::config::Tenant;
 use callwright_core::names::{TenantId, Version};
+use callwright_core::route::Route;
 use callwright_store::{NewVersion, Store};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -43,6 +44,14 @@ pub trait Switch: Send + Sync + 'static {
 
     /// Checks, compiles and keeps a version of a rule. It is ready then, and not active.
     fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>>;
+
+    /// Follows a call to a number, at a moment, as if nobody answered it.
+    fn foretell(
+        &self,
+        tenant: Arc<Tenant>,
+        number: String,
+        at: Timestamp,
+    ) -> Pending<Result<Route, Overloaded>>;
 
     /// Gives the tenant's node its active rules as they are in the store now; every call that begins after the answer is
     /// decided by them.

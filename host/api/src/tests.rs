@@ -5,6 +5,7 @@ use axum::http::{Request, StatusCode, header};
 use callwright_core::config::{Config, Expiry, Fallback, NumberPlan, Tenant};
 use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Cause, Disposition};
+use callwright_core::route::{self, Route};
 use callwright_core::rule::{ActiveRule, BindTarget, Party};
 use callwright_core::view::Counters;
 use callwright_core::{Change, View};
@@ -81,6 +82,17 @@ impl Switch for Desk {
     fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>> {
         let kept = self.keep(&upload);
         Box::pin(async { kept })
+    }
+
+    fn foretell(
+        &self,
+        tenant: Arc<Tenant>,
+        number: String,
+        _: Timestamp,
+    ) -> Pending<Result<Route, Overloaded>> {
+        let decider = route::decider(&self.view_of(&tenant.id), &tenant, &number);
+        let route = Route { decider, steps: Vec::new(), lasts: std::time::Duration::ZERO };
+        Box::pin(async { Ok(route) })
     }
 
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {

@@ -38,6 +38,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Shows where calls to a number go.
+    Number {
+        #[command(subcommand)]
+        command: NumberCommand,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Is a phone on a real socket: registers, takes calls until Ctrl-C, or makes one.
     Phone(PhoneArgs),
     /// Serves a demo tenant and makes two calls through two rules.
@@ -173,6 +180,19 @@ pub(crate) enum CallCommand {
     Explain {
         /// The call, a beginning of its id, or `last`.
         id: String,
+    },
+}
+
+/// What can be asked about numbers.
+#[derive(Subcommand)]
+pub(crate) enum NumberCommand {
+    /// Says where a call would go if nobody answered, and why: whatever decides it is asked, and nothing rings.
+    Show {
+        /// A number, an extension or a user's name, as it would be dialled.
+        number: String,
+        /// When the call would come, in the tenant's zone: `Sun 03:00`, `03:00` or `2026-12-24 18:00`; now without this.
+        #[arg(long, value_name = "WHEN")]
+        at: Option<String>,
     },
 }
 

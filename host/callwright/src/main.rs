@@ -15,6 +15,7 @@ mod config;
 mod data;
 mod demo;
 mod error;
+mod number;
 mod output;
 mod phone;
 mod phones;
@@ -51,6 +52,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Token(command) => token::run(&command, out),
         Command::Rule { command, remote } => rule::run(&command, &remote, out),
         Command::Call { command, remote } => call::run(&command, &remote, out),
+        Command::Number { command, remote } => number::run(&command, &remote, out),
         Command::Phone(args) => phone::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Scenario(args) => simulate::scenario(&args, out),

@@ -6,6 +6,7 @@
 
 mod facts;
 mod reasons;
+mod route;
 mod sentence;
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+pub use self::route::{RouteStep, RouteText, route};
 use self::words::Clock;
 pub use self::words::grouped;
 use crate::names::CallId;
 use crate::record::CallRecord;
+pub use crate::schedule::weekday_name;
 
 /// Why a call ended where it did. Displayed as the block of text that people read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ mod node;
 pub mod presence;
 pub mod record;
 mod registrar;
+pub mod route;
 pub mod rule;
 pub mod schedule;
 mod sdp;

@@ -288,6 +288,20 @@ pub enum NotRung {
     Limit(String),
 }
 
+impl NotRung {
+    /// What it comes to as the outcome of a leg; nothing where the leg had its outcome before.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::NotRegistered { .. } | Self::Unknown => Some(Outcome::Unreachable),
+            Self::Busy | Self::DoNotDisturb => Some(Outcome::Busy),
+            Self::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
+            Self::Limit(name) => Some(Outcome::Blocked(name.clone())),
+            Self::AlreadyRung => None,
+        }
+    }
+}
+
 /// How a binding ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

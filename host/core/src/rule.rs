@@ -38,7 +38,8 @@ impl ActiveRule {
     pub const STANDARD: &'static str = "standard";
 
     /// The standard rule, as if the tenant had it.
-    pub(crate) fn standard(tenant: &TenantId, version: Version) -> Self {
+    #[must_use]
+    pub fn standard(tenant: &TenantId, version: Version) -> Self {
         Self {
             tenant: tenant.clone(),
             name: Self::STANDARD.into(),
@@ -269,6 +270,20 @@ pub enum Refusal {
     Unwanted,
     /// 403 with the words in the record only.
     Other(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "busy",
+            Self::Declined => "declined",
+            Self::NotFound => "not found",
+            Self::TemporarilyUnavailable => "temporarily unavailable",
+            Self::AnonymousRefused => "anonymous",
+            Self::Unwanted => "unwanted",
+            Self::Other(text) => text,
+        })
+    }
 }
 
 /// What comes back to a run.

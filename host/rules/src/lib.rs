@@ -9,6 +9,7 @@ mod bindings;
 pub mod compile;
 mod door;
 mod engine;
+pub mod foretell;
 #[expect(
     unreachable_pub,
     reason = "the generated bindings re-export these types, in a module that is private too"

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadError, WITHDRAWN_BY};
-use callwright_core::names::TenantId;
+use callwright_core::config::Tenant;
+use callwright_core::names::{TenantId, Version};
+use callwright_core::route::Route;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Input, View};
+use callwright_rules::foretell::{Question, foretell};
 use callwright_store::{NewVersion, Store};
 use jiff::Timestamp;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tracing::{error, warn};
 
 use super::nodes::Nodes;
@@ -17,6 +20,8 @@ use super::shelf::Shelf;
 use super::uploads::Uploads;
 use crate::data::Data;
 
+/// How many calls that nobody made are followed at once, each on a thread of its own for as long as its rule computes.
+const FORETOLD_AT_ONCE: usize = 4;
 /// How many questions may wait for the store.
 const QUERIES_MAX: usize = 256;
 
@@ -27,6 +32,7 @@ pub(super) struct Backstage {
     queries: SyncSender<Query>,
     uploads: Arc<Uploads>,
     activations: Arc<Activations>,
+    foretelling: Arc<Semaphore>,
 }
 
 impl Backstage {
@@ -54,7 +60,8 @@ impl Backstage {
             nodes: Arc::clone(&nodes),
             one_at_a_time: Mutex::default(),
         });
-        Ok(Self { nodes, meters, queries, uploads, activations })
+        let foretelling = Arc::new(Semaphore::new(FORETOLD_AT_ONCE));
+        Ok(Self { nodes, meters, queries, uploads, activations, foretelling })
     }
 }
 
@@ -83,6 +90,30 @@ impl Switch for Backstage {
 
     fn upload(&self, upload: Upload) -> Pending<Result<NewVersion, UploadError>> {
         Box::pin(Arc::clone(&self.uploads).keep(upload))
+    }
+
+    fn foretell(
+        &self,
+        tenant: Arc<Tenant>,
+        number: String,
+        at: Timestamp,
+    ) -> Pending<Result<Route, Overloaded>> {
+        let (view, shelf) = (self.view_of(&tenant.id), Arc::clone(&self.activations.shelf));
+        let place = Arc::clone(&self.foretelling).try_acquire_owned();
+        Box::pin(async move {
+            let place = place.map_err(|_| Overloaded)?;
+            let followed = tokio::task::spawn_blocking(move || {
+                let ready = |version: &Version| shelf.ready(version).ok().map(|shelved| shelved.rule);
+                let question = Question { view: &view, tenant: &tenant, number: &number, at, ready: &ready };
+                let route = foretell(&question);
+                drop(place);
+                route
+            });
+            followed.await.map_err(|error| {
+                error!(%error, "a route was not followed to its end");
+                Overloaded
+            })
+        })
     }
 
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {

@@ -12,9 +12,10 @@ use crate::cause::Final;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
 use crate::record::{Disposition, FactKind, RunRecord, Source};
+use crate::route::{self, Decider};
 use crate::rule::{
-    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Reached, Refusal, RingPlan,
-    RunEvent, RunOutcome, RunStart, Spent,
+    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Reached, RingPlan, RunEvent,
+    RunOutcome, RunStart, Spent,
 };
 use crate::seam::Effect;
 use crate::spans;
@@ -111,15 +112,13 @@ impl Call {
         let number = self.facts.number.clone();
         let dialled = FactKind::Dialled { number: number.clone(), to: self.to.clone() };
         self.story.fact(board.now, Source::Config, dialled);
-        if self.tenant.emergency.contains(&number) || number.starts_with("urn:service:sos") {
-            self.story.fact(board.now, Source::Config, FactKind::Emergency);
-            self.reject(board, &Final::emergency_without_trunk(), Disposition::Rejected);
-            return;
-        }
-        match self.to.clone() {
-            None => self.reject(board, &Final::unknown_number(), Disposition::Rejected),
-            Some(DestinationRef::Device(device)) => {
-                // A dialled device rings alone, and no rule is asked (TELEPHONY T14).
+        match route::decider(&board.picture, &self.tenant, &number) {
+            Decider::Emergency => {
+                self.story.fact(board.now, Source::Config, FactKind::Emergency);
+                self.reject(board, &Final::emergency_without_trunk(), Disposition::Rejected);
+            }
+            Decider::Nobody => self.reject(board, &Final::unknown_number(), Disposition::Rejected),
+            Decider::Device(device) => {
                 let plan = RingPlan {
                     legs: vec![plan_of(DestinationRef::Device(device))],
                     time: self.tenant.ring_time,
@@ -127,38 +126,12 @@ impl Call {
                 };
                 self.start_ring(board, plan, Origin::Device, Source::Switch);
             }
-            Some(
-                DestinationRef::User(_)
-                | DestinationRef::Group(_)
-                | DestinationRef::Place(_)
-                | DestinationRef::Number(_),
-            ) => match self.find_rule(board) {
-                Some((rule, bound_to)) => self.start_bound_rule(board, rule, &bound_to),
-                None => self.start_standard_rule(board),
-            },
-        }
-    }
-
-    /// The rule whose binding is the most specific: number, user, group, tenant (RULES §1).
-    fn find_rule(&self, board: &Switchboard) -> Option<(Arc<ActiveRule>, BindTarget)> {
-        let first = (self.facts.tenant.clone(), "".into());
-        board
-            .picture
-            .rules
-            .range(first..)
-            .take_while(|((tenant, _), _)| *tenant == self.facts.tenant)
-            .flat_map(|(_, rule)| rule.bind.iter().map(move |target| (target, rule)))
-            .filter(|(target, _)| self.is_bound_by(target))
-            .min_by(|(one, _), (other, _)| one.cmp(other))
-            .map(|(target, rule)| (Arc::clone(rule), target.clone()))
-    }
-
-    fn is_bound_by(&self, target: &BindTarget) -> bool {
-        match target {
-            BindTarget::Number(number) => *number == self.facts.number,
-            BindTarget::User(user) => self.to == Some(DestinationRef::User(user.clone())),
-            BindTarget::Group(group) => self.facts.group.as_ref() == Some(group),
-            BindTarget::Tenant => true,
+            Decider::Rule(rule, bound_to) => self.start_bound_rule(board, rule, &bound_to),
+            Decider::Standard(rule) => self.start_standard_rule(board, rule),
+            Decider::Fallback => {
+                self.story.fact(board.now, Source::Config, FactKind::NoRule);
+                self.fall_back(board, None);
+            }
         }
     }
 
@@ -171,19 +144,13 @@ impl Call {
         self.start_rule(board, rule);
     }
 
-    /// The standard rule decides; where the switch has none, the fallback.
-    fn start_standard_rule(&mut self, board: &mut Switchboard) {
-        let Some(version) = board.picture.config.standard.clone() else {
-            self.story.fact(board.now, Source::Config, FactKind::NoRule);
-            self.fall_back(board, None);
-            return;
-        };
+    fn start_standard_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>) {
         if let Some(DestinationRef::User(user)) = &self.to {
             self.is_for(user.clone());
         }
-        let rule = ActiveRule::standard(&self.facts.tenant, version.clone());
-        self.story.fact(board.now, Source::Rule(rule.name.clone()), FactKind::StandardRule { version });
-        self.start_rule(board, Arc::new(rule));
+        let chosen = FactKind::StandardRule { version: rule.version.clone() };
+        self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
+        self.start_rule(board, rule);
     }
 
     /// The rule that is about to start is that person's own.
@@ -294,7 +261,7 @@ impl Call {
                 self.hand_over(board);
             }
             (Stage::Deciding, Ask::Refuse(how)) => {
-                self.story.fact(board.now, source, FactKind::Refused(refusal_text(&how)));
+                self.story.fact(board.now, source, FactKind::Refused(how.to_string()));
                 self.answer_rule(board, ask, Answer::Done(Ok(())));
                 self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
             }
@@ -371,7 +338,14 @@ impl Call {
             Stage::Deciding if run.hands_over => {
                 self.story.fact(board.now, source, FactKind::RunEnded(outcome));
                 self.handed_over = Some(run.record());
-                self.start_standard_rule(board);
+                match board.picture.config.standard.clone() {
+                    Some(version) => {
+                        let rule = ActiveRule::standard(&self.facts.tenant, version);
+                        self.start_standard_rule(board, Arc::new(rule));
+                    }
+                    // It was there when the rule handed over.
+                    None => self.fall_back(board, own),
+                }
             }
             Stage::Deciding => {
                 self.story.fact(board.now, source, FactKind::RunEnded(outcome));
@@ -414,7 +388,7 @@ impl Call {
                 self.start_ring(board, plan, Origin::Fallback, Source::Switch);
             }
             Fallback::Refuse(how) => {
-                let text = format!("refuses the call as {}", refusal_text(&how));
+                let text = format!("refuses the call as {}", how.to_string());
                 self.story.fact(board.now, Source::Switch, FactKind::Fallback(text));
                 self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
             }
@@ -464,16 +438,4 @@ impl Call {
 
 fn plan_of(to: DestinationRef) -> LegPlan {
     LegPlan { to, start_after: Duration::ZERO, ring_for: None, label: None }
-}
-
-fn refusal_text(how: &Refusal) -> String {
-    match how {
-        Refusal::Busy => "busy".to_owned(),
-        Refusal::Declined => "declined".to_owned(),
-        Refusal::NotFound => "not found".to_owned(),
-        Refusal::TemporarilyUnavailable => "temporarily unavailable".to_owned(),
-        Refusal::AnonymousRefused => "anonymous".to_owned(),
-        Refusal::Unwanted => "unwanted".to_owned(),
-        Refusal::Other(text) => text.clone(),
-    }
 }

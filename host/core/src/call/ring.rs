@@ -208,14 +208,7 @@ impl Call {
     }
 
     fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
-        let outcome = match &why {
-            NotRung::NotRegistered { .. } => Some(Outcome::Unreachable),
-            NotRung::Busy | NotRung::DoNotDisturb => Some(Outcome::Busy),
-            NotRung::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
-            NotRung::Limit(name) => Some(Outcome::Blocked(name.clone())),
-            NotRung::Unknown => Some(Outcome::Unreachable),
-            NotRung::AlreadyRung => None,
-        };
+        let outcome = why.outcome();
         self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, why });
         if let (Some(outcome), Some(part)) =
             (outcome, self.ring_mut().and_then(|ring| ring.parts.get_mut(at)))

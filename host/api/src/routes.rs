@@ -1,0 +1,104 @@
+//! Where a call to a number would go.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use callwright_core::explain::{self, RouteText};
+use jiff::civil::{DateTime, Time, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ApiError;
+use crate::{Caller, Handle};
+
+/// What may be asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// The moment of the call; now where nobody says.
+    at: Option<String>,
+}
+
+/// A route in words.
+#[derive(Serialize)]
+pub(crate) struct Told {
+    #[serde(flatten)]
+    route: RouteText,
+    text: String,
+}
+
+/// `GET /v1/tenants/{tenant}/numbers/{number}/route?at=Sun+03:00`: where a call would go if nobody answered.
+pub(crate) async fn of_number(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path((tenant, number)): Path<(String, String)>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Told>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(wanted) = wanted?;
+    let now = switch.now();
+    let at = match wanted.at {
+        None => now,
+        Some(text) => moment(&text, &tenant.zone, now).ok_or_else(|| {
+            ApiError::bad_request(format!("`{text}` is no moment"))
+                .help("write as `Sun 03:00`, `03:00`, `2026-12-24 18:00` or 2026-12-24T17:00:00Z")
+        })?,
+    };
+    let route = switch.foretell(tenant.clone(), number.clone(), at).await?;
+    let route = explain::route(&route, &tenant, &number, at);
+    let text = route.to_string();
+    Ok(Json(Told { route, text }))
+}
+
+/// A moment as people write it: with a date, with a weekday, or the next time that the clock shows it.
+fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    if let Ok(local) = text.parse::<DateTime>() {
+        return zone.to_timestamp(local).ok();
+    }
+    let (day, time) =
+        text.trim().rsplit_once(' ').map_or((None, text.trim()), |(day, time)| (Some(day), time));
+    let time: Time = time.parse().ok()?;
+    let weekday = match day {
+        Some(day) => Some(weekday(day)?),
+        None => None,
+    };
+    let today = now.to_zoned(zone.clone()).date();
+    // A time that a jump of the clock leaves out is looked for a week later too.
+    (0..=14).map(|days| today.saturating_add(days.days())).find_map(|date| {
+        let is_day = weekday.is_none_or(|weekday| weekday == date.weekday());
+        let at = zone.to_timestamp(date.to_datetime(time)).ok()?;
+        (is_day && at >= now).then_some(at)
+    })
+}
+
+/// `Sun` or `sunday`.
+fn weekday(text: &str) -> Option<Weekday> {
+    let wanted = text.to_ascii_lowercase();
+    Weekday::Monday.cycle_forward().take(7).find(|day| {
+        let name = explain::weekday_name(*day).to_ascii_lowercase();
+        wanted.len() >= 3 && name.starts_with(&wanted)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_the_next_time_that_the_tenants_clock_shows_it() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let now: Timestamp = "2026-11-20T17:02:00Z".parse().unwrap();
+        let at = |text| moment(text, &zone, now).map(|at| at.to_string());
+        assert_eq!(at("Sun 03:00").as_deref(), Some("2026-11-22T02:00:00Z"));
+        assert_eq!(at("friday 18:00").as_deref(), Some("2026-11-27T17:00:00Z"));
+        assert_eq!(at("18:30").as_deref(), Some("2026-11-20T17:30:00Z"));
+        assert_eq!(at("2026-12-24 18:00").as_deref(), Some("2026-12-24T17:00:00Z"));
+        assert_eq!(at("2026-12-24T17:00:00Z").as_deref(), Some("2026-12-24T17:00:00Z"));
+        assert_eq!(at("someday"), None);
+        assert_eq!(at("xx 03:00"), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! What decides a call to a number, and where it would go: known without a call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Fallback, Tenant};
+use crate::dial;
+use crate::names::Extension;
+use crate::record::NotRung;
+use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RunOutcome};
+use crate::view::View;
+
+/// What decides a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decider {
+    /// An emergency number: no rule is asked.
+    Emergency,
+    /// The number stands for nothing.
+    Nobody,
+    /// A dialled device rings alone (TELEPHONY T14).
+    Device(Extension),
+    /// A rule of the tenant.
+    Rule(Arc<ActiveRule>, BindTarget),
+    /// No rule is bound.
+    Standard(Arc<ActiveRule>),
+    /// No rule is bound, and there is no standard rule.
+    Fallback,
+}
+
+/// Where the call would go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// What decides it.
+    pub decider: Decider,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// From the call's begin to its end.
+    pub lasts: Duration,
+}
+
+/// One thing that happens, so long after the call began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// When.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// The kinds of steps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A rule decides.
+    Decides(Arc<ActiveRule>),
+    /// It reads something: the function with its arguments, and what it got.
+    Reads(String, String),
+    /// It says why.
+    Says(String),
+    /// A ring, for so long, and what it comes to.
+    Rings {
+        /// Who, and who of them rings.
+        legs: Vec<Foretold>,
+        /// How long.
+        lasts: Duration,
+        /// The best of them.
+        comes_to: Outcome,
+    },
+    /// A rule ends otherwise than by returning.
+    Fails(RunOutcome),
+    /// It hands the call to the standard rule.
+    HandsOver,
+    /// The fallback takes over.
+    FallsBack(Fallback),
+    /// The call is refused.
+    Refuses(Refusal),
+    /// The call ends with the best outcome of its rings.
+    Ends(Option<Outcome>),
+}
+
+/// One planned leg.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foretold {
+    /// Who.
+    pub to: DestinationRef,
+    /// So long after the ring began.
+    pub after: Duration,
+    /// The devices that ring, or why none does.
+    pub whom: Result<Vec<Extension>, NotRung>,
+}
+
+/// Finds what decides calls to a number of a tenant.
+#[must_use]
+pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
+    if tenant.emergency.contains(number) || number.starts_with("urn:service:sos") {
+        return Decider::Emergency;
+    }
+    let to = match tenant.plan.find(number) {
+        None => return Decider::Nobody,
+        Some(DestinationRef::Device(device)) => return Decider::Device(device.clone()),
+        Some(
+            to @ (DestinationRef::User(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_)),
+        ) => to,
+    };
+    let standard = || view.config.standard.clone().map(|version| ActiveRule::standard(&tenant.id, version));
+    match (bound(view, tenant, number, to), standard()) {
+        (Some((rule, target)), _) => Decider::Rule(rule, target),
+        (None, Some(rule)) => Decider::Standard(Arc::new(rule)),
+        (None, None) => Decider::Fallback,
+    }
+}
+
+/// The rule whose binding is the most specific: number, user, group, tenant (RULES §1).
+fn bound(
+    view: &View,
+    tenant: &Tenant,
+    number: &str,
+    to: &DestinationRef,
+) -> Option<(Arc<ActiveRule>, BindTarget)> {
+    let is_bound = |target: &BindTarget| match target {
+        BindTarget::Number(bound) => bound == number,
+        BindTarget::User(user) => *to == DestinationRef::User(user.clone()),
+        BindTarget::Group(group) => *to == DestinationRef::Group(group.clone()),
+        BindTarget::Tenant => true,
+    };
+    let rules = view.rules.range((tenant.id.clone(), "".into())..);
+    rules
+        .take_while(|((owner, _), _)| *owner == tenant.id)
+        .flat_map(|(_, rule)| rule.bind.iter().map(move |target| (target, rule)))
+        .filter(|(target, _)| is_bound(target))
+        .min_by(|(one, _), (other, _)| one.cmp(other))
+        .map(|(target, rule)| (Arc::clone(rule), target.clone()))
+}
+
+/// The devices that ring when a destination is rung now.
+///
+/// # Errors
+/// Why none does.
+pub fn whom(
+    view: &View,
+    tenant: &Tenant,
+    to: &DestinationRef,
+    ring_busy: bool,
+) -> Result<Vec<Extension>, NotRung> {
+    let reached = dial::reach(view, tenant, to, ring_busy)?;
+    Ok(reached.into_iter().map(|reach| reach.device).collect())
+}
