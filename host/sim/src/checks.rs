@@ -411,8 +411,8 @@ impl Checks {
             );
         }
         if let (Some(session), Some(view)) = (touched.first(), before.calls.get(call)) {
-            let own = self.wire.session_of(&view.tenant, view.from_device.as_ref(), view.began_mono);
-            if own.is_some_and(|own| own != *session) {
+            let own = self.wire.sessions_of(&view.tenant, view.from_device.as_ref(), view.began_mono);
+            if !own.is_empty() && !own.contains(session) {
                 self.found.add(
                     now,
                     Invariant::FaultsStayInTheirCall,

@@ -127,28 +127,30 @@ impl Wire {
         self.step.sessions.iter().cloned().collect()
     }
 
-    /// The session of the call that a device began at that moment.
-    pub(super) fn session_of(
+    /// The sessions of the calls that a device began at that moment: one as a rule, as two may come in one piece of a stream.
+    pub(super) fn sessions_of(
         &self,
         tenant: &TenantId,
         device: Option<&Extension>,
         began: Duration,
-    ) -> Option<String> {
+    ) -> Vec<String> {
         let of_call = |caller: &&CallerSide| {
             caller.owner.tenant == *tenant
                 && device.is_none_or(|device| caller.owner.device == *device)
                 && caller.began.mono == began
         };
-        self.callers.values().find(of_call).map(|caller| caller.session.clone())
+        self.callers.values().filter(of_call).map(|caller| caller.session.clone()).collect()
     }
 
-    /// The call that a record is of.
+    /// The call that a record is of; of two that began at the same moment one that is over and has none yet.
     pub(super) fn call_of(&mut self, record: &CallRecord) -> Option<&mut CallerSide> {
-        self.callers.values_mut().find(|caller| {
+        let of_record = |caller: &&mut CallerSide| {
             caller.owner.tenant == record.tenant
                 && record.from_device.as_ref().is_none_or(|device| caller.owner.device == *device)
                 && caller.began.wall == record.began
-        })
+        };
+        let fitting = self.callers.values_mut().filter(of_record);
+        fitting.min_by_key(|caller| (caller.records, !caller.is_decided()))
     }
 
     /// All calls, by the caller's Call-ID.
