@@ -41,7 +41,7 @@ pub mod bindings {
 }
 
 pub use bindings::callwright::rules::{
-    budget, call, directory, forwarding, log, presence, ring, schedule, settings, types,
+    budget, call, directory, forwarding, log, presence, ring, schedule, settings, store, types,
 };
 
 /// What most rules name: `use callwright_guest::prelude::*;`.
@@ -50,7 +50,7 @@ pub mod prelude {
     pub use crate::directory::{Group, User};
     pub use crate::ring::{Leg, Outcome, Ring};
     pub use crate::types::{Destination, Party, Place};
-    pub use crate::{budget, directory, forwarding, log, presence, schedule, secs, settings};
+    pub use crate::{budget, directory, forwarding, log, presence, schedule, secs, settings, store};
 }
 
 /// Seconds as the milliseconds that the interfaces count in; more than 49 days is 49 days.

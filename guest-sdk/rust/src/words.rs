@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     call::CallError, directory::DirectoryError, forwarding::ForwardingError, forwarding::WhyNot,
-    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError,
+    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError, store::StoreError,
 };
 
 impl fmt::Display for Outcome {
@@ -103,6 +103,17 @@ impl From<ScheduleError> for String {
             ScheduleError::LimitExceeded(limit) => format!("schedule: limit-exceeded({limit})"),
             ScheduleError::Unavailable => "schedule: unavailable".into(),
             ScheduleError::Other(text) => format!("schedule: {text}"),
+        }
+    }
+}
+
+impl From<StoreError> for String {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooLarge => "store: too-large".into(),
+            StoreError::LimitExceeded(limit) => format!("store: limit-exceeded({limit})"),
+            StoreError::Unavailable => "store: unavailable".into(),
+            StoreError::Other(text) => format!("store: {text}"),
         }
     }
 }

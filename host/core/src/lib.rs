@@ -14,6 +14,7 @@ mod dial;
 pub mod explain;
 pub mod forwarding;
 mod guard;
+pub mod kept;
 pub mod names;
 mod node;
 pub mod presence;

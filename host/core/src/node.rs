@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::call::Call;
 use crate::config::Config;
+use crate::kept::{KeptKey, KeptValue};
 use crate::names::TenantId;
 use crate::record::Gone;
 use crate::registrar::Registrar;
@@ -43,6 +44,8 @@ pub struct Setup {
     pub bindings: Vec<Arc<Binding>>,
     /// How the last binding of each device without one ended.
     pub gone: Vec<(DeviceKey, (Timestamp, Gone))>,
+    /// What rules have kept.
+    pub kept: Vec<(KeptKey, KeptValue)>,
     /// The first moment.
     pub now: Now,
 }
@@ -73,12 +76,14 @@ impl Node {
                 .map(|rule| ((rule.tenant.clone(), rule.name.clone()), rule))
                 .collect(),
             gone: setup.gone.into_iter().collect(),
+            kept: setup.kept.into_iter().collect(),
             ..View::default()
         };
         let span = spans::node(setup.node);
         let _node = span.clone().entered();
         let settings = EndpointSettings::new(setup.node, setup.host, setup.port);
         let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
+        board.keeper.load(&board.picture.kept);
         let mut registrar = Registrar::default();
         registrar.load(&mut board, setup.bindings);
         Self { board, registrar, calls: BTreeMap::new(), due: BTreeSet::new(), span }
@@ -101,6 +106,7 @@ impl Node {
                     self.board.repaint();
                 }
                 self.registrar.tick(&mut self.board);
+                self.board.kept_tick();
                 self.tick_calls();
             }
             Input::Run { run, event, spent } => {
@@ -108,7 +114,11 @@ impl Node {
                     self.with_call(key, |call, board| call.run_event(board, event, spent));
                 }
             }
-            Input::Stored { ticket, result } => self.registrar.stored(&mut self.board, ticket, result),
+            Input::Stored { ticket, result } => {
+                if !self.board.kept_stored(ticket, &result) {
+                    self.registrar.stored(&mut self.board, ticket, result);
+                }
+            }
             Input::Configured(config) => self.configured(config),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
             Input::Wished { tenant, user, wishes } => {
@@ -124,6 +134,7 @@ impl Node {
                 for key in self.calls.keys().copied().collect::<Vec<_>>() {
                     self.with_call(key, Call::shut_down);
                 }
+                self.board.save_all_kept();
             }
         }
         self.settle();
@@ -139,7 +150,7 @@ impl Node {
     pub fn deadline(&self) -> Option<Deadline> {
         let sip = self.board.sip.deadline().map(|(at, _)| Deadline { at, why: Timer::Transaction });
         let call = self.due.first().map(|(at, why, _)| Deadline { at: *at, why: *why });
-        [sip, call, self.registrar.deadline()].into_iter().flatten().min()
+        [sip, call, self.registrar.deadline(), self.board.kept_deadline()].into_iter().flatten().min()
     }
 
     /// Whether no call is left, not even one that has ended and waits for the answer to its last BYE.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Fallback;
+use crate::kept::{KeptAnswer, KeptAsk, KeptError};
 use crate::names::{
     AskId, CallId, Extension, GroupName, LegId, PlaceName, RuleName, RunId, TenantId, UserId, Version,
 };
@@ -222,6 +223,8 @@ pub enum Ask {
     Refuse(Refusal),
     /// Ends the call with what came of its rings.
     Conclude,
+    /// Does something to a value that outlives the call.
+    Keep(KeptAsk),
 }
 
 /// A ring as a rule built it.
@@ -291,6 +294,8 @@ impl fmt::Display for Refusal {
 pub enum Answer {
     /// To [`Ask::Ring`].
     Rang(Result<RingReport, CallError>),
+    /// To [`Ask::Keep`].
+    Kept(Result<KeptAnswer, KeptError>),
     /// To every other question.
     Done(Result<(), CallError>),
 }
@@ -380,7 +385,7 @@ pub struct AnsweredBy {
 /// Why an action of a rule failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// Only log works after this.
+    /// Only log and store work after this.
     #[error("the caller has gone")]
     CallerGone,
     /// The call has its disposition.

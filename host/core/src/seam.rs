@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::forwarding::Wishes;
+use crate::kept::{KeptKey, KeptValue};
 use crate::names::{AskId, RunId, TenantId, Ticket, UserId};
 use crate::record::{CallRecord, Gone};
 use crate::rule::{ActiveRule, Answer, RunEvent, RunStart, Spent};
@@ -147,6 +148,13 @@ pub enum Change {
         at: Timestamp,
         /// How; `None` when another binding of the same phone takes its place.
         how: Option<Gone>,
+    },
+    /// A rule keeps a value, or keeps it no longer.
+    Kept {
+        /// Whose, and its key.
+        key: KeptKey,
+        /// The value; none where it is to be removed.
+        value: Option<KeptValue>,
     },
     /// A call is over.
     Ended {

@@ -17,6 +17,7 @@ use crate::answered::Answered;
 use crate::breaker::Breaker;
 use crate::config::Tenant;
 use crate::guard::Guard;
+use crate::kept::Keeper;
 use crate::names::{RunId, TenantId, Ticket};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
@@ -57,6 +58,7 @@ pub(crate) struct Switchboard {
     pub(crate) picture: View,
     pub(crate) admission: Admission,
     pub(crate) breaker: Breaker,
+    pub(crate) keeper: Keeper,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
     pub(crate) servers: BTreeMap<ServerTx, CallKey>,
     /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
@@ -88,6 +90,7 @@ impl Switchboard {
             picture,
             admission: Admission::default(),
             breaker: Breaker::default(),
+            keeper: Keeper::default(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             dialogs: HashMap::new(),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::forwarding::Wishes;
+use crate::kept::KeptMap;
 use crate::names::{CallId, Extension, RuleName, TenantId, UserId, Version};
 use crate::record::Gone;
 use crate::rule::{ActiveRule, Party};
@@ -28,6 +29,8 @@ pub struct View {
     pub activity: OrdMap<DeviceKey, Activity>,
     /// What users have saved of how they want to be forwarded.
     pub wishes: OrdMap<(TenantId, UserId), Arc<Wishes>>,
+    /// What rules keep; some of it may be over already.
+    pub kept: KeptMap,
     /// Calls in progress.
     pub calls: OrdMap<CallId, Arc<CallView>>,
     /// What was counted since the node began.

@@ -9,6 +9,7 @@ mod plan;
 mod presence;
 mod said;
 mod schedule;
+mod store;
 mod talk;
 mod types;
 

@@ -123,6 +123,12 @@ prices! {
     NOW_IN "schedule" "now-in" "schedule.now-in" Read 1500;
     HOURS "schedule" "hours" "schedule.hours" Read 5000;
 
+    STORE_GET "store" "get" "store.get" Action 3000;
+    STORE_SET "store" "set" "store.set" Action 5000;
+    STORE_REMOVE "store" "remove" "store.remove" Action 5000;
+    STORE_ADD "store" "add" "store.add" Action 5000;
+    STORE_CLAIM "store" "claim" "store.claim" Action 5000;
+
     SETTING_TEXT "settings" "text" "settings.text" Read 200;
     SETTING_NUMBER "settings" "number" "settings.number" Read 200;
     SETTING_FLAG "settings" "flag" "settings.flag" Read 200;

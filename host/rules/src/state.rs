@@ -62,7 +62,7 @@ pub(crate) struct RunState {
     /// Legs and rings made, for their names in the journal.
     pub(crate) made: u32,
     pub(crate) asks: u32,
-    /// The caller has gone: only the log works.
+    /// The caller has gone: only log and store work.
     pub(crate) caller_gone: bool,
     pub(crate) last_legs: Vec<LegReport>,
     /// Fuel to pay on top of the price of the host call that is being answered.

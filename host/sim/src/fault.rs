@@ -47,6 +47,8 @@ pub enum Fault {
     HidePresence,
     /// It never tells the store that a binding is over.
     KeepUnbound,
+    /// It never tells the store what rules keep.
+    ForgetKept,
     /// It wants to be woken for nothing, for ever.
     StandStill,
     /// It still shows a call that is over.
@@ -59,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::DropCancel,
         Self::SecondFinal,
         Self::ForgetRecord,
@@ -75,6 +77,7 @@ impl Fault {
         Self::ForgetBinding,
         Self::HidePresence,
         Self::KeepUnbound,
+        Self::ForgetKept,
         Self::StandStill,
         Self::GhostCall,
         Self::BelieveStore,
@@ -97,7 +100,7 @@ impl Fault {
             Self::Amplify => Invariant::StrangersGetNoMore,
             Self::ForgetBinding => Invariant::RegistrarIsAsModelled,
             Self::HidePresence => Invariant::PresenceIsAsModelled,
-            Self::KeepUnbound | Self::BelieveStore => Invariant::StoreHasIt,
+            Self::KeepUnbound | Self::ForgetKept | Self::BelieveStore => Invariant::StoreHasIt,
             Self::StandStill => Invariant::TimeGoesOn,
             Self::GhostCall => Invariant::NothingIsLeft,
             Self::ObeyStopped => Invariant::StoppedRunsHaveNoSay,
@@ -192,6 +195,7 @@ impl Faulty {
             | Fault::ForgetBinding
             | Fault::HidePresence
             | Fault::KeepUnbound
+            | Fault::ForgetKept
             | Fault::StandStill
             | Fault::GhostCall
             | Fault::BelieveStore
@@ -203,9 +207,9 @@ impl Faulty {
 
     fn change(&self, change: Change) -> Vec<Change> {
         match (change, self.fault) {
-            (Change::Ended { .. }, Fault::ForgetRecord) | (Change::Unbound { .. }, Fault::KeepUnbound) => {
-                Vec::new()
-            }
+            (Change::Ended { .. }, Fault::ForgetRecord)
+            | (Change::Unbound { .. }, Fault::KeepUnbound)
+            | (Change::Kept { .. }, Fault::ForgetKept) => Vec::new(),
             (change @ Change::Ended { .. }, Fault::RecordTwice) => vec![change.clone(), change],
             (Change::Ended { record, journal }, Fault::WrongDuration) => {
                 let mut record = (*record).clone();

@@ -1,9 +1,10 @@
 //! The store of a virtual world: the memory store of `host/store`, slow or refusing as the world wishes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::kept::KeptValue;
 use callwright_core::record::CallRecord;
 use callwright_core::seam::StoreRefused;
 use callwright_core::view::BindingKey;
@@ -58,7 +59,7 @@ impl Ledger {
             Change::Ended { record, journal } => {
                 Some(Kept { record: Arc::clone(record), journal: journal.clone() })
             }
-            Change::Bound(_) | Change::Unbound { .. } => None,
+            Change::Bound(_) | Change::Unbound { .. } | Change::Kept { .. } => None,
         });
         self.records.extend(ended);
         Ok(())
@@ -103,6 +104,12 @@ impl Ledger {
             .symmetric_difference(&shown)
             .map(|key| format!("{} of {} would not be after a restart what it is", key.device, key.tenant));
         differences.extend(either);
+        let lasts = |value: &KeptValue| value.expires.is_none_or(lasts);
+        let kept: BTreeMap<_, _> = restored.kept.into_iter().filter(|(_, value)| lasts(value)).collect();
+        let shown: BTreeMap<_, _> = view.kept.clone().into_iter().filter(|(_, value)| lasts(value)).collect();
+        if kept != shown {
+            differences.push(format!("the store keeps {kept:?} for rules, which are shown {shown:?}"));
+        }
         differences
     }
 }

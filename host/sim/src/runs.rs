@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::kept::KeptAsk;
 use callwright_core::names::{AskId, RuleName, RunId, TenantId};
 use callwright_core::rule::{
     Answer, Ask, CallError, Note, Outcome, Refusal, RingPlan, RunEvent, RunOutcome, RunStart, Spent,
@@ -60,6 +61,8 @@ pub enum Step {
     Standard,
     /// Refuses the call.
     Refuse(Refusal),
+    /// Does something to what outlives the call, and goes on whatever comes of it.
+    Keep(KeptAsk),
     /// Ends like that.
     End(RunOutcome),
     /// Never says anything again.
@@ -139,6 +142,11 @@ impl Scripts {
                     self.running.insert(run, running);
                     return said;
                 }
+                Step::Keep(what) => {
+                    said.push(ask(&mut running, spent, Ask::Keep(what)));
+                    self.running.insert(run, running);
+                    return said;
+                }
                 Step::End(outcome) => {
                     return vec![Said {
                         spent: Spent { notes: spent.notes, ..spent_at_end(running.fuel, &outcome) },
@@ -205,6 +213,13 @@ impl Runs for Scripts {
         }
         match answer {
             Answer::Rang(Ok(report)) if !matches!(report.outcome, Outcome::Answered(_)) => {
+                self.go_on(run, running)
+            }
+            Answer::Kept(_) => self.go_on(run, running),
+            // Of what a script may still want, only keeping something works.
+            Answer::Rang(Err(CallError::CallerGone))
+                if matches!(running.script.steps.get(running.next), Some(Step::Keep(_))) =>
+            {
                 self.go_on(run, running)
             }
             // The script waits for the stop that follows.

@@ -52,11 +52,15 @@ pub enum Rare {
     TrapAtRefuse,
     /// A rule trapped when it had refused.
     TrapAfterRefuse,
+    /// A rule trapped instead of using the store.
+    TrapAtStore,
+    /// A rule trapped when it had used the store.
+    TrapAfterStore,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::SecondAnswer,
         Self::CancelCrossesAnswer,
         Self::RetransmittedInvite,
@@ -80,6 +84,8 @@ impl Rare {
         Self::TrapAfterStandard,
         Self::TrapAtRefuse,
         Self::TrapAfterRefuse,
+        Self::TrapAtStore,
+        Self::TrapAfterStore,
     ];
 
     fn words(self) -> &'static str {
@@ -107,6 +113,8 @@ impl Rare {
             Self::TrapAfterStandard => "trap after standard",
             Self::TrapAtRefuse => "trap at a refusal",
             Self::TrapAfterRefuse => "trap after a refusal",
+            Self::TrapAtStore => "trap at the store",
+            Self::TrapAfterStore => "trap after the store",
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
         RunEvent::Asked { what: Ask::Standard, .. } => "rule: the standard rule".to_owned(),
         RunEvent::Asked { what: Ask::Conclude, .. } => "rule: what came of its rings".to_owned(),
         RunEvent::Asked { what: Ask::Refuse(refusal), .. } => format!("rule refuses: {refusal:?}"),
+        RunEvent::Asked { what: Ask::Keep(what), .. } => format!("rule keeps: {what:?}"),
         RunEvent::Ended(outcome) => format!("rule ends: {}", outcome.word()),
     }
 }
@@ -26,6 +27,8 @@ pub(crate) fn of_answer(answer: &Answer) -> String {
     match answer {
         Answer::Rang(Ok(report)) => format!("to the rule: {}", report.outcome),
         Answer::Done(Ok(())) => "to the rule: done".to_owned(),
+        Answer::Kept(Ok(kept)) => format!("to the rule: {kept:?}"),
+        Answer::Kept(Err(error)) => format!("to the rule: {error}"),
         Answer::Rang(Err(error)) | Answer::Done(Err(error)) => format!("to the rule: {error}"),
     }
 }

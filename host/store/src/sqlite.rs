@@ -2,6 +2,7 @@
 
 mod bindings;
 mod calls;
+mod kept;
 mod rules;
 mod schema;
 mod tokens;
@@ -108,7 +109,9 @@ impl Store for Sqlite {
     }
 
     fn restore(&self, now: Timestamp) -> Result<Restored, StoreError> {
-        self.write(|transaction| bindings::restore(transaction, now))
+        self.write(|transaction| {
+            Ok(Restored { kept: kept::restore(transaction, now)?, ..bindings::restore(transaction, now)? })
+        })
     }
 
     fn calls(
@@ -276,6 +279,7 @@ fn commit_group(
         match change {
             Change::Bound(binding) => bindings::put(&point, binding)?,
             Change::Unbound { key, at, how } => bindings::end(&point, key, how.map(|how| (*at, how)))?,
+            Change::Kept { key, value } => kept::put(&point, key, value.as_ref())?,
             Change::Ended { record, journal } => {
                 if let Err(repeated) = calls::add(&point, record, journal)? {
                     return Ok(Err(repeated));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callwright_core::Change;
+use callwright_core::kept::{KeptKey, KeptValue};
 use callwright_core::names::{RuleName, TenantId, Version};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::ActiveRule;
@@ -21,6 +22,8 @@ pub struct Restored {
     pub bindings: Vec<Arc<Binding>>,
     /// How the last binding of each device ended that has none now.
     pub gone: Vec<(DeviceKey, (Timestamp, Gone))>,
+    /// What rules keep, as far as its time is not over.
+    pub kept: Vec<(KeptKey, KeptValue)>,
 }
 
 /// Changes and queries. What a function has returned `Ok` for survives `kill -9` and a power cut.
@@ -35,7 +38,7 @@ pub trait Store: Send + Sync {
     fn commit(&self, groups: &[&[Change]]) -> Result<Vec<Result<(), Repeated>>, StoreError>;
 
     /// Loads what a node begins with. Bindings that ended while it was down, and those whose connection went with it,
-    /// are removed for good and remembered as gone.
+    /// are removed for good and remembered as gone. So are values of rules whose time is over.
     ///
     /// # Errors
     /// The outside failed.

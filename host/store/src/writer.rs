@@ -139,14 +139,14 @@ impl Writer {
 fn journals(request: &mut Request) -> impl Iterator<Item = &mut Vec<String>> {
     request.changes.iter_mut().filter_map(|change| match change {
         Change::Ended { journal, .. } => Some(journal),
-        Change::Bound(_) | Change::Unbound { .. } => None,
+        Change::Bound(_) | Change::Unbound { .. } | Change::Kept { .. } => None,
     })
 }
 
 fn journal_bytes(request: &Request) -> usize {
     let bytes = request.changes.iter().map(|change| match change {
         Change::Ended { journal, .. } => journal.iter().map(String::len).sum(),
-        Change::Bound(_) | Change::Unbound { .. } => 0,
+        Change::Bound(_) | Change::Unbound { .. } | Change::Kept { .. } => 0,
     });
     bytes.sum()
 }

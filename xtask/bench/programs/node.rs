@@ -91,6 +91,7 @@ impl Bench {
             rules: vec![Arc::new(rule())],
             bindings: Vec::new(),
             gone: Vec::new(),
+            kept: Vec::new(),
             now: at(Duration::ZERO),
         });
         Self { node, elapsed: Duration::ZERO, took: [Duration::ZERO; STEPS.len()], caller, callee }

@@ -78,6 +78,9 @@ impl Crew<'_> {
         for gone in restored.gone {
             of(&mut owned, &gone.0.0, nodes).restored.gone.push(gone.clone());
         }
+        for kept in restored.kept {
+            of(&mut owned, &kept.0.0, nodes).restored.kept.push(kept);
+        }
         owned
     }
 
@@ -102,6 +105,7 @@ impl Crew<'_> {
             rules: own.rules,
             bindings: own.restored.bindings,
             gone: own.restored.gone,
+            kept: own.restored.kept,
             now: self.clock.now(),
         });
         let meters = self.meters.for_node();

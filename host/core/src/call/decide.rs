@@ -239,6 +239,14 @@ impl Call {
         }
         let source = run.source();
         match (&self.stage, what) {
+            // Also when the call is over: a rule may still count what came of it.
+            (
+                Stage::Deciding | Stage::Ringing(_) | Stage::Talking(_) | Stage::Over { .. },
+                Ask::Keep(what),
+            ) => {
+                let answer = board.keep(&self.facts.tenant, &self.facts.id, what);
+                self.answer_rule(board, ask, Answer::Kept(answer));
+            }
             (Stage::Over { .. }, Ask::Ring(_)) => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::CallerGone)));
             }

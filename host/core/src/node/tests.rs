@@ -82,6 +82,7 @@ fn node() -> Node {
         rules: vec![Arc::new(rule)],
         bindings: vec![Arc::new(binding)],
         gone: Vec::new(),
+        kept: Vec::new(),
         now: now(),
     })
 }

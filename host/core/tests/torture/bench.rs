@@ -131,6 +131,7 @@ impl Bench {
             rules: Vec::new(),
             bindings: CALLEES.map(|callee| Arc::new(phone(callee, now))).to_vec(),
             gone: Vec::new(),
+            kept: Vec::new(),
             now,
         });
         Self { node, now, sent: Vec::new(), closed: Vec::new(), connection: 0 }

@@ -71,7 +71,7 @@ impl call::HostCallWithStore<RunState> for Imports {
         let answer = match answer {
             Ok(Answer::Rang(Ok(report))) => Ok(outcome(host.data_mut(), report)?),
             Ok(Answer::Rang(Err(error))) => Err(call_error(error)),
-            Ok(Answer::Done(_)) => {
+            Ok(Answer::Done(_) | Answer::Kept(_)) => {
                 return Err(Stop::Internal("a ring was answered as if it were none").into());
             }
             Err(error) => Err(error),
@@ -141,7 +141,7 @@ async fn asked(
 async fn done(mut host: Host<'_>, entered: Entered, what: Ask) -> wasmtime::Result<Result<(), CallError>> {
     let answer = match asked(&mut host, &entered, what).await? {
         Ok(Answer::Done(done)) => done.map_err(call_error),
-        Ok(Answer::Rang(_)) => {
+        Ok(Answer::Rang(_) | Answer::Kept(_)) => {
             return Err(Stop::Internal("something was answered as if it were a ring").into());
         }
         Err(error) => Err(error),

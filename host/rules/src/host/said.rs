@@ -7,6 +7,7 @@ use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
 use crate::bindings::callwright::rules::ring::{Outcome, RingError};
 use crate::bindings::callwright::rules::schedule::{LocalTime, ScheduleError, Weekday};
+use crate::bindings::callwright::rules::store::StoreError;
 use crate::bindings::callwright::rules::types::Place;
 use crate::state::RunState;
 use crate::wave::{Wave, case};
@@ -80,6 +81,10 @@ variants! {
         OutsideSchedule "outside-schedule"
     }
     Effect { Active "active", Inactive "inactive"; }
+    StoreError {
+        LimitExceeded "limit-exceeded", Other "other";
+        TooLarge "too-large", Unavailable "unavailable"
+    }
     State { ; Available "available", Busy "busy", Away "away", Offline "offline" }
     Level { ; Debug "debug", Info "info", Warn "warn" }
     Weekday {

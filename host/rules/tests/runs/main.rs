@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test fails like a test, by a panic")]
 
 mod driving;
+mod kept;
 mod outcomes;
 mod support;
 mod upload;

@@ -119,7 +119,7 @@ impl Registrar {
                 Change::Unbound { key: ended, .. } => {
                     self.stored.remove(&key(ended));
                 }
-                Change::Ended { .. } => {}
+                Change::Kept { .. } | Change::Ended { .. } => {}
             }
         }
     }

@@ -29,6 +29,8 @@ pub enum HostCall {
     Standard,
     /// `call.refuse`
     Refuse,
+    /// A function of `store`.
+    Keep,
 }
 
 /// When a run traps, seen from a host call.
@@ -118,6 +120,7 @@ impl HostCall {
             Ask::Ring(_) => Self::Ring,
             Ask::Standard => Self::Standard,
             Ask::Refuse(_) | Ask::Conclude => Self::Refuse,
+            Ask::Keep(_) => Self::Keep,
         }
     }
 
@@ -129,6 +132,8 @@ impl HostCall {
             (Self::Standard, Moment::After) => Rare::TrapAfterStandard,
             (Self::Refuse, Moment::Before) => Rare::TrapAtRefuse,
             (Self::Refuse, Moment::After) => Rare::TrapAfterRefuse,
+            (Self::Keep, Moment::Before) => Rare::TrapAtStore,
+            (Self::Keep, Moment::After) => Rare::TrapAfterStore,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Disposition, FactKind};
 
 use super::Scenario;
@@ -54,6 +55,7 @@ impl Witness<'_> {
                 None => Err("the call never began".to_owned()),
             },
             Expectation::Phone(phone, what) => self.of_phone(phone, what),
+            Expectation::Store { tenant, key, value } => self.of_store(tenant, key, value.as_deref()),
         };
         got.err().map(|got| Failure { line: statement.line, expected: statement.source.clone(), got })
     }
@@ -142,6 +144,14 @@ impl Witness<'_> {
                 if explained.contains(text) { Ok(()) } else { Err(explained) }
             }
         }
+    }
+
+    fn of_store(&self, tenant: &TenantId, key: &str, wanted: Option<&str>) -> Result<(), String> {
+        let now = self.world.wall_at(self.world.elapsed());
+        let view = self.world.view();
+        let kept = view.kept.get(&(tenant.clone(), key.into())).filter(|kept| !kept.is_over(now));
+        let got = kept.map(|kept| kept.text.as_str());
+        met(got == wanted, || got.map_or("nothing is kept".to_owned(), |got| format!("{got:?} is kept")))
     }
 
     fn of_phone(&self, phone: &str, what: &OfPhone) -> Result<(), String> {

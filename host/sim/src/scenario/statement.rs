@@ -104,6 +104,8 @@ pub(super) enum Expectation {
     Call(String, OfCall),
     /// Of a phone.
     Phone(String, OfPhone),
+    /// Of what rules keep; none where nothing is to be kept.
+    Store { tenant: TenantId, key: String, value: Option<String> },
 }
 
 /// What is expected of a call.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use callwright_core::Config;
 use callwright_core::config::{Exception, Expiry, Fallback, Hours, Place, WeeklySpan};
 use callwright_core::forwarding::{Mode, Wishes};
+use callwright_core::kept::KeptAsk;
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::rule::{ActiveRule, BindTarget, DestinationRef, LegPlan, Refusal, RingPlan, RunOutcome};
 use callwright_rules::Rule;
@@ -267,7 +268,13 @@ fn script(house: &Household, dice: &mut Dice) -> Script {
         steps.push(Step::Take(dice.between(Duration::from_millis(1), Duration::from_millis(800))));
     }
     for _ in 0..dice.below(3) {
+        if dice.chance(300) {
+            steps.push(Step::Keep(keeping(dice)));
+        }
         steps.push(Step::Ring(ring(house, dice)));
+    }
+    if dice.chance(200) {
+        steps.push(Step::Keep(keeping(dice)));
     }
     steps.push(match dice.below(12) {
         0 => Step::End(RunOutcome::Ok),
@@ -285,6 +292,19 @@ fn script(house: &Household, dice: &mut Dice) -> Script {
         _ => Step::Standard,
     });
     Script { steps }
+}
+
+/// Few keys, so that calls meet at them, for good or for so short that some are over before they are written.
+fn keeping(dice: &mut Dice) -> KeptAsk {
+    let key = format!("key {}", dice.below(3));
+    let ttl_s = if dice.chance(500) { 0 } else { u32::try_from(dice.below(40)).unwrap_or(0) };
+    match dice.below(5) {
+        0 => KeptAsk::Get { key },
+        1 => KeptAsk::Set { key, value: dice.below(10).to_string(), ttl_s },
+        2 => KeptAsk::Remove { key },
+        3 => KeptAsk::Add { key, by: 1, ttl_s },
+        _ => KeptAsk::Claim { key, ttl_s },
+    }
 }
 
 fn ring(house: &Household, dice: &mut Dice) -> RingPlan {

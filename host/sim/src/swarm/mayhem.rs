@@ -100,8 +100,14 @@ fn store(dice: &mut Dice, world: &mut World, end: Duration, notes: &mut Vec<Stri
 fn rules_fail(dice: &mut Dice, world: &mut World, notes: &mut Vec<String>) {
     if dice.chance(500) {
         // Fewer rules refuse than ring.
-        let calls =
-            [HostCall::Ring, HostCall::Standard, HostCall::Refuse, HostCall::Refuse, HostCall::Refuse];
+        let calls = [
+            HostCall::Ring,
+            HostCall::Standard,
+            HostCall::Keep,
+            HostCall::Refuse,
+            HostCall::Refuse,
+            HostCall::Refuse,
+        ];
         let call = dice.pick(&calls).copied().unwrap_or(HostCall::Ring);
         let at = TrapAt { call, moment: if dice.chance(500) { Moment::Before } else { Moment::After } };
         notes.push(format!("rules trap: {at:?}"));

@@ -47,6 +47,7 @@ impl Life {
             rules: self.rules.clone(),
             bindings: restored.bindings,
             gone: restored.gone,
+            kept: restored.kept,
             now,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use callwright_core::Change;
+use callwright_core::kept::{KeptKey, KeptValue};
 use callwright_core::names::{CallId, RuleName, TenantId, Version};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::ActiveRule;
@@ -23,6 +24,7 @@ pub(super) type Call = (Arc<CallRecord>, Vec<String>);
 pub(super) struct Rows {
     pub(super) bindings: BTreeMap<BindingKey, Arc<Binding>>,
     pub(super) gone: BTreeMap<DeviceKey, (Timestamp, Gone)>,
+    pub(super) kept: BTreeMap<KeptKey, KeptValue>,
     pub(super) calls: BTreeMap<(TenantId, CallId), Call>,
     /// Of each rule in order of upload.
     pub(super) versions: BTreeMap<RuleKey, Vec<(NewVersion, VersionState)>>,
@@ -54,7 +56,7 @@ impl Rows {
 
     fn check(&self, change: &Change) -> Result<(), Repeated> {
         match change {
-            Change::Bound(_) | Change::Unbound { .. } => Ok(()),
+            Change::Bound(_) | Change::Unbound { .. } | Change::Kept { .. } => Ok(()),
             Change::Ended { record, journal } => {
                 match self.calls.get(&(record.tenant.clone(), record.id.clone())) {
                     Some((kept, kept_journal)) if kept != record || kept_journal != journal => {
@@ -78,6 +80,12 @@ impl Rows {
                     self.remember_gone(device(key), (*at, *how));
                 }
             }
+            Change::Kept { key, value: Some(value) } => {
+                self.kept.insert(key.clone(), value.clone());
+            }
+            Change::Kept { key, value: None } => {
+                self.kept.remove(key);
+            }
             Change::Ended { record, journal } => {
                 let key = (record.tenant.clone(), record.id.clone());
                 self.calls.insert(key, (Arc::clone(record), journal.clone()));
@@ -100,8 +108,10 @@ impl Rows {
         for key in self.bindings.keys() {
             self.gone.remove(&device(key));
         }
+        self.kept.retain(|_, value| !value.is_over(now));
         Restored {
             bindings: self.bindings.values().cloned().collect(),
+            kept: self.kept.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             gone: self.gone.iter().map(|(device, end)| (device.clone(), *end)).collect(),
         }
     }

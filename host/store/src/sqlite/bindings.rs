@@ -75,7 +75,7 @@ pub(super) fn restore(connection: &Connection, now: Timestamp) -> Result<Restore
     for binding in &kept {
         forget_gone(connection, &binding.key)?;
     }
-    Ok(Restored { bindings: kept, gone: gone(connection)? })
+    Ok(Restored { bindings: kept, gone: gone(connection)?, ..Restored::default() })
 }
 
 fn all(connection: &Connection) -> Result<Vec<Binding>, StoreError> {

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 /// One step a schema version, the first from nothing. A released step is never edited.
 ///
 /// Times are nanoseconds since 1970.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE bindings (
         tenant TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,
@@ -115,6 +115,13 @@ const STEPS: [&str; 2] = [
     CREATE TRIGGER call_removed AFTER DELETE ON calls BEGIN
         UPDATE call_counts SET kept = kept - 1 WHERE tenant = OLD.tenant;
     END;
+",
+    "
+    CREATE TABLE kept (
+        tenant TEXT NOT NULL, key TEXT NOT NULL,
+        value TEXT NOT NULL, expires INTEGER,
+        PRIMARY KEY (tenant, key)
+    ) STRICT;
 ",
 ];
 

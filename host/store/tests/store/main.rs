@@ -37,6 +37,7 @@ held_by_both! {
     an_ended_binding_does_not_come_back,
     how_a_device_lost_its_last_binding_is_remembered,
     what_ended_while_the_node_was_down_is_remembered,
+    what_rules_keep_comes_back_until_it_is_over,
     a_group_is_all_or_none_and_leaves_the_others,
     a_record_comes_back_as_it_was_and_twice_is_once,
     a_call_without_a_run_has_an_empty_journal,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use callwright_core::Change;
+use callwright_core::kept::KeptValue;
 use callwright_core::record::Gone;
 use callwright_core::rule::ActiveRule;
 use callwright_core::seam::StoreRefused;
@@ -90,6 +91,19 @@ pub(crate) fn what_ended_while_the_node_was_down_is_remembered(store: &Arc<dyn S
     assert_eq!(store.restore(at(2_000)).unwrap().gone, gone);
     commit(store, &[Change::Bound(Arc::new(binding("1001", "phone", 9_000)))]);
     assert_eq!(store.restore(at(2_000)).unwrap().gone, gone[1..]);
+}
+
+pub(crate) fn what_rules_keep_comes_back_until_it_is_over(store: &Arc<dyn Store>) {
+    let value = |text: &str, expires| KeptValue { text: text.to_owned(), expires };
+    let kept = |key: &str, value| Change::Kept { key: (acme(), key.into()), value };
+    commit(store, &[kept("soon", Some(value("a", Some(at(60))))), kept("ever", Some(value("b", None)))]);
+    commit(store, &[kept("ever", Some(value("c", None))), kept("gone", Some(value("d", None)))]);
+    commit(store, &[kept("gone", None), kept("never", None)]);
+    let of = |key: &str, value| ((acme(), key.into()), value);
+    let all = [of("ever", value("c", None)), of("soon", value("a", Some(at(60))))];
+    assert_eq!(store.restore(at(59)).unwrap().kept, all);
+    assert_eq!(store.restore(at(60)).unwrap().kept, all[..1]);
+    assert_eq!(store.restore(at(59)).unwrap().kept, all[..1], "what is over is removed");
 }
 
 pub(crate) fn a_group_is_all_or_none_and_leaves_the_others(store: &Arc<dyn Store>) {

@@ -7,6 +7,9 @@ use crate::scenario::statement::{Expectation, OfCall, OfPhone, OfRecord, Times};
 
 /// Reads what follows `expect`.
 pub(super) fn read(blueprint: &Blueprint, words: &mut Words) -> Result<Expectation, Mistake> {
+    if words.accept("store") {
+        return of_store(blueprint, words);
+    }
     let name = words.text("a call or a phone")?;
     if blueprint.is_call(&name) {
         return of_call(blueprint, words).map(|what| Expectation::Call(name, what));
@@ -62,6 +65,18 @@ fn of_record(words: &mut Words) -> Result<OfRecord, Mistake> {
     } else {
         Err(words.wrong("rings, answered by, ended, cause, talked, missed, leg, ran, because, …"))
     }
+}
+
+/// `store KEY = VALUE` or `store KEY empty`
+fn of_store(blueprint: &Blueprint, words: &mut Words) -> Result<Expectation, Mistake> {
+    let (tenant, key) = (blueprint.current(), words.text("a key")?);
+    let value = if words.accept("empty") {
+        None
+    } else {
+        words.expect("=").map_err(|_| words.wrong("= or empty"))?;
+        Some(words.text("a value")?)
+    };
+    Ok(Expectation::Store { tenant, key, value })
 }
 
 fn of_phone(blueprint: &Blueprint, words: &mut Words) -> Result<OfPhone, Mistake> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use callwright_core::kept::KeptAsk;
 use callwright_core::rule::{BindTarget, LegPlan, RingPlan, RunOutcome, Setting};
 
 use super::blueprint::{Blueprint, RulePlan, RuleSource};
@@ -96,6 +97,9 @@ fn step(words: &mut Words) -> Result<Step, Mistake> {
     if words.accept("refuse") {
         return refusal(words).map(Step::Refuse);
     }
+    if words.accept("store") {
+        return keeping(words).map(Step::Keep);
+    }
     if words.accept("take") {
         return words.duration().map(Step::Take);
     }
@@ -105,8 +109,27 @@ fn step(words: &mut Words) -> Result<Step, Mistake> {
     end(words).map(Step::End)
 }
 
+/// `get KEY`, `set KEY VALUE [for T]`, `remove KEY`, `add KEY NUMBER [for T]`, `claim KEY [for T]`
+fn keeping(words: &mut Words) -> Result<KeptAsk, Mistake> {
+    let wanted = "get, set, remove, add or claim";
+    let what = words.text(wanted)?;
+    let key = words.text("a key")?;
+    let ttl = |words: &mut Words| {
+        let time = words.duration_after("for")?.unwrap_or(Duration::ZERO);
+        Ok(u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+    };
+    match what.as_str() {
+        "get" => Ok(KeptAsk::Get { key }),
+        "set" => Ok(KeptAsk::Set { key, value: words.text("a value")?, ttl_s: ttl(words)? }),
+        "remove" => Ok(KeptAsk::Remove { key }),
+        "add" => Ok(KeptAsk::Add { key, by: words.number("a number")?, ttl_s: ttl(words)? }),
+        "claim" => Ok(KeptAsk::Claim { key, ttl_s: ttl(words)? }),
+        other => Err(Mistake::Expected { wanted, got: format!("`{other}`") }),
+    }
+}
+
 fn end(words: &mut Words) -> Result<RunOutcome, Mistake> {
-    let wanted = "because, ring, standard, refuse, take, hang, return, trap, out-of-fuel, fail \"words\" or ends LIMIT";
+    let wanted = "because, ring, standard, refuse, store, take, hang, return, trap, out-of-fuel, fail \"words\" or ends LIMIT";
     match words.text(wanted)?.as_str() {
         "return" => Ok(RunOutcome::Ok),
         "trap" => Ok(RunOutcome::Trap("unreachable".to_owned())),
