@@ -410,6 +410,13 @@ impl Checks {
                 format!("the rule of {call} failed and {} calls were signalled", touched.len()),
             );
         }
+        if !touched.is_empty() && !before.calls.contains_key(call) {
+            self.found.add(
+                now,
+                Invariant::FaultsStayInTheirCall,
+                format!("the rule of {call} failed when that was over, and a call was signalled"),
+            );
+        }
         if let (Some(session), Some(view)) = (touched.first(), before.calls.get(call)) {
             let own = self.wire.sessions_of(&view.tenant, view.from_device.as_ref(), view.began_mono);
             if !own.is_empty() && !own.contains(session) {

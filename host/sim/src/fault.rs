@@ -227,8 +227,18 @@ impl Faulty {
     }
 
     /// After a failed run every other ringing leg is signalled again.
+    /// Whether the INVITEs that would be sent again are of more calls than one, so that a fault's own is not all.
+    fn rings_spread(&self) -> bool {
+        let sessions = self.again().filter_map(|(_, bytes)| session_of(&Glance::of(bytes)?));
+        sessions.collect::<BTreeSet<_>>().len() > 1
+    }
+
+    fn again(&self) -> impl Iterator<Item = &(Flow, Bytes)> {
+        self.rung.iter().rev().take(4)
+    }
+
     fn spread(&mut self) {
-        let rung: Vec<_> = self.rung.iter().rev().take(4).cloned().collect();
+        let rung: Vec<_> = self.again().cloned().collect();
         self.ready.extend(rung.into_iter().map(|(flow, bytes)| Effect::Transmit { flow, bytes }));
     }
 }
@@ -249,7 +259,9 @@ impl Switch for Faulty {
         while let Some(effect) = self.node.poll() {
             self.distort(effect);
         }
-        if (is_failure && self.fault == Fault::SpreadFault) || (is_dead && self.fault == Fault::ObeyStopped) {
+        if (is_failure && self.fault == Fault::SpreadFault && self.rings_spread())
+            || (is_dead && self.fault == Fault::ObeyStopped)
+        {
             self.spread();
         }
         if self.fault == Fault::GhostCall && self.ghost.is_none() {
@@ -303,4 +315,9 @@ fn as_busy(bytes: &Bytes) -> Bytes {
         Some((_, rest)) => Bytes::from(format!("SIP/2.0 486 Busy Here\r\n{rest}")),
         None => bytes.clone(),
     }
+}
+
+/// The caller's half of a session's name, which all legs of a call share.
+fn session_of(message: &Glance) -> Option<String> {
+    message.header("Session-ID")?.split(';').next().map(str::to_owned)
 }

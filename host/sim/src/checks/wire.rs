@@ -29,6 +29,11 @@ const DROPPED_AFTER: Duration = Duration::from_secs(32);
 /// Responses that refuse a request as such: no call has begun.
 const NO_CALL: [u16; 13] = [400, 401, 403, 405, 406, 407, 415, 416, 420, 421, 422, 482, 501];
 
+/// Whether a final response refused the request as such. A call that was refused says why (RFC 3326 §2).
+fn is_no_call(message: &Glance) -> bool {
+    NO_CALL.contains(&message.status) && message.header("Reason").is_none()
+}
+
 /// All calls and legs since the world began.
 #[derive(Default)]
 pub(super) struct Wire {
@@ -142,7 +147,7 @@ impl Wire {
         self.callers.values().filter(of_call).map(|caller| caller.session.clone()).collect()
     }
 
-    /// The call that a record is of; of two that began at the same moment one that is over and has none yet.
+    /// The call that a record is of; of two that began at the same moment the one that it fits.
     pub(super) fn call_of(&mut self, record: &CallRecord) -> Option<&mut CallerSide> {
         let of_record = |caller: &&mut CallerSide| {
             caller.owner.tenant == record.tenant
@@ -150,7 +155,7 @@ impl Wire {
                 && caller.began.wall == record.began
         };
         let fitting = self.callers.values_mut().filter(of_record);
-        fitting.min_by_key(|caller| (caller.records, !caller.is_decided()))
+        fitting.min_by_key(|caller| (caller.records, caller.over.is_none(), caller.status != record.status))
     }
 
     /// All calls, by the caller's Call-ID.
@@ -421,7 +426,7 @@ impl Wire {
                 caller.answered = Some(now);
                 caller.winner.clone_from(&self.step.answering);
             }
-            status if NO_CALL.contains(&status) || (status == 503 && caller.is_late) => {
+            status if is_no_call(message) || (status == 503 && caller.is_late) => {
                 caller.refused_as_request = Some(status);
             }
             _ => caller.over = Some(now),
