@@ -43,6 +43,8 @@ enum Command {
     Scenario(world::Scenarios),
     /// Runs random worlds and checks the invariants after every step.
     Swarm(world::Swarm),
+    /// Plays every interaction of forwarding and compares the results with docs/interactions.md.
+    Matrix(world::Matrix),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Rule(command) => rule::run(&command),
         Command::Scenario(args) => world::scenarios(&args),
         Command::Swarm(args) => world::swarm(&args),
+        Command::Matrix(args) => world::matrix(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,6 +30,17 @@ pub(crate) struct Swarm {
     seed: Option<u64>,
 }
 
+/// Which cells are played.
+#[derive(clap::Args)]
+pub(crate) struct Matrix {
+    /// Writes docs/interactions.md anew instead of comparing it.
+    #[arg(long)]
+    write: bool,
+    /// One cell alone, with its scenario.
+    #[arg(long, value_name = "N")]
+    cell: Option<u64>,
+}
+
 /// Runs scenario files.
 pub(crate) fn scenarios(args: &Scenarios) -> anyhow::Result<()> {
     let files = args.files.iter().map(|file| std::path::absolute(file).map(PathBuf::into_os_string));
@@ -41,6 +52,13 @@ pub(crate) fn swarm(args: &Swarm) -> anyhow::Result<()> {
     let option = |name: &str, value: Option<u64>| value.map(|value| [name.into(), value.to_string().into()]);
     let options = [option("--seeds", args.seeds), option("--from", args.from), option("--seed", args.seed)];
     simulate("swarm", options.into_iter().flatten().flatten().collect())
+}
+
+/// Plays every interaction of forwarding.
+pub(crate) fn matrix(args: &Matrix) -> anyhow::Result<()> {
+    let cell = args.cell.map(|cell| ["--cell".into(), cell.to_string().into()]);
+    let write = args.write.then(|| "--write".into());
+    simulate("matrix", cell.into_iter().flatten().chain(write).collect())
 }
 
 fn simulate(verb: &str, words: Vec<OsString>) -> anyhow::Result<()> {

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Scenario(ScenarioArgs),
     /// Runs random worlds and checks the invariants after every step.
     Swarm(SwarmArgs),
+    /// Plays every interaction of forwarding and compares the results with their document.
+    Matrix(MatrixArgs),
     /// Compiles one component from standard input; the switch starts this itself.
     #[command(hide = true)]
     CompileChild,
@@ -252,4 +254,18 @@ pub(crate) struct SwarmArgs {
     /// One seed alone, with its ladder.
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     pub(crate) seed: Option<u64>,
+}
+
+/// Which cells are played, and what they are compared with.
+#[derive(Args)]
+pub(crate) struct MatrixArgs {
+    /// The document.
+    #[arg(long, value_name = "FILE", default_value = "docs/interactions.md")]
+    pub(crate) document: PathBuf,
+    /// Writes the document anew instead.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// One cell alone, with its scenario.
+    #[arg(long, value_name = "N", conflicts_with = "write")]
+    pub(crate) cell: Option<usize>,
 }

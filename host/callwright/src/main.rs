@@ -15,6 +15,7 @@ mod config;
 mod data;
 mod demo;
 mod error;
+mod matrix;
 mod number;
 mod output;
 mod phone;
@@ -57,6 +58,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Scenario(args) => simulate::scenario(&args, out),
         Command::Swarm(args) => simulate::swarm(&args, out),
+        Command::Matrix(args) => matrix::run(&args, out),
         Command::CompileChild => compile::child(),
     }
 }

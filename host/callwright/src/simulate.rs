@@ -102,10 +102,19 @@ fn engine() -> Result<Engine, UserError> {
         .map_err(|error| UserError::outside("the rule engine cannot start").because(error))
 }
 
+/// The rules of the repository around a path.
+///
+/// # Errors
+/// The rule engine does not start.
+pub(crate) fn shelf(path: &Path) -> Result<Shelf, UserError> {
+    Ok(Shelf::new(engine()?, &root(path)))
+}
+
 /// The example rules: the worlds of a seed are the same only with the same rules.
 fn examples() -> Result<Vec<Rule>, UserError> {
-    let shelf = Shelf::new(engine()?, &root(Path::new(".")));
-    shelf.examples().map_err(|why| UserError::wrong_use("the swarm needs the example rules").because(why))
+    shelf(Path::new("."))?
+        .examples()
+        .map_err(|why| UserError::wrong_use("the swarm needs the example rules").because(why))
 }
 
 /// Plays random worlds, or one of them for a person to read.

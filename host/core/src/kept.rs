@@ -283,6 +283,37 @@ impl Keeper {
     }
 }
 
+/// The values as a rule would leave them, for a call that nobody made: nothing of it is kept.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    keeper: Keeper,
+    map: KeptMap,
+}
+
+impl Rehearsal {
+    /// Begins with what is in the picture.
+    #[must_use]
+    pub fn of(map: &KeptMap) -> Self {
+        let mut keeper = Keeper::default();
+        keeper.load(map);
+        Self { keeper, map: map.clone() }
+    }
+
+    /// Answers as the switch would.
+    ///
+    /// # Errors
+    /// As [`KeptError`] says.
+    pub fn keep(
+        &mut self,
+        now: Timestamp,
+        tenant: &TenantId,
+        call: &CallId,
+        ask: KeptAsk,
+    ) -> Result<KeptAnswer, KeptError> {
+        self.keeper.apply(&mut self.map, now, (tenant, call), ask)
+    }
+}
+
 impl Switchboard {
     /// Does what a rule asks for, and tells the store.
     pub(crate) fn keep(

@@ -147,3 +147,9 @@ pub fn whom(
     let reached = dial::reach(view, tenant, to, ring_busy)?;
     Ok(reached.into_iter().map(|reach| reach.device).collect())
 }
+
+/// The final response that a caller gets for the best outcome of all rings; none: nobody was rung.
+#[must_use]
+pub fn status_of(best: Option<&Outcome>) -> u16 {
+    crate::cause::Final::of_outcome(best).status
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::config::{Fallback, Tenant};
+use callwright_core::kept::Rehearsal;
 use callwright_core::names::{AskId, Extension, RunId, UserId, Version};
 use callwright_core::record::NotRung;
 use callwright_core::route::{self, Decider, Foretold, Route, Step, What};
@@ -24,6 +25,9 @@ use crate::run::{Run, Step as Stretch};
 
 /// Rings that a foretold call has at most: each has a leg, and a call has 30 (RULES §3).
 const RINGS_MAX: usize = 30;
+
+/// The id of a call that nobody made.
+const FORETOLD: &str = "foretold";
 
 /// What a question about a route is about.
 pub struct Question<'a> {
@@ -43,8 +47,14 @@ pub struct Question<'a> {
 #[must_use]
 pub fn foretell(question: &Question<'_>) -> Route {
     let decider = route::decider(question.view, question.tenant, question.number);
-    let mut oracle =
-        Oracle { question, now: Duration::ZERO, steps: Vec::new(), rung: BTreeSet::new(), best: None };
+    let mut oracle = Oracle {
+        question,
+        now: Duration::ZERO,
+        steps: Vec::new(),
+        rung: BTreeSet::new(),
+        best: None,
+        kept: Rehearsal::of(&question.view.kept),
+    };
     match &decider {
         Decider::Emergency | Decider::Nobody => {}
         Decider::Device(device) => {
@@ -64,6 +74,7 @@ struct Oracle<'a, 'q> {
     /// Whoever takes a call over does not ring again what was rung to an end (TELEPHONY T32).
     rung: BTreeSet<Extension>,
     best: Option<Outcome>,
+    kept: Rehearsal,
 }
 
 /// How a rule left the call.
@@ -153,7 +164,7 @@ impl Oracle<'_, '_> {
         };
         let name = user.as_ref().and_then(|user| tenant.users.get(user)).map(|user| user.name.clone());
         let call = CallFacts {
-            id: "foretold".into(),
+            id: FORETOLD.into(),
             tenant: tenant.id.clone(),
             caller: Party::default(),
             dialled: Party {
@@ -189,6 +200,10 @@ impl Oracle<'_, '_> {
 
     fn answer(&mut self, what: Ask, left: &mut Left) -> Answer {
         match (what, &left) {
+            (Ask::Keep(ask), _) => {
+                let (now, tenant) = (self.clock().wall, &self.question.tenant.id);
+                Answer::Kept(self.kept.keep(now, tenant, &FORETOLD.into(), ask))
+            }
             (Ask::Ring(_), Left::Decided | Left::HandedOver) => Answer::Rang(Err(CallError::AlreadyEnded)),
             (Ask::Ring(plan), Left::Undecided) => self.ring(&plan),
             (Ask::Standard | Ask::Refuse(_) | Ask::Conclude, Left::Decided | Left::HandedOver) => {

@@ -13,6 +13,7 @@ mod glance;
 mod ladder;
 mod ledger;
 mod link;
+pub mod matrix;
 pub mod phone;
 pub mod runs;
 pub mod scenario;

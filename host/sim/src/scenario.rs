@@ -24,6 +24,7 @@ use jiff::Timestamp;
 pub use lexer::Mistake;
 use parse::blueprint::{PhonePlan, RulePlan};
 pub use parse::parse;
+pub(crate) use play::picture;
 pub use play::{Failure, Report, run};
 use statement::Statement;
 

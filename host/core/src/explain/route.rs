@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::words::{self, Clock, destination, list, quoted, span};
 use crate::config::{Fallback, Tenant};
 use crate::names::{Extension, UserId};
-use crate::route::{Decider, Foretold, Route, What};
+use crate::route::{Decider, Foretold, Route, What, status_of};
 use crate::rule::Outcome;
 
 /// Where a call to a number would go if nobody answered.
@@ -147,8 +147,7 @@ impl Teller<'_> {
     }
 
     fn ends(&self, best: Option<&Outcome>) -> String {
-        let last = crate::cause::Final::of_outcome(best);
         let word = best.map_or_else(|| "nobody was rung".to_owned(), ToString::to_string);
-        format!("the call ends with {}: {word}", last.status)
+        format!("the call ends with {}: {word}", status_of(best))
     }
 }

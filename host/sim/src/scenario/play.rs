@@ -1,9 +1,12 @@
 //! Plays a scenario in a world of its own, and compares what came with what was expected.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::View;
 use callwright_core::seam::StoreRefused;
+use callwright_rules::Rule;
 
 use super::expect::Witness;
 use super::shelf::Shelf;
@@ -83,18 +86,7 @@ impl Report {
 /// # Errors
 /// [`ScenarioError`] where a rule cannot be made ready.
 pub fn run(scenario: &Scenario, shelf: &Shelf, beside: &Path) -> Result<Report, ScenarioError> {
-    let loaded = shelf.load(&scenario.rules, &scenario.households, beside);
-    let loaded =
-        loaded.map_err(|(line, mistake)| ScenarioError { file: scenario.file.clone(), line, mistake })?;
-    let lead = jiff::SignedDuration::try_from(LEAD).unwrap_or_default();
-    let mut world = World::new(WorldSetup {
-        seed: scenario.seed,
-        wall: scenario.wall.checked_sub(lead).unwrap_or(scenario.wall),
-        config: config_of(&scenario.households, OWN_HOST, loaded.standard.clone()),
-        rules: loaded.active,
-        runs: Box::new(loaded.runs),
-        fault: None,
-    });
+    let (mut world, _) = begin(scenario, shelf, beside)?;
     let took = set_going(scenario, &mut world);
     world.run_until(LEAD + took + REST);
     let trace = world.trace().clone();
@@ -117,6 +109,35 @@ pub fn run(scenario: &Scenario, shelf: &Shelf, beside: &Path) -> Result<Report, 
         records: world.records().to_vec(),
         took,
     })
+}
+
+/// Plays a scenario, and shows what the switch shows a moment after the last statement, with the rules that it has.
+///
+/// # Errors
+/// [`ScenarioError`] where a rule cannot be made ready.
+pub(crate) fn picture(scenario: &Scenario, shelf: &Shelf) -> Result<(Arc<View>, Vec<Rule>), ScenarioError> {
+    let (mut world, rules) = begin(scenario, shelf, Path::new("."))?;
+    let took = set_going(scenario, &mut world);
+    world.run_until(LEAD + took);
+    Ok((world.view(), rules))
+}
+
+/// The world of a scenario before anything happens.
+fn begin(scenario: &Scenario, shelf: &Shelf, beside: &Path) -> Result<(World, Vec<Rule>), ScenarioError> {
+    let loaded = shelf.load(&scenario.rules, &scenario.households, beside);
+    let loaded =
+        loaded.map_err(|(line, mistake)| ScenarioError { file: scenario.file.clone(), line, mistake })?;
+    let lead = jiff::SignedDuration::try_from(LEAD).unwrap_or_default();
+    let rules = loaded.runs.components();
+    let world = World::new(WorldSetup {
+        seed: scenario.seed,
+        wall: scenario.wall.checked_sub(lead).unwrap_or(scenario.wall),
+        config: config_of(&scenario.households, OWN_HOST, loaded.standard.clone()),
+        rules: loaded.active,
+        runs: Box::new(loaded.runs),
+        fault: None,
+    });
+    Ok((world, rules))
 }
 
 /// Puts the phones there and every statement on the time line; says where that ends.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use callwright_core::config::Tenant;
 use callwright_core::names::{AskId, RuleName, RunId, TenantId, Version};
 use callwright_core::rule::{ActiveRule, Answer, BindTarget, RunOutcome, RunStart};
 use callwright_core::{Now, View};
 use callwright_rules::upload::{Problem, Upload, admit, version_of};
-use callwright_rules::{Answered, Engine, Rule, Run, Step};
+use callwright_rules::{Answered, Engine, LoadError, Rule, Run, Step};
 
 use super::lexer::Mistake;
 use super::parse::blueprint::{RulePlan, RuleSource};
@@ -35,6 +35,8 @@ pub struct Shelf {
     engine: Engine,
     /// The repository's folder.
     root: PathBuf,
+    /// What has been compiled for earlier scenarios.
+    compiled: Arc<Mutex<BTreeMap<Version, Rule>>>,
 }
 
 /// The rules of one world: what the switch knows of them, and who drives them.
@@ -49,7 +51,7 @@ impl Shelf {
     /// A shelf whose examples lie in `root/rules-examples`.
     #[must_use]
     pub fn new(engine: Engine, root: &Path) -> Self {
-        Self { engine, root: root.to_owned() }
+        Self { engine, root: root.to_owned(), compiled: Arc::default() }
     }
 
     /// Makes the rules of a scenario ready; files are looked for in `beside`.
@@ -124,6 +126,17 @@ impl Shelf {
         self.admitted(plan, &component, &manifest, tenant)
     }
 
+    /// A component that is ready, compiled once however many scenarios use it.
+    fn compiled(&self, version: &Version, component: &[u8]) -> Result<Rule, LoadError> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rule) = compiled.get(version) {
+            return Ok(rule.clone());
+        }
+        let rule = self.engine.load(version.clone(), component)?;
+        compiled.insert(version.clone(), rule.clone());
+        Ok(rule)
+    }
+
     /// The same checks as an upload gets.
     fn admitted(
         &self,
@@ -140,8 +153,7 @@ impl Shelf {
             admitted.manifest.bind.clone_from(bind);
         }
         admitted.manifest.settings.extend(plan.settings.clone());
-        let rule =
-            self.engine.load(admitted.version.clone(), component).map_err(|error| error.to_string())?;
+        let rule = self.compiled(&admitted.version, component).map_err(|error| error.to_string())?;
         Ok(Ready { active: admitted.manifest.activate(tenant, admitted.version), rule })
     }
 }
@@ -184,6 +196,11 @@ impl Drivers {
         self.scripts.add(tenant.clone(), name.clone(), script);
         let settings = Arc::default();
         ActiveRule { tenant: tenant.clone(), name: name.clone(), version, bind, fallback: None, settings }
+    }
+
+    /// The components that are ready.
+    pub(super) fn components(&self) -> Vec<Rule> {
+        self.components.values().cloned().collect()
     }
 
     /// Adds a ready component.
