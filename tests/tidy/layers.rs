@@ -33,6 +33,7 @@ const HOMES: [(&str, &[&str]); 8] = [
         "serde_json",
         &[
             "callwright-bench-rules",
+            "callwright-config",
             "callwright-rules",
             "callwright-store",
             "callwright-api",

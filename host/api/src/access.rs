@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use callwright_core::Kind;
 use callwright_core::config::Tenant;
-use callwright_core::names::TenantId;
+use callwright_core::names::{TenantId, UserId};
 use callwright_store::{Scope, TokenHash};
 use serde::Serialize;
 
@@ -27,18 +28,63 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The tenant of that name, where this caller may see it.
+    /// The tenant of that name, where this caller may do everything in it.
     pub(crate) fn tenant(&self, switch: &Handle, name: &str) -> Result<Arc<Tenant>, ApiError> {
-        let name = TenantId::from(name);
-        let allowed = match &self.scope {
+        let tenant = self.seen(switch, name)?;
+        match &self.scope {
+            Scope::Operator | Scope::Tenant(_) => Ok(tenant),
+            Scope::User(..) => Err(self.lacks("admin")),
+        }
+    }
+
+    /// As [`Caller::tenant`], and for a user's token too where it is about what is that user's own.
+    pub(crate) fn own(
+        &self,
+        switch: &Handle,
+        name: &str,
+        (kind, document): (Kind, &str),
+    ) -> Result<Arc<Tenant>, ApiError> {
+        match &self.scope {
+            Scope::User(_, user) if kind.is_personal() && user.as_str() == document => {
+                self.seen(switch, name)
+            }
+            Scope::Operator | Scope::Tenant(_) | Scope::User(..) => self.tenant(switch, name),
+        }
+    }
+
+    /// Refuses everybody but the operator.
+    pub(crate) fn operator(&self) -> Result<(), ApiError> {
+        match &self.scope {
+            Scope::Operator => Ok(()),
+            Scope::Tenant(_) | Scope::User(..) => Err(self.lacks("operator")),
+        }
+    }
+
+    /// Whether this caller knows of a tenant of that name.
+    pub(crate) fn may_see(&self, name: &TenantId) -> bool {
+        match &self.scope {
             Scope::Operator => true,
-            Scope::Tenant(own) => *own == name,
-        };
-        let tenant = switch.view_of(&name).config.tenants.get(&name).filter(|_| allowed).cloned();
+            Scope::Tenant(own) | Scope::User(own, _) => own == name,
+        }
+    }
+
+    fn seen(&self, switch: &Handle, name: &str) -> Result<Arc<Tenant>, ApiError> {
+        let name = TenantId::from(name);
+        let tenant = switch.view_of(&name).config.tenants.get(&name).filter(|_| self.may_see(&name)).cloned();
         tenant.ok_or_else(|| {
             ApiError::not_found(format!("no tenant `{name}` for this token"))
                 .help("`GET /v1/token` says what it opens")
         })
+    }
+
+    fn lacks(&self, right: &str) -> ApiError {
+        let has = match &self.scope {
+            Scope::Operator => "operator".to_owned(),
+            Scope::Tenant(_) => "admin".to_owned(),
+            Scope::User(_, user) => format!("user:{user}"),
+        };
+        ApiError::forbidden(format!("this wants the right `{right}`, and the token has `{has}`"))
+            .help("`callwright token new` makes tokens of every right")
     }
 }
 
@@ -67,18 +113,21 @@ impl FromRequestParts<Handle> for Caller {
 /// What the token of this request opens.
 #[derive(Serialize)]
 pub(crate) struct Whoami {
-    /// `operator` or `tenant`.
+    /// `operator`, `tenant` or `user`.
     scope: &'static str,
-    /// Which, of a tenant's token.
+    /// Which, of a tenant's or a user's token.
     tenant: Option<TenantId>,
+    /// Which, of a user's token.
+    user: Option<UserId>,
     label: String,
 }
 
 /// `GET /v1/token`
 pub(crate) async fn whoami(caller: Caller) -> Json<Whoami> {
-    let (scope, tenant) = match caller.scope {
-        Scope::Operator => ("operator", None),
-        Scope::Tenant(tenant) => ("tenant", Some(tenant)),
+    let (scope, tenant, user) = match caller.scope {
+        Scope::Operator => ("operator", None, None),
+        Scope::Tenant(tenant) => ("tenant", Some(tenant), None),
+        Scope::User(tenant, user) => ("user", Some(tenant), Some(user)),
     };
-    Json(Whoami { scope, tenant, label: caller.label })
+    Json(Whoami { scope, tenant, user, label: caller.label })
 }

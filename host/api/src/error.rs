@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use callwright_store::{FindError, RuleError, StoreError};
+use callwright_store::{DocumentError, FindError, RuleError, StoreError};
 use serde::Serialize;
 use tracing::warn;
 
-use crate::switch::{Overloaded, TooOften, UploadError};
+use crate::switch::{ChangeError, Overloaded, TooOften, UploadError};
 
 /// The stable codes; the CLI prints the same.
 const UNAUTHORISED: &str = "CW-0301";
@@ -21,6 +21,8 @@ const OVERLOADED: &str = "CW-0307";
 const OUTSIDE: &str = "CW-0308";
 const NO_ROOM: &str = "CW-0309";
 const TOO_OFTEN: &str = "CW-0310";
+const DOCUMENTS_REFUSED: &str = "CW-0311";
+const FORBIDDEN: &str = "CW-0312";
 
 /// What went wrong, where, and what to do next.
 #[derive(Debug, Serialize)]
@@ -56,6 +58,11 @@ impl ApiError {
     /// The request itself is wrong.
     pub(crate) fn bad_request(what: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, BAD_REQUEST, what)
+    }
+
+    /// The token is known and may not do this.
+    pub(crate) fn forbidden(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, FORBIDDEN, what)
     }
 
     /// The path is right and the method is not.
@@ -173,6 +180,36 @@ impl From<UploadError> for ApiError {
             UploadError::Store(error) => error.into(),
             UploadError::Outside(why) => {
                 warn!(error = why, "the outside failed an upload");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, what)
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        let what = error.to_string();
+        let conflict = |what| Self::new(StatusCode::CONFLICT, CONFLICT, what);
+        match error {
+            ChangeError::Refused(problems) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, DOCUMENTS_REFUSED, what)
+                    .because(problems)
+                    .help("nothing was changed; `docs/people.md` lists every key")
+            }
+            ChangeError::OfFile(_) => {
+                conflict(what).help("its people are changed there, and taken over with SIGHUP")
+            }
+            ChangeError::Exists { .. } => conflict(what).help("change it, or choose another name"),
+            ChangeError::Stale { .. } => {
+                conflict(what).help("look at it again, and send your change once more")
+            }
+            ChangeError::NotThere { .. } => Self::not_found(what),
+            ChangeError::Documents(DocumentError::Store(error)) => error.into(),
+            ChangeError::Documents(DocumentError::Nothing { .. }) => Self::not_found(what),
+            ChangeError::Documents(_) => conflict(what),
+            ChangeError::Overloaded(error) => error.into(),
+            ChangeError::Outside(why) => {
+                warn!(error = why, "the outside failed a change");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, OUTSIDE, what)
             }
         }

@@ -9,10 +9,12 @@
 //! `{"error": {"code": …, "what": …, "cause": […], "hint": …}}`.
 
 mod access;
+mod audit;
 mod calls;
 mod error;
 mod metrics;
 mod overlap;
+mod people;
 mod registrations;
 mod routes;
 mod rules;
@@ -31,10 +33,15 @@ use access::Caller;
 use error::ApiError;
 pub use metrics::Meters;
 pub use rules::WITHDRAWN_BY;
-pub use switch::{Overloaded, Pending, Query, Switch, TooOften, Upload, UploadError};
+pub use switch::{
+    ChangeError, DocumentChange, Expects, Overloaded, Pending, Query, Switch, TooOften, Upload, UploadError,
+};
 
 /// The longest body of any request but an upload, in bytes.
 pub const BODY_MAX: usize = 16 * 1024;
+
+/// The longest document of a tenant, in bytes: a thousand holidays.
+pub const DOCUMENT_MAX: usize = 128 * 1024;
 
 /// The longest body of an upload: a component of 3 MiB as text, and its `rule.toml`.
 pub const UPLOAD_MAX: usize = 4 * 1024 * 1024 + 128 * 1024;
@@ -56,11 +63,14 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
         .route("/records", get(calls::list))
         .route("/records/{id}", get(calls::record))
         .route("/records/{id}/journal", get(calls::journal))
-        .route("/records/{id}/explain", get(calls::explain));
+        .route("/records/{id}/explain", get(calls::explain))
+        .route("/audit", get(audit::list))
+        .merge(people::routes());
     Router::new()
         .route("/healthz", get(health))
         .route("/metrics", get(metrics::scrape))
         .route("/v1/token", get(access::whoami))
+        .merge(people::tenant_routes())
         .nest("/v1/tenants/{tenant}", tenant)
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_core::View;
 use callwright_core::config::Tenant;
 use callwright_core::names::{TenantId, Version};
 use callwright_core::route::Route;
-use callwright_store::{NewVersion, Store};
+use callwright_core::{Kind, View};
+use callwright_store::{Document, DocumentError, Edit, NewVersion, Store};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -53,6 +53,19 @@ pub trait Switch: Send + Sync + 'static {
         at: Timestamp,
     ) -> Pending<Result<Route, Overloaded>>;
 
+    /// Changes documents of a tenant: looks at what the tenant comes to, keeps it where that is right, and gives it to the
+    /// tenant's node. Every call that begins after the answer is decided by it.
+    fn change(&self, change: DocumentChange) -> Pending<Result<Vec<Option<Document>>, ChangeError>>;
+
+    /// Whether a tenant's people stand in the operator's file.
+    fn is_of_file(&self, tenant: &TenantId) -> bool;
+
+    /// A password that nobody can guess.
+    ///
+    /// # Errors
+    /// The system has no random numbers to give.
+    fn new_password(&self) -> Result<String, ChangeError>;
+
     /// Gives the tenant's node its active rules as they are in the store now; every call that begins after the answer is
     /// decided by them.
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>>;
@@ -69,6 +82,79 @@ pub struct Upload {
     pub manifest: String,
     /// Label of the token.
     pub by: String,
+}
+
+/// A change of a tenant's documents, all or none.
+#[derive(Clone, Debug)]
+pub struct DocumentChange {
+    /// Whose they are.
+    pub tenant: TenantId,
+    /// What becomes of each.
+    pub edits: Vec<Edit>,
+    /// How the first of them must be for this to happen.
+    pub expects: Expects,
+    /// Label of the token.
+    pub by: String,
+}
+
+/// How a document must be for a change to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// As it may be.
+    Nothing,
+    /// Not there.
+    New,
+    /// There.
+    There,
+    /// Not changed since.
+    Revision(u64),
+}
+
+/// Why documents stayed as they were.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// Everything that would be wrong with the tenant.
+    #[error("the change is refused: the tenant would not be right")]
+    Refused(Vec<String>),
+    /// The tenant is the operator's.
+    #[error("tenant `{0}` stands in the configuration file")]
+    OfFile(TenantId),
+    /// Something has that name.
+    #[error("there is a {kind} `{name}` already")]
+    Exists {
+        /// What.
+        kind: Kind,
+        /// Which.
+        name: String,
+    },
+    /// Nothing has that name.
+    #[error("there is no {kind} `{name}`")]
+    NotThere {
+        /// What.
+        kind: Kind,
+        /// Which.
+        name: String,
+    },
+    /// Somebody else was faster.
+    #[error("{kind} `{name}` was changed meanwhile: it has revision {revision}")]
+    Stale {
+        /// What.
+        kind: Kind,
+        /// Which.
+        name: String,
+        /// The revision it has.
+        revision: u64,
+    },
+    /// The store.
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
+    /// Too much is waiting, or the switch ends.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+    /// The outside failed.
+    #[error("{0}")]
+    Outside(String),
 }
 
 /// Too much is waiting already.

@@ -10,7 +10,7 @@ use callwright_core::rule::{ActiveRule, BindTarget, Party};
 use callwright_core::view::Counters;
 use callwright_core::{Change, View};
 use callwright_sip::digest::Algorithm;
-use callwright_store::{Memory, NewVersion, Scope, Store, TokenHash};
+use callwright_store::{Document, Memory, NewVersion, Scope, Store, TokenHash};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -93,6 +93,20 @@ impl Switch for Desk {
         let decider = route::decider(&self.view_of(&tenant.id), &tenant, &number);
         let route = Route { decider, steps: Vec::new(), lasts: std::time::Duration::ZERO };
         Box::pin(async { Ok(route) })
+    }
+
+    fn change(&self, change: DocumentChange) -> Pending<Result<Vec<Option<Document>>, ChangeError>> {
+        let DocumentChange { tenant, edits, by, .. } = change;
+        let kept = self.store.edit_documents(&tenant, &edits, self.now(), &by);
+        Box::pin(async { Ok(kept?) })
+    }
+
+    fn is_of_file(&self, tenant: &TenantId) -> bool {
+        tenant.as_str() == "zeta"
+    }
+
+    fn new_password(&self) -> Result<String, ChangeError> {
+        Ok("made".to_owned())
     }
 
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {
@@ -223,7 +237,7 @@ async fn to_a_tenants_token_another_tenant_looks_like_none() {
 async fn a_token_says_what_it_opens() {
     let desk = desk();
     let (_, who) = get(&desk, "acme", "/v1/token").await;
-    assert_eq!(who, json!({ "scope": "tenant", "tenant": "acme", "label": "ci" }));
+    assert_eq!(who, json!({ "scope": "tenant", "tenant": "acme", "user": null, "label": "ci" }));
     assert_eq!(get(&desk, "op", "/v1/token").await.1["scope"], "operator");
 }
 

@@ -76,12 +76,8 @@ pub(crate) enum TokenCommand {
         /// The configuration whose data folder keeps it; the switch may be running.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
-        /// The tenant that it opens, and nothing else.
-        #[arg(long, value_name = "NAME", required_unless_present = "operator")]
-        tenant: Option<String>,
-        /// Opens everything.
-        #[arg(long, conflicts_with = "tenant")]
-        operator: bool,
+        #[command(flatten)]
+        opens: Opens,
         /// What to call it in lists and in a rule's history.
         #[arg(long, default_value = "")]
         label: String,
@@ -100,6 +96,20 @@ pub(crate) enum TokenCommand {
         /// As `token list` shows it.
         id: String,
     },
+}
+
+/// What a new token opens.
+#[derive(Args)]
+pub(crate) struct Opens {
+    /// The tenant that it opens, and nothing else.
+    #[arg(long, value_name = "NAME", required_unless_present = "operator")]
+    pub(crate) tenant: Option<String>,
+    /// Of that tenant this user's own settings alone.
+    #[arg(long, value_name = "NAME", requires = "tenant")]
+    pub(crate) user: Option<String>,
+    /// Opens everything.
+    #[arg(long, conflicts_with = "tenant")]
+    pub(crate) operator: bool,
 }
 
 /// Which switch is spoken to, as whom.

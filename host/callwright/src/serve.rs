@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use callwright_api::Meters;
 use callwright_core::Input;
+use callwright_core::names::TenantId;
 use callwright_store::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -32,6 +33,7 @@ pub(crate) mod log;
 mod network;
 mod node;
 mod nodes;
+mod office;
 mod pace;
 mod pool;
 mod records;
@@ -47,6 +49,7 @@ use clock::Clock;
 use crew::Crew;
 use network::{Connections, Sockets};
 use nodes::Nodes;
+use office::Office;
 use shelf::Shelf;
 use signals::Signals;
 
@@ -73,11 +76,12 @@ pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
         ));
     }
     let (sip, http) = (server.address, server.http);
-    let tenants: Vec<_> = settings.switch.tenants.keys().collect();
+    let tenants = server.tenants.clone();
     let started =
         json!({ "sip": sip, "http": http, "tenants": tenants, "operator_token": server.first_token });
     out.result(&started, || {
         let names = tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let names = if names.is_empty() { "no tenant yet".to_owned() } else { names };
         format!("serving {names} on {sip} (UDP and TCP), API on http://{http}")
     });
     let ended = server.until_told(&args.config, &settings);
@@ -102,11 +106,14 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where the API is.
     pub(crate) http: SocketAddr,
+    /// Everybody it serves.
+    pub(crate) tenants: Vec<TenantId>,
     /// The operator's token, at the first start of a data folder.
     pub(crate) first_token: Option<String>,
     /// What survives.
     pub(crate) data: Data,
     nodes: Arc<Nodes>,
+    office: Arc<Office>,
     runtime: Runtime,
     tasks: JoinSet<std::io::Result<()>>,
     signals: Signals,
@@ -157,8 +164,14 @@ impl Server {
         let restored = data.store.restore(clock.now().wall).map_err(|error| data::failed(&error))?;
         let shelf = Arc::new(Shelf::open(&data)?);
         let rules = shelf.load_all(data.store.as_ref()).map_err(|error| data::failed(&error))?;
-        let (nodes, letters) = Nodes::new(settings.nodes, &settings.switch);
+        let file = &settings.switch;
+        let all =
+            Arc::new(office::everybody(file, data.store.as_ref()).map_err(|error| data::failed(&error))?);
+        let (nodes, letters) = Nodes::new(settings.nodes, &all);
         let nodes = Arc::new(nodes);
+        let tenants = all.tenants.keys().cloned().collect();
+        let office = Office::new(Arc::clone(&data.store), Arc::clone(&nodes), Arc::clone(file), all);
+        let office = Arc::new(office);
         ticker::start(shelf.engine()).map_err(|error| no_resource(&error))?;
         let (changes, writer) = writer::start(Arc::clone(&data.store), Arc::clone(&nodes), &meters)
             .map_err(|error| no_resource(&error))?;
@@ -177,20 +190,34 @@ impl Server {
         };
         let threads = crew.start(sockets.udp, letters, &connections, rules, restored)?;
         drop(crew);
-        let backstage = Backstage::start(&data, shelf, Arc::clone(&nodes), meters.clone())
-            .map_err(|error| no_resource(&error))?;
+        let backstage =
+            Backstage::start(&data, shelf, Arc::clone(&nodes), Arc::clone(&office), meters.clone())
+                .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
         let entered = runtime.enter();
         let signals = Signals::install().map_err(|error| no_resource(&error))?;
         drop(entered);
         let mut tasks = JoinSet::new();
         tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
+        tasks.spawn_on(Arc::clone(&office).keep_time(), runtime.handle());
         let api = callwright_api::router(Arc::new(backstage));
         tasks.spawn_on(network::accept(sockets.tcp, connections, Arc::clone(&nodes)), runtime.handle());
         tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %address, %http, nodes = nodes.count(), "serving");
         let threads = Threads { nodes: threads, writer, lock };
-        Ok(Self { address, http, first_token, data, nodes, runtime, tasks, signals, threads })
+        Ok(Self {
+            address,
+            http,
+            tenants,
+            first_token,
+            data,
+            nodes,
+            office,
+            runtime,
+            tasks,
+            signals,
+            threads,
+        })
     }
 
     /// Waits for a signal to end, then for the end of the calls; follows signals to reload.
@@ -198,10 +225,10 @@ impl Server {
     /// # Errors
     /// A part of the switch ended by itself.
     pub(crate) fn until_told(&mut self, path: &Path, settings: &Settings) -> Result<(), UserError> {
-        let Self { runtime, tasks, signals, threads, nodes, .. } = self;
+        let Self { runtime, tasks, signals, threads, nodes, office, .. } = self;
         runtime.block_on(async {
             tokio::select! {
-                () = signals.until_the_end(path, settings, nodes) => Ok(()),
+                () = signals.until_the_end(path, settings, nodes, office) => Ok(()),
                 ended = tasks.join_next() => {
                     error!(?ended, "a part of the network ended");
                     Err(UserError::outside("the network failed for good").help("the log says why; start the switch again"))

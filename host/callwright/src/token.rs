@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use callwright_core::Kind;
+use callwright_core::names::TenantId;
 use callwright_store::{Scope, Token, TokenId};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cli::TokenCommand;
+use crate::cli::{Opens, TokenCommand};
 use crate::config;
 use crate::data::{Data, failed};
 use crate::error::UserError;
@@ -18,9 +20,7 @@ use crate::output::{Output, table};
 /// The configuration or the data folder cannot be used, or there is no such tenant or token.
 pub(crate) fn run(command: &TokenCommand, out: &Output) -> Result<(), UserError> {
     match command {
-        TokenCommand::New { config, tenant, operator: _, label } => {
-            new(config, tenant.as_deref(), label, out)
-        }
+        TokenCommand::New { config, opens, label } => new(config, opens, label, out),
         TokenCommand::List { config } => {
             let data = Data::open(&config::load(config)?.data)?;
             let tokens = data.store.tokens().map_err(|error| failed(&error))?;
@@ -43,20 +43,38 @@ pub(crate) fn run(command: &TokenCommand, out: &Output) -> Result<(), UserError>
     }
 }
 
-fn new(path: &Path, tenant: Option<&str>, label: &str, out: &Output) -> Result<(), UserError> {
+fn new(path: &Path, opens: &Opens, label: &str, out: &Output) -> Result<(), UserError> {
     let settings = config::load(path)?;
-    let scope = match tenant {
-        Some(name) => {
-            let tenant = settings.switch.tenants.get(name).ok_or_else(|| {
-                let known: Vec<_> = settings.switch.tenants.keys().map(ToString::to_string).collect();
-                UserError::wrong_use(format!("the configuration has no tenant `{name}`"))
-                    .help(format!("it has {}", known.join(", ")))
-            })?;
-            Scope::Tenant(tenant.id.clone())
+    let data = Data::open(&settings.data)?;
+    let scope = match (&opens.tenant, &opens.user) {
+        (None, _) => Scope::Operator,
+        (Some(tenant), user) => {
+            let tenant = TenantId::from(tenant.as_str());
+            let of_file = settings.switch.tenants.get(&tenant);
+            let kept = |kind, name: &str| {
+                let found = data.store.document(&tenant, kind, name).map_err(|error| failed(&error))?;
+                Ok::<_, UserError>(found.is_some_and(|document| document.live.is_some()))
+            };
+            if of_file.is_none() && !kept(Kind::Tenant, tenant.as_str())? {
+                return Err(UserError::wrong_use(format!("there is no tenant `{tenant}`"))
+                    .help("it must be in the configuration, or made with `callwright tenant create`"));
+            }
+            match user {
+                None => Scope::Tenant(tenant),
+                Some(user) => {
+                    let is_there = match of_file {
+                        Some(of_file) => of_file.users.contains_key(user.as_str()),
+                        None => kept(Kind::User, user)?,
+                    };
+                    if !is_there {
+                        return Err(UserError::wrong_use(format!("tenant `{tenant}` has no user `{user}`")));
+                    }
+                    Scope::User(tenant, user.as_str().into())
+                }
+            }
         }
-        None => Scope::Operator,
     };
-    let (secret, token) = Data::open(&settings.data)?.new_token(&scope, label)?;
+    let (secret, token) = data.new_token(&scope, label)?;
     // The secret alone, so that a script can take it as it is.
     out.result(&json!({ "secret": secret, "token": token }), || secret.clone());
     Ok(())
@@ -66,6 +84,7 @@ fn row(token: &Token) -> Vec<String> {
     let opens = match &token.scope {
         Scope::Operator => "everything".to_owned(),
         Scope::Tenant(tenant) => format!("tenant {tenant}"),
+        Scope::User(tenant, user) => format!("user {user} of tenant {tenant}"),
     };
     let revoked = token.revoked.map(|at| format!("revoked {at:.0}")).unwrap_or_default();
     vec![token.id.to_string(), opens, token.label.clone(), format!("{:.0}", token.created), revoked]

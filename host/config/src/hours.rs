@@ -70,6 +70,11 @@ fn days(text: &str) -> Option<Vec<Weekday>> {
     Some(DAYS.iter().cycle().skip(first).take(count).map(|(_, day)| *day).collect())
 }
 
+/// The word for a day.
+pub(super) fn day_word(day: Weekday) -> &'static str {
+    DAYS.iter().find(|(_, known)| *known == day).map_or("", |(word, _)| word)
+}
+
 /// `08:00-18:00`; `24:00` is the midnight that ends the day.
 fn span_of(text: &str) -> Option<(Time, Time)> {
     let (from, to) = text.split_once('-')?;

@@ -1,6 +1,7 @@
-//! The configuration file: read as a whole, refused as a whole, every error named by its key path.
+//! The configuration file: read as a whole, refused as a whole, every error named by its key path; and tenants that are in no
+//! file, made of documents with the same keys.
 //!
-//! The grammar is `docs/configuration.md`. What comes out is plain values; nothing here opens a file, a socket or a database.
+//! The grammar is `docs/configuration.md` and `docs/people.md`. What comes out is plain values; nothing here opens a file, a socket or a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,13 +18,16 @@ mod address;
 mod document;
 mod forwarding;
 mod hours;
+mod household;
 mod numbers;
 mod people;
 mod report;
 mod sections;
+pub mod shape;
 mod tenant;
 
 use document::{Table, Value};
+pub use household::{Document, assemble};
 pub use report::Problem;
 use report::{Origin, Report};
 use sections::Sections;
@@ -121,7 +125,8 @@ fn read(root: Table<'_>, sections: &Sections<'_>, folder: &Path) -> Option<Setti
     let tenants = tenants(&root, &own_hosts(listen, advertise.as_deref()), sections);
     let default_tenant = root.get("default-tenant").and_then(|value| {
         let name = TenantId::from(value.text()?);
-        if !tenants.iter().any(|tenant| tenant.id == name) {
+        // Where the file has no tenant at all, they are made through the API, this one among them.
+        if !tenants.is_empty() && !tenants.iter().any(|tenant| tenant.id == name) {
             value.wrong(format!("no tenant `{name}`"));
         }
         Some(name)
@@ -199,7 +204,7 @@ fn is_host(text: &str) -> bool {
 /// All tenants; no domain belongs to two of them or to the switch itself.
 fn tenants(root: &Table<'_>, own_hosts: &BTreeSet<String>, sections: &Sections<'_>) -> Vec<Tenant> {
     let mut domains: BTreeMap<String, String> = BTreeMap::new();
-    let all = root.require("tenants").map(|all| all.entries()).unwrap_or_default();
+    let all = root.get("tenants").map(|all| all.entries()).unwrap_or_default();
     if sections.people.keys().any(|tenant| !all.iter().any(|(name, _)| name == tenant)) {
         root.report().is_divided();
     }

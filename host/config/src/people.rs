@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use callwright_core::config::{Device, EarlyDialogs, User};
 use callwright_core::names::{Extension, UserId};
-use callwright_sip::digest::Secret;
+use callwright_sip::digest::{Algorithm, Secret};
 use toml::de::DeTable;
 
 use super::document::{Table, Value};
@@ -25,9 +25,10 @@ pub(super) fn read(
     tenant: &str,
     table: &Table<'_>,
     sections: &[Section<'_>],
+    realm: &Realm,
     numbers: &mut Numbers,
 ) -> People {
-    let mut crowd = Crowd { users: Vec::new(), devices: Vec::new(), numbers };
+    let mut crowd = Crowd { users: Vec::new(), devices: Vec::new(), realm, numbers };
     let users = table.get("users");
     if users.is_some() && !sections.is_empty() {
         table.report().is_divided();
@@ -60,6 +61,7 @@ pub(super) fn read(
 struct Crowd<'n> {
     users: Vec<(UserId, User)>,
     devices: Vec<(Extension, Device)>,
+    realm: &'n Realm,
     numbers: &'n mut Numbers,
 }
 
@@ -92,7 +94,7 @@ impl Crowd<'_> {
             if is_extension(extension, &value) {
                 self.numbers.take(extension, Owner::DeviceOf(id.clone()), &value);
             }
-            let Some(device) = device(extension, &id, &value) else { continue };
+            let Some(device) = device(extension, &id, self.realm, &value) else { continue };
             user.devices.push(device.extension.clone());
             self.devices.push((device.extension.clone(), device));
         }
@@ -103,17 +105,60 @@ impl Crowd<'_> {
     }
 }
 
-fn device(extension: &str, user: &UserId, value: &Value<'_>) -> Option<Device> {
+/// What a device proves itself with, as the file has it.
+fn password(table: &Table<'_>, registers: bool) -> Option<Secret> {
+    // Whoever registers proves itself; a device that never does may be known by its address alone.
+    let password = if registers { table.require("password") } else { table.get("password") }?;
+    let text = password.text()?;
+    if text.is_empty() {
+        password.wrong("must not be empty");
+    }
+    Some(Secret::new(text))
+}
+
+/// What a device proves itself with, as the switch keeps it: good for one realm and one algorithm.
+fn kept(table: &Table<'_>, realm: &Realm) -> Option<Secret> {
+    // Known, and never there: the switch has made a secret of it.
+    table.get("password");
+    let value = table.kept("secret")?;
+    let secret = Kept::read(&value)?;
+    if (secret.realm, secret.algorithm) != (realm.name.as_str(), realm.digest.as_str()) {
+        value.wrong(format!(
+            "was made of a password for the first domain `{}` and {}: set the password again",
+            secret.realm, secret.algorithm
+        ));
+    }
+    Some(Secret::of_ha1(secret.ha1))
+}
+
+/// A secret as the switch keeps it.
+struct Kept<'a> {
+    realm: &'a str,
+    algorithm: &'a str,
+    ha1: &'a str,
+}
+
+impl<'a> Kept<'a> {
+    fn read(value: &Value<'a>) -> Option<Self> {
+        let table = value.table()?;
+        let text = |key| table.require(key).and_then(|value| value.text());
+        let (realm, algorithm, ha1) = (text("realm")?, text("algorithm")?, text("ha1")?);
+        Some(Self { realm, algorithm, ha1 })
+    }
+}
+
+/// What the devices of a tenant prove themselves for.
+pub(super) struct Realm {
+    pub(super) name: String,
+    pub(super) digest: Algorithm,
+}
+
+fn device(extension: &str, user: &UserId, realm: &Realm, value: &Value<'_>) -> Option<Device> {
     let table = value.table()?;
     let label = table.require("label").and_then(|value| value.text()).unwrap_or_default();
     let contact = table.get("contact");
-    // Whoever registers proves itself; a device that never does may be known by its address alone.
-    let password = if contact.is_some() { table.get("password") } else { table.require("password") };
-    if let Some(password) = password.as_ref().filter(|password| password.text().is_some_and(str::is_empty)) {
-        password.wrong("must not be empty");
-    }
+    let secret = if table.is_kept() { kept(&table, realm) } else { password(&table, contact.is_none()) };
     let contact = contact.and_then(|value| address::fixed_contact(&value));
-    let secret = password.and_then(|value| value.text()).map(Secret::new);
     let early_dialogs = match table.get("early-dialogs").and_then(|value| Some((value.text()?, value))) {
         None | Some(("per-leg", _)) => EarlyDialogs::PerLeg,
         Some(("one", _)) => EarlyDialogs::One,

@@ -1,15 +1,15 @@
-//! What is wrong with the file, and where in it: a document may be read in pieces, and each knows where it was cut out.
+//! What is wrong with a document, and where in it: a document may be read in pieces, and each knows where it was cut out.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Range;
 
-/// One thing that is wrong with the file.
+/// One thing that is wrong with a file, or with what came through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Key path, as `tenants.acme.zone`; empty where the file is no TOML.
     pub path: String,
-    /// Line in the file, counted from 1.
+    /// Line in the file, counted from 1; 0 where there is no file.
     pub line: usize,
     /// What is wrong.
     pub what: String,
@@ -20,7 +20,10 @@ impl fmt::Display for Problem {
         if self.path.is_empty() {
             return write!(f, "line {}: {}", self.line, self.what);
         }
-        write!(f, "{}: {} (line {})", self.path, self.what, self.line)
+        match self.line {
+            0 => write!(f, "{}: {}", self.path, self.what),
+            line => write!(f, "{}: {} (line {line})", self.path, self.what),
+        }
     }
 }
 
@@ -28,6 +31,7 @@ impl fmt::Display for Problem {
 #[derive(Debug)]
 pub(crate) struct Report<'t> {
     text: &'t str,
+    has_lines: bool,
     /// With the place in the text; lines are counted once, at the end.
     problems: RefCell<Vec<(usize, Problem)>>,
     divided: Cell<bool>,
@@ -36,7 +40,12 @@ pub(crate) struct Report<'t> {
 impl<'t> Report<'t> {
     /// Nothing is wrong yet with `text`.
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, problems: RefCell::default(), divided: Cell::new(false) }
+        Self { text, has_lines: true, problems: RefCell::default(), divided: Cell::new(false) }
+    }
+
+    /// Nothing is wrong yet with what is in no file.
+    pub(crate) fn without_file() -> Self {
+        Self { has_lines: false, ..Report::new("") }
     }
 
     /// Notes that a table stands in several pieces, so that the file must be read as a whole.
@@ -52,6 +61,9 @@ impl<'t> Report<'t> {
     /// All problems, in the order of the file.
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
+        if !self.has_lines {
+            return problems.into_iter().map(|(_, problem)| problem).collect();
+        }
         let mut order: Vec<usize> = (0..problems.len()).collect();
         order.sort_by_key(|index| problems[*index].0);
         let (mut line, mut counted) = (1, 0);

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension};
-use super::people::{self, People};
+use super::people::{self, People, Realm};
 use super::sections::Section;
 use super::{address, forwarding, hours, is_host};
 
@@ -48,14 +48,17 @@ pub(super) fn read(
     is_name(name, value);
     let mut numbers = Numbers::default();
     let emergency = emergency(&table, &mut numbers);
-    let People { users, devices } = people::read(name, &table, sections, &mut numbers);
+    let domains = domains(name, &table, own_hosts, taken);
+    let digest = table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5);
+    let realm = Realm { name: domains.first().cloned().unwrap_or_default(), digest };
+    let People { users, devices } = people::read(name, &table, sections, &realm, &mut numbers);
     let groups = groups(&table, &users, &mut numbers);
     let plan = NumberPlan::of(devices.values(), users.values(), groups.values());
     let mut tenant = Tenant {
         id: name.into(),
-        domains: domains(name, &table, own_hosts, taken),
+        domains,
         zone: table.require("zone").and_then(|value| zone(&value)).unwrap_or(TimeZone::UTC),
-        digest: table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5),
+        digest,
         trusted: address::trusted(&table),
         expiry: table.get("expiry").and_then(|value| expiry(&value)).unwrap_or(EXPIRY),
         users,

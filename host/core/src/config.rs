@@ -228,12 +228,7 @@ impl Config {
     #[must_use]
     pub fn new(own_hosts: BTreeSet<String>, default_tenant: Option<TenantId>, tenants: Vec<Tenant>) -> Self {
         let mut config = Self { own_hosts, default_tenant, ..Self::default() };
-        for tenant in tenants {
-            for domain in &tenant.domains {
-                config.domains.insert(domain.to_ascii_lowercase(), tenant.id.clone());
-            }
-            config.tenants.insert(tenant.id.clone(), Arc::new(tenant));
-        }
+        tenants.into_iter().for_each(|tenant| config.add(Arc::new(tenant)));
         config
     }
 
@@ -257,6 +252,33 @@ impl Config {
                 .map(|(domain, id)| (domain.clone(), id.clone()))
                 .collect(),
         }
+    }
+
+    /// The same with one tenant more, or with another in place of the one of that name.
+    #[must_use]
+    pub fn with(&self, tenant: Arc<Tenant>) -> Self {
+        let mut config = self.without(&tenant.id);
+        config.add(tenant);
+        config
+    }
+
+    /// Adds a tenant that is not there.
+    pub fn add(&mut self, tenant: Arc<Tenant>) {
+        for domain in &tenant.domains {
+            self.domains.insert(domain.to_ascii_lowercase(), tenant.id.clone());
+        }
+        self.tenants.insert(tenant.id.clone(), tenant);
+    }
+
+    /// The same without a tenant.
+    #[must_use]
+    pub fn without(&self, tenant: &TenantId) -> Self {
+        let mut config = self.clone();
+        let gone = config.tenants.remove(tenant);
+        for domain in gone.iter().flat_map(|gone| &gone.domains) {
+            config.domains.remove(&domain.to_ascii_lowercase());
+        }
+        config
     }
 
     /// Finds the tenant of a request: host of the Request-URI; where that is an address or our name, host of From; where

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod forwarding;
 mod guard;
 pub mod kept;
+mod kind;
 pub mod names;
 mod node;
 pub mod presence;
@@ -34,6 +35,7 @@ pub mod time;
 pub mod view;
 
 pub use config::Config;
+pub use kind::Kind;
 pub use node::{Node, Setup};
 pub use seam::{Change, Effect, Input};
 pub use time::{Deadline, Now, Timer};

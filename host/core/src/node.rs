@@ -119,7 +119,8 @@ impl Node {
                     self.registrar.stored(&mut self.board, ticket, result);
                 }
             }
-            Input::Configured(config) => self.configured(config),
+            Input::Configured(config) => self.configured(config, None),
+            Input::Tenant { id, config } => self.configured(config, Some(&id)),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
             Input::Wished { tenant, user, wishes } => {
                 let saved = &mut self.board.repaint().wishes;
@@ -272,11 +273,15 @@ impl Node {
         }
     }
 
-    fn configured(&mut self, config: Arc<Config>) {
-        self.registrar.configured(&mut self.board, &config);
+    /// Takes a configuration over; `only` says that nothing but that tenant is different.
+    fn configured(&mut self, config: Arc<Config>, only: Option<&TenantId>) {
+        self.registrar.configured(&mut self.board, &config, only);
         self.board.admission.configured(&config);
         self.board.repaint().config = config;
-        tracing::info!("configuration taken over");
+        match only {
+            Some(tenant) => tracing::debug!(%tenant, "configuration of a tenant taken over"),
+            None => tracing::info!("configuration taken over"),
+        }
     }
 
     fn rules_activated(&mut self, tenant: &TenantId, active: Vec<Arc<ActiveRule>>) {

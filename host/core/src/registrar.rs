@@ -11,11 +11,11 @@ use callwright_sip::{Flow, Message, Name, ServerTx, Transport};
 use jiff::SignedDuration;
 
 use crate::config::{Config, Tenant};
-use crate::names::{Extension, Ticket};
+use crate::names::{Extension, TenantId, Ticket};
 use crate::record::Gone;
 use crate::seam::{Change, StoreRefused};
 use crate::spans;
-use crate::switchboard::{Switchboard, with_to_tag};
+use crate::switchboard::{Switchboard, bindings_in, with_to_tag};
 use crate::time::{Deadline, Timer};
 use crate::view::{Binding, BindingKey, DeviceKey};
 
@@ -83,7 +83,7 @@ impl Registrar {
             }
         }
         let config = Arc::clone(&board.picture.config);
-        fixed::bind_all(board, &config);
+        fixed::bind_all(board, &config, None);
     }
 
     /// Handles a REGISTER of an authenticated device.
@@ -281,25 +281,19 @@ impl Registrar {
     }
 
     /// Devices that the configuration no longer has lose their bindings, and fixed contacts are as it says now.
-    pub(crate) fn configured(&mut self, board: &mut Switchboard, config: &Config) {
-        let gone: Vec<BindingKey> = board
-            .picture
-            .bindings
-            .iter()
-            .filter(|(_, binding)| !binding.is_fixed())
-            .map(|(key, _)| key)
-            .filter(|key| {
-                !config
-                    .tenants
-                    .get(&key.tenant)
-                    .is_some_and(|tenant| tenant.devices.contains_key(&key.device))
-            })
-            .cloned()
+    pub(crate) fn configured(&mut self, board: &mut Switchboard, config: &Config, only: Option<&TenantId>) {
+        let has = |key: &BindingKey| {
+            let tenant = config.tenants.get(&key.tenant);
+            tenant.is_some_and(|tenant| tenant.devices.contains_key(&key.device))
+        };
+        let gone: Vec<BindingKey> = bindings_in(&board.picture, only)
+            .filter(|(key, binding)| !binding.is_fixed() && !has(key))
+            .map(|(key, _)| key.clone())
             .collect();
         for key in gone {
             self.lose(board, key, Gone::Removed);
         }
-        fixed::bind_all(board, config);
+        fixed::bind_all(board, config, only);
     }
 
     /// A probe was answered, or not.

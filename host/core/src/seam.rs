@@ -50,6 +50,13 @@ pub enum Input {
     },
     /// New configuration, as a whole.
     Configured(Arc<Config>),
+    /// New configuration, which differs in one tenant: that one was made, changed or removed.
+    Tenant {
+        /// Which.
+        id: TenantId,
+        /// All of it.
+        config: Arc<Config>,
+    },
     /// The tenant's active rules, as a whole: an activation or a roll back.
     Rules {
         /// Whose.

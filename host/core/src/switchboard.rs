@@ -246,6 +246,21 @@ pub(crate) fn bindings_of<'a>(view: &'a View, device: &DeviceKey) -> impl Iterat
         .map(|(_, binding)| binding)
 }
 
+/// Bindings of one tenant, or of all.
+pub(crate) fn bindings_in<'a>(
+    view: &'a View,
+    only: Option<&TenantId>,
+) -> impl Iterator<Item = (&'a BindingKey, &'a Arc<Binding>)> {
+    let only = only.cloned();
+    let first = BindingKey {
+        tenant: only.clone().unwrap_or_else(|| TenantId::from("")),
+        device: "".into(),
+        phone: String::new(),
+    };
+    let is_wanted = move |tenant: &TenantId| only.as_ref().is_none_or(|only| only == tenant);
+    view.bindings.range(first..).take_while(move |(key, _)| is_wanted(&key.tenant))
+}
+
 /// The same message with a tag on its To: what makes our side of a dialog (RFC 3261 §12.1.1).
 pub(crate) fn with_to_tag(mut message: Message, tag: &Text) -> Message {
     if let Some(to) = message.headers.get(&Name::To) {

@@ -203,6 +203,7 @@ impl Checks {
             | Input::Stored { .. }
             | Input::Configured(_)
             | Input::Wished { .. }
+            | Input::Tenant { .. }
             | Input::Rules { .. } => {}
         }
     }

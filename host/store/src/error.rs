@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use callwright_core::Kind;
 use callwright_core::names::{CallId, RuleName, Version};
 use callwright_core::seam::StoreRefused;
 
@@ -104,6 +105,26 @@ pub enum FindError {
         /// Another.
         second: CallId,
     },
+    /// The outside failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a tenant's documents stayed as they were.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// There is no such document, or no draft or end of it.
+    #[error("{kind} `{name}` has nothing of the kind")]
+    Nothing {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// A tenant keeps a bounded number of documents.
+    #[error("the tenant has {0} documents already")]
+    TooMany(usize),
     /// The outside failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,4 +1,5 @@
-//! What must survive: bindings, call records with their journals, rule versions, tokens, and modules as blobs.
+//! What must survive: bindings, call records with their journals, rule versions, documents of tenants, tokens, and modules as
+//! blobs.
 //!
 //! Three things to know: [`Store`] for rows, [`Blobs`] for modules, [`Writer`] which turns the core's store effects into
 //! its inputs. Everything here is synchronous and owns no thread: the binary gives the writer one of its own and batches,
@@ -9,6 +10,7 @@ mod bindings;
 mod blobs;
 mod calls;
 mod digest;
+mod documents;
 mod error;
 mod memory;
 mod sqlite;
@@ -20,7 +22,11 @@ mod writer;
 pub use blobs::{BLOB_BYTES_MAX, BlobError, Blobs, FileBlobs, MemoryBlobs};
 pub use calls::{CALLS_KEPT_MAX, CallFilter, Cursor, Ended, NotACursor, PAGE_MAX, PRUNE_STEP, Page, Pruned};
 pub use digest::{Digest, NotADigest};
-pub use error::{FindError, Repeated, RuleError, StoreError};
+pub use documents::{
+    AUDIT_MAX, Action, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Draft, Edit,
+    Step, Temporary, shown,
+};
+pub use error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 pub use memory::{Fault, Memory};
 pub use sqlite::Sqlite;
 pub use store::{Restored, Store};

@@ -1,20 +1,22 @@
 //! The store of the simulator: the same answers, no disk, faults on demand. Delay is its driver's.
 
+mod documents;
 mod rows;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callwright_core::Change;
 use callwright_core::names::{CallId, RuleName, TenantId, Version};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
+use callwright_core::{Change, Kind};
 use jiff::Timestamp;
 
 use self::rows::{Rows, shown};
 use crate::calls::{CallFilter, Cursor, PAGE_MAX, PRUNE_STEP, Page, Pruned};
-use crate::error::{FindError, Repeated, RuleError, StoreError};
+use crate::documents::{AuditEntry, AuditFilter, DOCUMENTS_PAGE_MAX, Document, Edit};
+use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 use crate::store::{Restored, Store};
 use crate::tokens::{Scope, TOKENS_MAX, Token, TokenHash, TokenId};
 use crate::versions::{Activation, How, NewVersion, RuleVersion, VersionState};
@@ -264,6 +266,54 @@ impl Store for Memory {
             .filter_map(|key| rows.active(key))
             .map(|step| Arc::clone(&step.rule))
             .collect())
+    }
+
+    fn edit_documents(
+        &self,
+        tenant: &TenantId,
+        edits: &[Edit],
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Vec<Option<Document>>, DocumentError> {
+        self.writing()?.documents.edit(tenant, edits, at, by)
+    }
+
+    fn documents(&self, tenant: &TenantId) -> Result<Vec<Document>, StoreError> {
+        Ok(self.rows().documents.of(tenant).cloned().collect())
+    }
+
+    fn document(&self, tenant: &TenantId, kind: Kind, name: &str) -> Result<Option<Document>, StoreError> {
+        Ok(self.rows().documents.of(tenant).find(|it| it.kind == kind && it.name == name).cloned())
+    }
+
+    fn documents_of_kind(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Document>, StoreError> {
+        let limit = limit.clamp(1, DOCUMENTS_PAGE_MAX);
+        let rows = self.rows();
+        let all = rows.documents.of(tenant).filter(|it| it.kind == kind);
+        Ok(all.filter(|it| after.is_none_or(|after| it.name.as_str() > after)).take(limit).cloned().collect())
+    }
+
+    fn documented_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        Ok(self.rows().documents.tenants())
+    }
+
+    fn temporary_documents(&self) -> Result<Vec<(TenantId, Document)>, StoreError> {
+        Ok(self.rows().documents.temporary())
+    }
+
+    fn audit(
+        &self,
+        tenant: &TenantId,
+        filter: &AuditFilter,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        Ok(self.rows().documents.audit(tenant, filter, limit))
     }
 
     fn add_token(

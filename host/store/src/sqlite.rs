@@ -2,6 +2,7 @@
 
 mod bindings;
 mod calls;
+mod documents;
 mod kept;
 mod rules;
 mod schema;
@@ -13,15 +14,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use callwright_core::Change;
 use callwright_core::names::{RuleName, TenantId, Version};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
+use callwright_core::{Change, Kind};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
-use crate::error::{FindError, Repeated, RuleError, StoreError};
+use crate::documents::{AuditEntry, AuditFilter, Document, Edit};
+use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 use crate::store::{Restored, Store};
 use crate::tokens::{Scope, Token, TokenHash, TokenId};
 use crate::versions::{Activation, How, NewVersion, RuleVersion, VersionState};
@@ -239,6 +241,51 @@ impl Store for Sqlite {
 
     fn all_active_rules(&self) -> Result<Vec<Arc<ActiveRule>>, StoreError> {
         rules::all_active(&self.asking(), None)
+    }
+
+    fn edit_documents(
+        &self,
+        tenant: &TenantId,
+        edits: &[Edit],
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Vec<Option<Document>>, DocumentError> {
+        self.write(|transaction| documents::edit(transaction, tenant, edits, at, by))
+    }
+
+    fn documents(&self, tenant: &TenantId) -> Result<Vec<Document>, StoreError> {
+        documents::all(&self.asking(), tenant)
+    }
+
+    fn document(&self, tenant: &TenantId, kind: Kind, name: &str) -> Result<Option<Document>, StoreError> {
+        documents::find(&self.asking(), tenant, kind, name)
+    }
+
+    fn documents_of_kind(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Document>, StoreError> {
+        documents::of_kind(&self.asking(), tenant, kind, after, limit)
+    }
+
+    fn documented_tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        documents::tenants(&self.asking())
+    }
+
+    fn temporary_documents(&self) -> Result<Vec<(TenantId, Document)>, StoreError> {
+        documents::temporary(&self.asking())
+    }
+
+    fn audit(
+        &self,
+        tenant: &TenantId,
+        filter: &AuditFilter,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        documents::audit(&self.asking(), tenant, filter, limit)
     }
 
     fn add_token(

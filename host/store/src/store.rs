@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use callwright_core::Change;
 use callwright_core::kept::{KeptKey, KeptValue};
 use callwright_core::names::{RuleName, TenantId, Version};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::ActiveRule;
 use callwright_core::view::{Binding, DeviceKey};
+use callwright_core::{Change, Kind};
 use jiff::Timestamp;
 
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
-use crate::error::{FindError, Repeated, RuleError, StoreError};
+use crate::documents::{AuditEntry, AuditFilter, Document, Edit};
+use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 use crate::tokens::{Scope, Token, TokenHash, TokenId};
 use crate::versions::{Activation, NewVersion, RuleVersion, VersionState};
 
@@ -169,6 +170,66 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The outside failed.
     fn all_active_rules(&self) -> Result<Vec<Arc<ActiveRule>>, StoreError>;
+
+    /// Applies edits of a tenant's documents, all or none, each with its line in the audit log. Returns what became of each
+    /// document; none where it is gone.
+    ///
+    /// # Errors
+    /// There is nothing to remove, to discard or to expire, there are too many documents, or the outside failed.
+    fn edit_documents(
+        &self,
+        tenant: &TenantId,
+        edits: &[Edit],
+        at: Timestamp,
+        by: &str,
+    ) -> Result<Vec<Option<Document>>, DocumentError>;
+
+    /// All documents of a tenant, by kind and name.
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn documents(&self, tenant: &TenantId) -> Result<Vec<Document>, StoreError>;
+
+    /// One document.
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn document(&self, tenant: &TenantId, kind: Kind, name: &str) -> Result<Option<Document>, StoreError>;
+
+    /// Documents of one kind in order of name, after a name; at most [`crate::DOCUMENTS_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn documents_of_kind(
+        &self,
+        tenant: &TenantId,
+        kind: Kind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Document>, StoreError>;
+
+    /// For the operator: the tenants that have documents, in order of name.
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn documented_tenants(&self) -> Result<Vec<TenantId>, StoreError>;
+
+    /// The changes that end by themselves, the first first; at most [`crate::DOCUMENTS_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn temporary_documents(&self) -> Result<Vec<(TenantId, Document)>, StoreError>;
+
+    /// A tenant's audit log, newest first; at most [`crate::DOCUMENTS_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn audit(
+        &self,
+        tenant: &TenantId,
+        filter: &AuditFilter,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
 
     /// For the operator: keeps a new token.
     ///

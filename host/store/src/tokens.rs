@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use callwright_core::names::TenantId;
+use callwright_core::names::{TenantId, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -74,6 +74,8 @@ pub enum Scope {
     Operator,
     /// One tenant alone.
     Tenant(TenantId),
+    /// The settings of one user of a tenant.
+    User(TenantId, UserId),
 }
 
 /// A token as it is kept.

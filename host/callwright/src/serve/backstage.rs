@@ -3,27 +3,36 @@
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use callwright_api::{Meters, Overloaded, Pending, Query, Switch, Upload, UploadError, WITHDRAWN_BY};
+use callwright_api::{
+    ChangeError, DocumentChange, Meters, Overloaded, Pending, Query, Switch, Upload, UploadError,
+    WITHDRAWN_BY,
+};
 use callwright_core::config::Tenant;
 use callwright_core::names::{TenantId, Version};
 use callwright_core::route::Route;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Input, View};
 use callwright_rules::foretell::{Question, foretell};
-use callwright_store::{NewVersion, Store};
+use callwright_store::{Document, NewVersion, Store};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tracing::{error, warn};
 
 use super::nodes::Nodes;
+use super::office::Office;
 use super::shelf::Shelf;
 use super::uploads::Uploads;
-use crate::data::Data;
+use crate::data::{self, Data};
 
 /// How many calls that nobody made are followed at once, each on a thread of its own for as long as its rule computes.
 const FORETOLD_AT_ONCE: usize = 4;
 /// How many questions may wait for the store.
 const QUERIES_MAX: usize = 256;
+
+/// How long a password of ours is: 20 letters of 32 are 100 bits.
+const PASSWORD_BYTES: usize = 20;
+/// What it is made of: a person may have to type it into a phone, so nothing looks like something else.
+const PASSWORD_LETTERS: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// The API's side of the switch.
 pub(super) struct Backstage {
@@ -33,6 +42,7 @@ pub(super) struct Backstage {
     uploads: Arc<Uploads>,
     activations: Arc<Activations>,
     foretelling: Arc<Semaphore>,
+    office: Arc<Office>,
 }
 
 impl Backstage {
@@ -44,6 +54,7 @@ impl Backstage {
         data: &Data,
         shelf: Arc<Shelf>,
         nodes: Arc<Nodes>,
+        office: Arc<Office>,
         meters: Meters,
     ) -> std::io::Result<Self> {
         let (queries, waiting) = sync_channel::<Query>(QUERIES_MAX);
@@ -61,7 +72,7 @@ impl Backstage {
             one_at_a_time: Mutex::default(),
         });
         let foretelling = Arc::new(Semaphore::new(FORETOLD_AT_ONCE));
-        Ok(Self { nodes, meters, queries, uploads, activations, foretelling })
+        Ok(Self { nodes, meters, queries, uploads, activations, foretelling, office })
     }
 }
 
@@ -114,6 +125,30 @@ impl Switch for Backstage {
                 Overloaded
             })
         })
+    }
+
+    fn change(&self, change: DocumentChange) -> Pending<Result<Vec<Option<Document>>, ChangeError>> {
+        let (office, activations) = (Arc::clone(&self.office), Arc::clone(&self.activations));
+        let now = self.now();
+        Box::pin(async move {
+            let tenant = change.tenant.clone();
+            let documents = Arc::clone(&office).change(change, now).await?;
+            if !activations.nodes.view_of(&tenant).config.tenants.contains_key(&tenant) {
+                let gone = activations.publish(tenant).await;
+                gone.map_err(|error| ChangeError::Outside(error.to_string()))?;
+            }
+            Ok(documents)
+        })
+    }
+
+    fn is_of_file(&self, tenant: &TenantId) -> bool {
+        self.office.is_of_file(tenant)
+    }
+
+    fn new_password(&self) -> Result<String, ChangeError> {
+        let bytes =
+            data::random::<PASSWORD_BYTES>().map_err(|error| ChangeError::Outside(error.to_string()))?;
+        Ok(bytes.iter().map(|byte| char::from(PASSWORD_LETTERS[usize::from(byte % 32)])).collect())
     }
 
     fn activated(&self, tenant: TenantId) -> Pending<Result<(), UploadError>> {

@@ -279,6 +279,7 @@ impl Owner {
             | Input::Run { .. }
             | Input::Configured(_)
             | Input::Wished { .. }
+            | Input::Tenant { .. }
             | Input::Rules { .. } => {}
         }
         self.node.handle(self.outside.clock.now(), input);

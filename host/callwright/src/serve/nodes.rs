@@ -119,6 +119,23 @@ impl Nodes {
         Ok(())
     }
 
+    /// Gives the node that owns a tenant a configuration that differs in that tenant alone, and from then on its messages.
+    ///
+    /// # Errors
+    /// [`Refused`]: the node has ended.
+    pub(super) async fn configure_tenant(
+        &self,
+        tenant: &TenantId,
+        config: &Arc<Config>,
+    ) -> Result<(), Refused> {
+        let directory = Directory::new(self.count(), Arc::clone(config));
+        let owner = owner(tenant, self.count());
+        let input = Input::Tenant { id: tenant.clone(), config: directory.part_of(owner) };
+        self.inbox(owner).ok_or(Refused)?.settle(input).await?;
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        Ok(())
+    }
+
     /// Brings a node the answer of the store; from a thread of its own.
     pub(super) fn answer_blocking(&self, ticket: Ticket, answer: Input) {
         if let Some(inbox) = self.inbox(ticket.node()) {

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::nodes::Nodes;
+use super::office::Office;
 use crate::config::{self, Settings};
 
 /// How often the pictures are looked at for the end of the last call.
@@ -41,8 +42,14 @@ impl Signals {
 
     /// Follows signals until the switch shall end: told so once, its calls end by themselves within the limit of the
     /// configuration; told again, or by SIGINT, at once. `running` is what the switch was started with.
-    pub(super) async fn until_the_end(&mut self, path: &Path, running: &Settings, nodes: &Nodes) {
-        let Told::Drain(at_most) = self.follow(path, running, nodes).await else { return };
+    pub(super) async fn until_the_end(
+        &mut self,
+        path: &Path,
+        running: &Settings,
+        nodes: &Nodes,
+        office: &Office,
+    ) {
+        let Told::Drain(at_most) = self.follow(path, running, office).await else { return };
         if nodes.settle_all(&Input::Drain).await.is_err() {
             error!("a node has ended");
             return;
@@ -55,18 +62,18 @@ impl Signals {
         tokio::select! {
             () = last_call(nodes) => info!("the last call has ended"),
             () = tokio::time::sleep(at_most) => warn!(calls = nodes.calls(), "`drain-s` is over: calls are ended"),
-            _ = self.follow(path, running, nodes) => warn!(calls = nodes.calls(), "told again: calls are ended"),
+            _ = self.follow(path, running, office) => warn!(calls = nodes.calls(), "told again: calls are ended"),
         }
     }
 
     /// Follows signals until one says to end.
-    async fn follow(&mut self, path: &Path, running: &Settings, nodes: &Nodes) -> Told {
+    async fn follow(&mut self, path: &Path, running: &Settings, office: &Office) -> Told {
         let mut drain = running.drain;
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Told::Drain(drain),
                 _ = self.interrupt.recv() => return Told::End,
-                _ = self.hang_up.recv() => drain = reload(path, running, nodes).await.unwrap_or(drain),
+                _ = self.hang_up.recv() => drain = reload(path, running, office).await.unwrap_or(drain),
             }
         }
     }
@@ -80,7 +87,7 @@ async fn last_call(nodes: &Nodes) {
 }
 
 /// Takes over a file without an error, and returns its drain limit; one with an error changes nothing.
-async fn reload(path: &Path, running: &Settings, nodes: &Nodes) -> Option<Duration> {
+async fn reload(path: &Path, running: &Settings, office: &Office) -> Option<Duration> {
     let fresh = match config::load(path) {
         Ok(fresh) => fresh,
         Err(refused) => {
@@ -103,9 +110,9 @@ async fn reload(path: &Path, running: &Settings, nodes: &Nodes) -> Option<Durati
             warn!(key, "changes of this key want a restart");
         }
     }
-    match nodes.configure(&fresh.switch).await {
-        Ok(()) => info!(tenants = fresh.switch.tenants.len(), "reloaded"),
-        Err(_) => error!("a node has ended"),
+    match office.reload(&fresh.switch).await {
+        Ok(tenants) => info!(tenants, "reloaded"),
+        Err(error) => error!(%error, "the configuration cannot be taken over"),
     }
     Some(fresh.drain)
 }

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 #[cfg(test)]
 mod nodes;
+#[cfg(test)]
+mod people;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_callwright");
 /// Longer than anything here takes on a slow machine.

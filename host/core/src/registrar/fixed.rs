@@ -7,14 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::switchboard::Switchboard;
+use crate::names::TenantId;
+use crate::switchboard::{Switchboard, bindings_in};
 use crate::view::{Binding, BindingKey};
 
-/// Makes the fixed contacts of a configuration the only fixed bindings there are.
-pub(super) fn bind_all(board: &mut Switchboard, config: &Config) {
-    let wanted = fixed_in(config, board.now.wall);
-    let bindings = &board.picture.bindings;
-    let gone = bindings.iter().filter(|(key, binding)| binding.is_fixed() && !wanted.contains_key(key));
+/// Makes the fixed contacts of a configuration the only fixed bindings there are, of all tenants or of one.
+pub(super) fn bind_all(board: &mut Switchboard, config: &Config, only: Option<&TenantId>) {
+    let wanted = fixed_in(config, board.now.wall, only);
+    let known = bindings_in(&board.picture, only);
+    let gone = known.filter(|(key, binding)| binding.is_fixed() && !wanted.contains_key(key));
     let gone: Vec<BindingKey> = gone.map(|(key, _)| key.clone()).collect();
     let picture = board.repaint();
     for key in gone {
@@ -29,9 +30,10 @@ pub(super) fn bind_all(board: &mut Switchboard, config: &Config) {
     }
 }
 
-fn fixed_in(config: &Config, now: Timestamp) -> BTreeMap<BindingKey, Binding> {
+fn fixed_in(config: &Config, now: Timestamp, only: Option<&TenantId>) -> BTreeMap<BindingKey, Binding> {
     let mut fixed = BTreeMap::new();
-    for tenant in config.tenants.values() {
+    let all = only.is_none().then(|| config.tenants.values()).into_iter().flatten();
+    for tenant in all.chain(only.and_then(|tenant| config.tenants.get(tenant))) {
         for device in tenant.devices.values() {
             let Some(contact) = &device.contact else { continue };
             let (tenant, device) = (tenant.id.clone(), device.extension.clone());

@@ -63,6 +63,28 @@ fn a_challenge_without_qop_gets_the_old_answer() {
 }
 
 #[test]
+fn what_is_kept_instead_of_a_password_is_good_for_its_realm_user_and_algorithm() {
+    // spec: RFC 7616 §3.4.2
+    for algorithm in [Algorithm::Md5, Algorithm::Sha256] {
+        let kept =
+            |user: &str, realm: &str, of: Algorithm| Secret::of_ha1(of.ha1(user, realm, "correct horse"));
+        for (secret, is_good) in [
+            (kept("1001", REALM, algorithm), true),
+            (kept("1002", REALM, algorithm), false),
+            (kept("1001", "zeta.example", algorithm), false),
+            (Secret::of_ha1("correct horse"), false),
+        ] {
+            let mut authority = authority();
+            let challenge = authority.challenge(at(1), HOME, REALM, algorithm, false);
+            let sent = response(&challenge, &password(), 1);
+            let verdict = authority.verify(at(2), HOME, &Method::Register, &sent, &secret);
+            let wanted = if is_good { Ok(()) } else { Err(DigestError::WrongPassword) };
+            assert_eq!(verdict, wanted, "{algorithm}");
+        }
+    }
+}
+
+#[test]
 fn the_right_password_is_accepted_with_both_algorithms() {
     // spec: RFC 8760 §2.4
     for algorithm in [Algorithm::Md5, Algorithm::Sha256] {

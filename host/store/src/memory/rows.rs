@@ -11,6 +11,7 @@ use callwright_core::rule::ActiveRule;
 use callwright_core::view::{Binding, BindingKey, DeviceKey};
 use jiff::Timestamp;
 
+use super::documents::Documents;
 use crate::bindings;
 use crate::error::{FindError, Repeated, RuleError};
 use crate::store::Restored;
@@ -30,6 +31,7 @@ pub(super) struct Rows {
     pub(super) versions: BTreeMap<RuleKey, Vec<(NewVersion, VersionState)>>,
     /// Of each rule, oldest first; the last is what is active, unless it says that nothing is.
     pub(super) history: BTreeMap<RuleKey, Vec<Step>>,
+    pub(super) documents: Documents,
     /// In order of making.
     pub(super) tokens: Vec<(TokenHash, Token)>,
     pub(super) keys: BTreeMap<String, Vec<u8>>,

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 /// One step a schema version, the first from nothing. A released step is never edited.
 ///
 /// Times are nanoseconds since 1970.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     CREATE TABLE bindings (
         tenant TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,
@@ -122,6 +122,28 @@ const STEPS: [&str; 3] = [
         value TEXT NOT NULL, expires INTEGER,
         PRIMARY KEY (tenant, key)
     ) STRICT;
+",
+    // What tenants consist of that are in no file, and who changed it. A token may open the settings of one user alone.
+    "
+    CREATE TABLE documents (
+        tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        live TEXT, draft TEXT,
+        until INTEGER, before TEXT,
+        revision INTEGER NOT NULL,
+        PRIMARY KEY (tenant, kind, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX documents_that_end ON documents (until) WHERE until IS NOT NULL;
+
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+        who TEXT NOT NULL, at INTEGER NOT NULL, action TEXT NOT NULL,
+        before TEXT, after TEXT, until INTEGER
+    ) STRICT;
+    CREATE INDEX audit_of_tenant ON audit (tenant, id);
+    CREATE INDEX audit_of_document ON audit (tenant, kind, name, id);
+
+    ALTER TABLE tokens ADD COLUMN user TEXT;
 ",
 ];
 

@@ -1,6 +1,5 @@
 //! Rows of tokens and host keys.
 
-use callwright_core::names::TenantId;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -22,13 +21,14 @@ pub(super) fn add(
     if usize::try_from(counted).unwrap_or(usize::MAX) >= TOKENS_MAX {
         return Err(StoreError::TooManyTokens(TOKENS_MAX));
     }
-    let tenant = match scope {
-        Scope::Operator => None,
-        Scope::Tenant(tenant) => Some(tenant.as_str()),
+    let (tenant, user) = match scope {
+        Scope::Operator => (None, None),
+        Scope::Tenant(tenant) => (Some(tenant.as_str()), None),
+        Scope::User(tenant, user) => (Some(tenant.as_str()), Some(user.as_str())),
     };
     connection.execute(
-        "INSERT INTO tokens (hash, id, tenant, label, created) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![hash.hex(), hash.id().as_str(), tenant, label, nanoseconds(at)],
+        "INSERT INTO tokens (hash, id, tenant, user, label, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![hash.hex(), hash.id().as_str(), tenant, user, label, nanoseconds(at)],
     )?;
     Ok(Token { id: hash.id(), scope: scope.clone(), label: label.to_owned(), created: at, revoked: None })
 }
@@ -36,14 +36,14 @@ pub(super) fn add(
 /// The token with that hash, revoked or not.
 pub(super) fn of_hash(connection: &Connection, hash: &TokenHash) -> Result<Option<Token>, StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT id, tenant, label, created, revoked FROM tokens WHERE hash = ?1")?;
+        .prepare_cached("SELECT id, tenant, user, label, created, revoked FROM tokens WHERE hash = ?1")?;
     let mut rows = statement.query([hash.hex()])?;
     rows.next()?.map(token).transpose()
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Token>, StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT id, tenant, label, created, revoked FROM tokens ORDER BY number")?;
+        .prepare_cached("SELECT id, tenant, user, label, created, revoked FROM tokens ORDER BY number")?;
     let mut rows = statement.query([])?;
     let mut tokens = Vec::new();
     while let Some(row) = rows.next()? {
@@ -66,12 +66,17 @@ pub(super) fn host_key(connection: &Connection, name: &str, value: &[u8]) -> Res
 }
 
 fn token(row: &Row<'_>) -> Result<Token, StoreError> {
-    let tenant: Option<String> = row.get(1)?;
+    let (tenant, user): (Option<String>, Option<String>) = (row.get(1)?, row.get(2)?);
+    let scope = match (tenant, user) {
+        (None, _) => Scope::Operator,
+        (Some(tenant), None) => Scope::Tenant(tenant.into()),
+        (Some(tenant), Some(user)) => Scope::User(tenant.into(), user.into()),
+    };
     Ok(Token {
         id: TokenId::from(row.get::<_, String>(0)?.as_str()),
-        scope: tenant.map_or(Scope::Operator, |tenant| Scope::Tenant(TenantId::from(tenant))),
-        label: row.get(2)?,
-        created: timestamp(row.get(3)?)?,
-        revoked: row.get::<_, Option<i64>>(4)?.map(timestamp).transpose()?,
+        scope,
+        label: row.get(3)?,
+        created: timestamp(row.get(4)?)?,
+        revoked: row.get::<_, Option<i64>>(5)?.map(timestamp).transpose()?,
     })
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod made;
@@ -54,6 +56,13 @@ held_by_both! {
     only_what_is_active_is_withdrawn,
     an_unusable_version_is_never_made_active,
     versions_and_history_are_bounded,
+    a_document_comes_back_as_it_was_kept,
+    edits_are_all_or_none,
+    a_draft_is_beside_what_is_live_until_it_is_saved_or_discarded,
+    what_was_before_a_temporary_change_comes_back,
+    documents_are_listed_by_kind_and_name_in_pages,
+    the_audit_log_says_who_changed_what_and_when_and_no_secret,
+    documents_of_a_tenant_are_seen_by_that_tenant_alone,
     a_token_is_known_by_its_hash_until_it_is_revoked,
     the_first_host_key_stays,
     the_writer_answers_each_ticket_in_order,

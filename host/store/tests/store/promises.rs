@@ -16,6 +16,8 @@ use callwright_store::{
 
 use crate::made::{self, acme, at, binding, ended, over_tcp, record, version, zeta};
 
+pub(crate) use crate::documents::*;
+
 fn commit(store: &Arc<dyn Store>, changes: &[Change]) {
     assert_eq!(store.commit(&[changes]).unwrap(), [Ok(())]);
 }
@@ -382,6 +384,9 @@ pub(crate) fn a_token_is_known_by_its_hash_until_it_is_revoked(store: &Arc<dyn S
     assert!(!store.revoke_token(&second.id, at(4)).unwrap());
     assert_eq!(store.token(&tenant).unwrap(), None);
     assert_eq!(store.tokens().unwrap()[1].revoked, Some(at(3)));
+    let user = Scope::User(acme(), "ana".into());
+    store.add_token(&TokenHash::of("cw_ana"), &user, "ana's phone", at(3)).unwrap();
+    assert_eq!(store.token(&TokenHash::of("cw_ana")).unwrap().unwrap().scope, user);
     let again = store.add_token(&tenant, &Scope::Operator, "again", at(5)).unwrap();
     assert_eq!(
         (again.scope, again.revoked),

@@ -1,0 +1,453 @@
+//! Tenants and what they consist of: one document each, made, changed, prepared, saved and removed here.
+//!
+//! What stands in a document is for `callwright-config` to judge, together with all others of the tenant, before anything is
+//! kept. Tenants of the operator's file are shown and not changed.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use axum::{Extension, Json, Router};
+use callwright_core::Kind;
+use callwright_core::config::Tenant;
+use callwright_core::names::TenantId;
+use callwright_store::{DOCUMENTS_PAGE_MAX, Document, Edit, Step, StoreError, shown};
+use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::rules::zone;
+use crate::switch::{ChangeError, DocumentChange, Expects};
+use crate::{Caller, DOCUMENT_MAX, Handle, switch};
+
+mod device;
+mod file;
+
+/// The kinds of documents that a tenant's admins manage, each at the path of its name.
+pub(crate) const MANAGED: [Kind; 5] = [Kind::User, Kind::Device, Kind::Group, Kind::Place, Kind::Hours];
+
+/// How many documents a page holds when nobody asks for another number.
+const PAGE: usize = 50;
+
+/// The paths of what is in a tenant.
+pub(crate) fn routes() -> Router<Handle> {
+    let mut router = Router::new();
+    for kind in MANAGED {
+        let path = format!("/{}", kind.words());
+        let one = get(show).put(replace).delete(remove);
+        router = router
+            .route(&path, get(list).layer(Extension(kind)))
+            .route(&format!("{path}/{{name}}"), one.layer(Extension(kind)))
+            .route(&format!("{path}/{{name}}/draft"), put(stage).delete(discard).layer(Extension(kind)))
+            .route(&format!("{path}/{{name}}/save"), post(save).layer(Extension(kind)));
+    }
+    router.layer(DefaultBodyLimit::max(DOCUMENT_MAX))
+}
+
+/// The paths of tenants themselves.
+pub(crate) fn tenant_routes() -> Router<Handle> {
+    let one = get(show_tenant).put(replace_tenant).delete(remove_tenant);
+    Router::new()
+        .route("/v1/tenants", get(list_tenants))
+        .route("/v1/tenants/{tenant}", one)
+        .layer(DefaultBodyLimit::max(DOCUMENT_MAX))
+}
+
+/// One document, with what is prepared of it and when it ends.
+#[derive(Serialize)]
+pub(crate) struct Shown {
+    kind: Kind,
+    name: String,
+    /// What holds; none where there is a draft alone.
+    live: Option<Value>,
+    /// What somebody has prepared.
+    draft: Option<ShownDraft>,
+    /// When what holds ends by itself.
+    until: Option<Timestamp>,
+    /// What holds again then; none where there was nothing.
+    then: Option<Value>,
+    revision: u64,
+    /// `store`, or `file` where it stands in the operator's configuration.
+    managed: &'static str,
+    /// A password that the switch has made, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+/// What somebody has prepared.
+#[derive(Serialize)]
+struct ShownDraft {
+    value: Value,
+    by: String,
+    at: Timestamp,
+}
+
+impl From<Document> for Shown {
+    fn from(document: Document) -> Self {
+        let kind = document.kind;
+        let shown = |value: Value| shown(kind, &value);
+        let (until, then) = document.temporary.map(|it| (it.until, it.before)).unzip();
+        Self {
+            kind,
+            name: document.name,
+            live: document.live.map(shown),
+            draft: document.draft.map(|it| ShownDraft { value: shown(it.value), by: it.by, at: it.at }),
+            until,
+            then: then.flatten().map(shown),
+            revision: document.revision,
+            managed: "store",
+            password: None,
+        }
+    }
+}
+
+/// Documents by name, and where to go on.
+#[derive(Serialize)]
+pub(crate) struct Documents {
+    documents: Vec<Shown>,
+    /// For `after` of the next page; none at the end.
+    next: Option<String>,
+    zone: Option<String>,
+}
+
+/// Which page is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// How a change is meant.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Meant {
+    /// Makes it live at once; without this it is a draft.
+    #[serde(default)]
+    save: bool,
+    /// Only where there is nothing of that name.
+    #[serde(default)]
+    new: bool,
+    /// Only where nobody changed it since.
+    revision: Option<u64>,
+    /// Until when it holds: a time of RFC 3339, or a duration as `2h` or `3 days`.
+    until: Option<String>,
+}
+
+/// What goes with a document that is removed.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Removal {
+    /// A user's devices too.
+    #[serde(default)]
+    devices: bool,
+}
+
+type Asked<T> = Result<Query<T>, QueryRejection>;
+type Body = Result<Json<Value>, JsonRejection>;
+
+/// `GET /v1/tenants/{tenant}/users` and its like.
+async fn list(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path(tenant): Path<String>,
+    wanted: Asked<Wanted>,
+) -> Result<Json<Documents>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(wanted) = wanted?;
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, DOCUMENTS_PAGE_MAX);
+    let documents = if switch.is_of_file(&tenant.id) {
+        file::page(&tenant, kind, wanted.after.as_deref(), limit)
+    } else {
+        let (id, after) = (tenant.id.clone(), wanted.after);
+        let read = move |store: &dyn callwright_store::Store| {
+            store.documents_of_kind(&id, kind, after.as_deref(), limit)
+        };
+        switch::ask(&switch, read).await??.into_iter().map(Shown::from).collect()
+    };
+    Ok(Json(page(documents, limit, zone(&tenant))))
+}
+
+fn page(documents: Vec<Shown>, limit: usize, zone: Option<String>) -> Documents {
+    let next = documents.last().filter(|_| documents.len() == limit).map(|last| last.name.clone());
+    Documents { documents, next, zone }
+}
+
+/// `GET /v1/tenants/{tenant}/users/{name}` and its like.
+async fn show(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+) -> Result<Json<Shown>, ApiError> {
+    let tenant = caller.own(&switch, &tenant, (kind, &name))?;
+    if switch.is_of_file(&tenant.id) {
+        return file::one(&tenant, kind, &name).map(Json).ok_or_else(|| not_there(kind, &name));
+    }
+    let document = find(&switch, &tenant.id, kind, &name).await?;
+    document.map(|document| Json(document.into())).ok_or_else(|| not_there(kind, &name))
+}
+
+/// `PUT /v1/tenants/{tenant}/users/{name}` and its like.
+async fn replace(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+    meant: Asked<Meant>,
+    body: Body,
+) -> Result<(StatusCode, Json<Shown>), ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(meant) = meant?;
+    let Json(value) = body?;
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    write.put(value, meant).await
+}
+
+/// `PUT /v1/tenants/{tenant}/users/{name}/draft` and its like.
+async fn stage(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+    body: Body,
+) -> Result<(StatusCode, Json<Shown>), ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Json(value) = body?;
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    write.put(value, Meant::default()).await
+}
+
+/// `DELETE /v1/tenants/{tenant}/users/{name}/draft` and its like.
+async fn discard(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    write.commit(Step::Discard, Expects::There).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/tenants/{tenant}/users/{name}/save` and its like: the draft holds from now on.
+async fn save(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+    meant: Asked<Meant>,
+) -> Result<Json<Shown>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(meant) = meant?;
+    let document = find(&switch, &tenant.id, kind, &name).await?.ok_or_else(|| not_there(kind, &name))?;
+    let draft = document.draft.ok_or_else(|| ApiError::not_found(format!("{kind} `{name}` has no draft")))?;
+    let until = meant.until.as_deref().map(|text| moment(text, switch.now(), &tenant)).transpose()?;
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    let revision = Expects::Revision(meant.revision.unwrap_or(document.revision));
+    write.commit(Step::Save { value: draft.value, until }, revision).await.map(Json)
+}
+
+/// `DELETE /v1/tenants/{tenant}/users/{name}` and its like.
+async fn remove(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Extension(kind): Extension<Kind>,
+    Path((tenant, name)): Path<(String, String)>,
+    with: Asked<Removal>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(with) = with?;
+    let mut edits = vec![Edit { kind, name: name.clone(), what: Step::Remove }];
+    if kind == Kind::User {
+        let devices = tenant.users.get(name.as_str()).filter(|_| with.devices).map(|user| &user.devices);
+        let devices = devices.into_iter().flatten();
+        edits.extend(devices.map(|it| Edit { kind: Kind::Device, name: it.to_string(), what: Step::Remove }));
+        if find(&switch, &tenant.id, Kind::Forwarding, &name).await?.is_some() {
+            edits.push(Edit { kind: Kind::Forwarding, name, what: Step::Remove });
+        }
+    }
+    let (tenant, by) = (tenant.id.clone(), caller.label);
+    switch.change(DocumentChange { tenant, edits, expects: Expects::There, by }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v1/tenants`: those that the token opens.
+async fn list_tenants(
+    caller: Caller,
+    State(switch): State<Handle>,
+    wanted: Asked<Wanted>,
+) -> Result<Json<Documents>, ApiError> {
+    let Query(wanted) = wanted?;
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, DOCUMENTS_PAGE_MAX);
+    let mut names: Vec<TenantId> = Vec::new();
+    for view in switch.views() {
+        let after = |name: &TenantId| wanted.after.as_deref().is_none_or(|after| name.as_str() > after);
+        names.extend(view.config.tenants.keys().filter(|it| caller.may_see(it) && after(it)).cloned());
+    }
+    names.sort();
+    names.truncate(limit);
+    let mut documents = Vec::new();
+    for name in names {
+        documents.extend(tenant_document(&switch, &name).await?);
+    }
+    Ok(Json(page(documents, limit, None)))
+}
+
+/// `GET /v1/tenants/{tenant}`
+async fn show_tenant(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Shown>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let shown = tenant_document(&switch, &tenant.id).await?;
+    shown.map(Json).ok_or_else(|| not_there(Kind::Tenant, tenant.id.as_str()))
+}
+
+async fn tenant_document(switch: &Handle, name: &TenantId) -> Result<Option<Shown>, ApiError> {
+    if switch.is_of_file(name) {
+        let view = switch.view_of(name);
+        return Ok(view.config.tenants.get(name).and_then(|it| file::one(it, Kind::Tenant, name.as_str())));
+    }
+    Ok(find(switch, name, Kind::Tenant, name.as_str()).await?.map(Shown::from))
+}
+
+/// `PUT /v1/tenants/{tenant}`: its limits are the operator's to set.
+async fn replace_tenant(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(name): Path<String>,
+    meant: Asked<Meant>,
+    body: Body,
+) -> Result<(StatusCode, Json<Shown>), ApiError> {
+    caller.operator()?;
+    let Query(meant) = meant?;
+    let Json(value) = body?;
+    let tenant = Among::Named(name.as_str().into());
+    let write = Write { switch, tenant, kind: Kind::Tenant, name, by: caller.label };
+    write.put(value, Meant { save: true, ..meant }).await
+}
+
+/// `DELETE /v1/tenants/{tenant}`: with everything that is in it.
+async fn remove_tenant(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(tenant): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    caller.operator()?;
+    let tenant = caller.tenant(&switch, &tenant)?;
+    if switch.is_of_file(&tenant.id) {
+        return Err(ChangeError::OfFile(tenant.id.clone()).into());
+    }
+    let (id, by) = (tenant.id.clone(), caller.label);
+    let all = switch::ask(&switch, move |store| store.documents(&id)).await??;
+    let edits = all.into_iter().map(|it| Edit { kind: it.kind, name: it.name, what: Step::Remove }).collect();
+    let change = DocumentChange { tenant: tenant.id.clone(), edits, expects: Expects::Nothing, by };
+    switch.change(change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// In which tenant something is written; one that is being made has no more than a name.
+enum Among {
+    Tenant(Arc<Tenant>),
+    Named(TenantId),
+}
+
+impl Among {
+    fn id(&self) -> &TenantId {
+        match self {
+            Self::Tenant(tenant) => &tenant.id,
+            Self::Named(name) => name,
+        }
+    }
+}
+
+/// One document that somebody writes.
+struct Write {
+    switch: Handle,
+    tenant: Among,
+    kind: Kind,
+    name: String,
+    by: String,
+}
+
+impl Write {
+    async fn put(self, value: Value, meant: Meant) -> Result<(StatusCode, Json<Shown>), ApiError> {
+        let known = find(&self.switch, self.tenant.id(), self.kind, &self.name).await?;
+        let (value, password) = match &self.tenant {
+            Among::Tenant(tenant) if self.kind == Kind::Device && !self.switch.is_of_file(&tenant.id) => {
+                device::with_secret(&self.switch, tenant, &self.name, value, known.as_ref())?
+            }
+            Among::Tenant(_) | Among::Named(_) => (value, None),
+        };
+        let expects = match (&known, meant.new, meant.revision) {
+            (_, true, _) | (None, false, None) => Expects::New,
+            (_, false, Some(revision)) => Expects::Revision(revision),
+            (Some(known), false, None) => Expects::Revision(known.revision),
+        };
+        let status = if known.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        let until = match (&meant.until, &self.tenant) {
+            (None, _) => None,
+            (Some(text), Among::Tenant(tenant)) if meant.save => {
+                Some(moment(text, self.switch.now(), tenant)?)
+            }
+            (Some(_), Among::Tenant(_)) => {
+                return Err(ApiError::bad_request("`until` is said when a draft is saved"));
+            }
+            (Some(_), Among::Named(_)) => {
+                return Err(ApiError::bad_request("a tenant does not end by itself"));
+            }
+        };
+        let what = if meant.save { Step::Save { value, until } } else { Step::Stage(value) };
+        let shown = self.commit(what, expects).await?;
+        Ok((status, Json(Shown { password, ..shown })))
+    }
+
+    async fn commit(self, what: Step, expects: Expects) -> Result<Shown, ApiError> {
+        let Self { switch, tenant, kind, name, by } = self;
+        let edits = vec![Edit { kind, name: name.clone(), what }];
+        let tenant = tenant.id().clone();
+        let mut documents = switch.change(DocumentChange { tenant, edits, expects, by }).await?;
+        let gone = Document { kind, name, live: None, draft: None, temporary: None, revision: 0 };
+        Ok(documents.pop().flatten().unwrap_or(gone).into())
+    }
+}
+
+async fn find(
+    switch: &Handle,
+    tenant: &TenantId,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<Document>, ApiError> {
+    let (tenant, name) = (tenant.clone(), name.to_owned());
+    let found: Result<_, StoreError> =
+        switch::ask(switch, move |store| store.document(&tenant, kind, &name)).await?;
+    Ok(found?)
+}
+
+fn not_there(kind: Kind, name: &str) -> ApiError {
+    ApiError::not_found(format!("there is no {kind} `{name}`"))
+}
+
+/// When a change ends: at a time, or after a while, in which a day is a day of the tenant's zone.
+fn moment(text: &str, now: Timestamp, tenant: &Tenant) -> Result<Timestamp, ApiError> {
+    let after = || {
+        let span: Span = text.parse().ok()?;
+        Some(now.to_zoned(tenant.zone.clone()).checked_add(span).ok()?.timestamp())
+    };
+    let until = text.parse::<Timestamp>().ok().or_else(after).ok_or_else(|| {
+        ApiError::bad_request(format!(
+            "`{text}` is no time: write 2026-12-24T18:00:00+01:00, `2h` or `3 days`"
+        ))
+    })?;
+    if until <= now {
+        return Err(ApiError::bad_request(format!("`{text}` is over already")));
+    }
+    Ok(until)
+}

@@ -1,0 +1,305 @@
+//! Tenants that are in no file: made of their documents at the start, and anew whenever one of those changes.
+//!
+//! One change at a time: what a tenant comes to is looked at, then kept, then given to its node, so that nothing is ever kept
+//! that could not be served, and the last change is the last to arrive.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use callwright_api::{ChangeError, DocumentChange, Expects, Overloaded};
+use callwright_config::{Document as Section, assemble};
+use callwright_core::Kind;
+use callwright_core::config::{Config, Tenant};
+use callwright_core::names::TenantId;
+use callwright_store::{Document, Edit, Scope, Step, Store, StoreError};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::{Mutex, Notify};
+use tracing::{error, info, warn};
+
+use super::node::Refused;
+use super::nodes::Nodes;
+
+/// Who ends a change, in audit logs.
+const EXPIRED_BY: &str = "the switch, because its time was over";
+/// How long the switch sleeps at most before it looks whether a change is over: a wall clock may be set.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// The tenants of the file and those that are kept, and the way to change the latter.
+pub(super) struct Office {
+    store: Arc<dyn Store>,
+    nodes: Arc<Nodes>,
+    file: RwLock<Arc<Config>>,
+    /// Everybody; held from looking at a change until the node has it.
+    all: Mutex<Arc<Config>>,
+    /// Told when there may be another end to wait for.
+    ends: Notify,
+}
+
+/// Everybody: the tenants of the file, and those that are kept and fit beside them.
+///
+/// # Errors
+/// The store failed.
+pub(super) fn everybody(file: &Config, store: &dyn Store) -> Result<Config, StoreError> {
+    let mut all = file.clone();
+    for tenant in store.documented_tenants()? {
+        let documents = store.documents(&tenant)?;
+        if file.tenants.contains_key(&tenant) {
+            // Settings of its people may be kept all the same.
+            if documents.iter().any(|document| document.kind == Kind::Tenant) {
+                warn!(%tenant, "a kept tenant is left out: the file has one of that name");
+            }
+            continue;
+        }
+        match assemble(&tenant, sections(&documents), &all) {
+            Ok(made) => all.add(Arc::new(made)),
+            Err(problems) => {
+                for problem in problems {
+                    warn!(%tenant, %problem, "a kept tenant is left out");
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+impl Office {
+    /// An office for what was read at the start.
+    pub(super) fn new(store: Arc<dyn Store>, nodes: Arc<Nodes>, file: Arc<Config>, all: Arc<Config>) -> Self {
+        Self { store, nodes, file: RwLock::new(file), all: Mutex::new(all), ends: Notify::new() }
+    }
+
+    /// Whether the tenant stands in the file.
+    pub(super) fn is_of_file(&self, tenant: &TenantId) -> bool {
+        self.file().tenants.contains_key(tenant)
+    }
+
+    fn file(&self) -> Arc<Config> {
+        Arc::clone(&self.file.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a new file over; kept tenants stay.
+    ///
+    /// # Errors
+    /// [`ChangeError`]: the store failed, or a node has ended.
+    pub(super) async fn reload(&self, file: &Arc<Config>) -> Result<usize, ChangeError> {
+        let mut all = self.all.lock().await;
+        let (fresh, store) = (Arc::clone(file), Arc::clone(&self.store));
+        let everybody = in_background(move || everybody(&fresh, store.as_ref()).map_err(outside)).await?;
+        let everybody = Arc::new(everybody);
+        self.nodes.configure(&everybody).await.map_err(|Refused| Overloaded)?;
+        *self.file.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(file);
+        *all = everybody;
+        Ok(all.tenants.len())
+    }
+
+    /// Changes documents of a tenant, as the API's `Switch::change` promises.
+    pub(super) async fn change(
+        self: Arc<Self>,
+        change: DocumentChange,
+        at: Timestamp,
+    ) -> Result<Vec<Option<Document>>, ChangeError> {
+        let mut all = self.all.lock().await;
+        let (desk, among) = (Arc::clone(&self), Arc::clone(&all));
+        let tenant = change.tenant.clone();
+        let decided = in_background(move || desk.decide(&change, &among, at)).await?;
+        if let Some(made) = decided.tenant {
+            let fresh = match made {
+                Some(made) => all.with(Arc::new(made)),
+                None => all.without(&tenant),
+            };
+            let fresh = Arc::new(fresh);
+            if self.nodes.configure_tenant(&tenant, &fresh).await.is_err() {
+                error!("the node has ended");
+                return Err(Overloaded.into());
+            }
+            // What was before is dropped here, and not on the node's thread.
+            *all = fresh;
+        }
+        self.ends.notify_one();
+        Ok(decided.documents)
+    }
+
+    /// Looks at a change, and keeps it where nothing is wrong with what comes of it.
+    fn decide(&self, change: &DocumentChange, among: &Config, at: Timestamp) -> Result<Decided, ChangeError> {
+        let DocumentChange { tenant, edits, expects, by } = change;
+        let is_of_file = self.is_of_file(tenant);
+        if is_of_file && edits.iter().any(|edit| edit.kind != Kind::Forwarding) {
+            return Err(ChangeError::OfFile(tenant.clone()));
+        }
+        let documents = self.store.documents(tenant).map_err(outside)?;
+        if let Some(first) = edits.first() {
+            expect(*expects, &documents, first)?;
+        }
+        let next = becoming(&documents, edits);
+        let made = if is_of_file { None } else { made(tenant, &next, among)? };
+        let kept = self.store.edit_documents(tenant, edits, at, by)?;
+        if made.is_none() && !is_of_file {
+            self.close(tenant, at, by)?;
+        }
+        let is_live = edits.iter().any(|edit| match edit.what {
+            Step::Save { .. } | Step::Remove | Step::Expire => edit.kind != Kind::Forwarding,
+            Step::Stage(_) | Step::Discard => false,
+        });
+        Ok(Decided { documents: kept, tenant: is_live.then_some(made) })
+    }
+
+    /// A tenant is gone: whoever makes another of that name begins with no rules and no tokens of this one.
+    fn close(&self, tenant: &TenantId, at: Timestamp, by: &str) -> Result<(), ChangeError> {
+        for rule in self.store.active_rules(tenant).map_err(outside)? {
+            let off = self.store.deactivate(tenant, &rule.name, at, by);
+            off.map_err(|error| ChangeError::Outside(error.to_string()))?;
+        }
+        for token in self.store.tokens().map_err(outside)? {
+            let is_its = match &token.scope {
+                Scope::Operator => false,
+                Scope::Tenant(of) | Scope::User(of, _) => of == tenant,
+            };
+            if is_its {
+                self.store.revoke_token(&token.id, at).map_err(outside)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the changes whose time is over, and says when the next one ends.
+    pub(super) async fn expire(self: &Arc<Self>, now: Timestamp) -> Result<Option<Timestamp>, ChangeError> {
+        let store = Arc::clone(&self.store);
+        let ending = in_background(move || store.temporary_documents().map_err(outside)).await?;
+        let mut due: BTreeMap<TenantId, Vec<Edit>> = BTreeMap::new();
+        let mut next = None;
+        for (tenant, document) in ending {
+            let Some(until) = document.temporary.as_ref().map(|temporary| temporary.until) else { continue };
+            if until > now {
+                next = Some(until);
+                break;
+            }
+            let edit = Edit { kind: document.kind, name: document.name, what: Step::Expire };
+            due.entry(tenant).or_default().push(edit);
+        }
+        for (tenant, edits) in due {
+            let (id, by) = (tenant.clone(), EXPIRED_BY.to_owned());
+            let change = DocumentChange { tenant, edits, expects: Expects::Nothing, by };
+            // What was before was right once, and may not be beside what came since: then it is tried again.
+            match Arc::clone(self).change(change, now).await {
+                Ok(ended) => info!(tenant = %id, changes = ended.len(), "changes have ended by themselves"),
+                Err(error) => warn!(tenant = %id, %error, "a change is over and cannot be taken back"),
+            }
+        }
+        Ok(next)
+    }
+
+    /// Ends changes at their time, until the program ends.
+    pub(super) async fn keep_time(self: Arc<Self>) -> std::io::Result<()> {
+        loop {
+            let next = match self.expire(Timestamp::now()).await {
+                Ok(next) => next,
+                Err(error) => {
+                    warn!(%error, "cannot look for changes that are over");
+                    None
+                }
+            };
+            let left = next.map(|next| next.duration_since(Timestamp::now()));
+            let sleep = left.map_or(LOOK_EVERY, |left| left.try_into().unwrap_or_default());
+            tokio::select! {
+                () = tokio::time::sleep(sleep.min(LOOK_EVERY)) => {}
+                () = self.ends.notified() => {}
+            }
+        }
+    }
+}
+
+/// What comes of a change.
+struct Decided {
+    documents: Vec<Option<Document>>,
+    /// The tenant as it is now, or none where it is gone; nothing where it is as it was.
+    tenant: Option<Option<Tenant>>,
+}
+
+/// The tenant that documents make, now and when every temporary change has ended; none where there is no tenant.
+fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<Tenant>, ChangeError> {
+    if documents.is_empty() {
+        return Ok(None);
+    }
+    let refused = |problems: Vec<callwright_config::Problem>| {
+        ChangeError::Refused(problems.iter().map(ToString::to_string).collect())
+    };
+    let sections = |of: fn(&Next) -> &Option<Value>| {
+        let live = documents.iter().filter_map(move |it| Some((it.kind, it.name.clone(), of(it).clone()?)));
+        live.collect::<Vec<Section>>()
+    };
+    let now = assemble(tenant, sections(|it| &it.live), among).map_err(refused)?;
+    if documents.iter().any(|it| it.live != it.then) {
+        assemble(tenant, sections(|it| &it.then), among).map_err(|problems| {
+            let later = problems.iter().map(|it| format!("when temporary changes have ended: {it}"));
+            ChangeError::Refused(later.collect())
+        })?;
+    }
+    Ok(Some(now))
+}
+
+/// What a document holds after a change, and when its temporary changes have ended.
+struct Next {
+    kind: Kind,
+    name: String,
+    live: Option<Value>,
+    then: Option<Value>,
+}
+
+/// The documents as they will be. A draft is looked at as if it held.
+fn becoming(documents: &[Document], edits: &[Edit]) -> Vec<Next> {
+    let mut all: BTreeMap<(Kind, &str), Next> = BTreeMap::new();
+    let new = |kind, name: &str| Next { kind, name: name.to_owned(), live: None, then: None };
+    for document in documents {
+        let then = document.temporary.as_ref().map_or(&document.live, |temporary| &temporary.before);
+        let held =
+            Next { live: document.live.clone(), then: then.clone(), ..new(document.kind, &document.name) };
+        all.insert((document.kind, &document.name), held);
+    }
+    for edit in edits {
+        let next = all.entry((edit.kind, &edit.name)).or_insert_with(|| new(edit.kind, &edit.name));
+        match &edit.what {
+            Step::Save { value, until: None } | Step::Stage(value) => {
+                next.live = Some(value.clone());
+                next.then = Some(value.clone());
+            }
+            Step::Save { value, until: Some(_) } => next.live = Some(value.clone()),
+            Step::Remove => (next.live, next.then) = (None, None),
+            Step::Expire => next.live.clone_from(&next.then),
+            Step::Discard => {}
+        }
+    }
+    all.into_values().filter(|next| next.live.is_some() || next.then.is_some()).collect()
+}
+
+fn sections(documents: &[Document]) -> Vec<Section> {
+    let live = documents.iter().filter_map(|it| Some((it.kind, it.name.clone(), it.live.clone()?)));
+    live.collect()
+}
+
+fn expect(expects: Expects, documents: &[Document], first: &Edit) -> Result<(), ChangeError> {
+    let found = documents.iter().find(|it| it.kind == first.kind && it.name == first.name);
+    let (kind, name) = (first.kind, first.name.clone());
+    match (expects, found) {
+        (Expects::New, Some(_)) => Err(ChangeError::Exists { kind, name }),
+        (Expects::There | Expects::Revision(_), None) => Err(ChangeError::NotThere { kind, name }),
+        (Expects::Revision(revision), Some(found)) if found.revision != revision => {
+            Err(ChangeError::Stale { kind, name, revision: found.revision })
+        }
+        (Expects::Nothing, _) | (Expects::New, None) | (Expects::There | Expects::Revision(_), Some(_)) => {
+            Ok(())
+        }
+    }
+}
+
+/// Does what may wait for the disk where waiting hurts nobody.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ChangeError> + Send + 'static,
+) -> Result<T, ChangeError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ChangeError::Outside(error.to_string()))?
+}
+
+fn outside(error: StoreError) -> ChangeError {
+    ChangeError::Documents(error.into())
+}

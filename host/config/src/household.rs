@@ -1,0 +1,258 @@
+//! A tenant from its documents, which are the sections of the file one by one: the same keys, the same mistakes, and all of
+//! them named at once.
+
+use std::collections::BTreeMap;
+
+use callwright_core::Kind;
+use callwright_core::config::{Config, Tenant};
+use callwright_core::names::TenantId;
+use serde_json::{Map, Value as Json};
+
+use super::document::Value;
+use super::report::{Origin, Problem, Report};
+use super::tenant;
+
+/// One document: its kind, its name, and what stands in it.
+pub type Document = (Kind, String, Json);
+
+/// Makes a tenant of its documents, which is to live among others.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn assemble(name: &TenantId, documents: Vec<Document>, among: &Config) -> Result<Tenant, Vec<Problem>> {
+    let report = Report::without_file();
+    let tenant = {
+        let origin = Origin::new(&report, Vec::new());
+        let root = Whole::of(documents, &origin).into_json(&origin);
+        let tenant = tenant::read(
+            name.as_str(),
+            &Value::json("", &root, &origin),
+            &among.own_hosts,
+            &mut BTreeMap::new(),
+            &[],
+        );
+        for (index, domain) in tenant.iter().flat_map(|tenant| &tenant.domains).enumerate() {
+            if let Some(other) = among.tenant_of_domain(domain).filter(|other| other.id != *name) {
+                let what = format!("`{domain}` already belongs to tenant `{}`", other.id);
+                origin.add(&format!("domains[{index}]"), 0..0, what);
+            }
+        }
+        tenant
+    };
+    let mut problems = report.into_problems();
+    for problem in &mut problems {
+        problem.path = document_path(&problem.path);
+    }
+    match tenant {
+        Some(tenant) if problems.is_empty() => Ok(tenant),
+        Some(_) | None => Err(problems),
+    }
+}
+
+/// Devices are documents of their own, and stand within their users only while the tenant is read.
+fn document_path(path: &str) -> String {
+    let below = path.strip_prefix("users.").and_then(|rest| rest.split_once(".devices."));
+    below.map_or_else(|| path.to_owned(), |(_, device)| format!("devices.{device}"))
+}
+
+/// The documents by kind, as the sections of a file.
+#[derive(Default)]
+struct Whole {
+    tenant: Map<String, Json>,
+    sections: BTreeMap<Kind, Map<String, Json>>,
+}
+
+impl Whole {
+    fn of(documents: Vec<Document>, origin: &Origin<'_>) -> Self {
+        let mut whole = Self::default();
+        for (kind, name, json) in documents {
+            match kind {
+                Kind::Tenant => {
+                    Value::json("", &json, origin).table();
+                    if let Json::Object(map) = json {
+                        whole.tenant = map;
+                    }
+                }
+                Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
+                    whole.sections.entry(kind).or_default().insert(name, json);
+                }
+                // What it does is no part of the directory.
+                Kind::Forwarding => {}
+            }
+        }
+        whole
+    }
+
+    fn into_json(mut self, origin: &Origin<'_>) -> Json {
+        let mut users = self.sections.remove(&Kind::User).unwrap_or_default();
+        for (name, user) in &users {
+            if user.get("devices").is_some() {
+                origin.add(
+                    &format!("users.{name}.devices"),
+                    0..0,
+                    "is no key here: devices are made by themselves",
+                );
+            }
+        }
+        for (extension, device) in self.sections.remove(&Kind::Device).unwrap_or_default() {
+            give(&mut users, &extension, device, origin);
+        }
+        self.sections.insert(Kind::User, users);
+        for (kind, section) in self.sections {
+            let key = kind.words();
+            if self.tenant.insert(key.to_owned(), Json::Object(section)).is_some() {
+                origin.add(key, 0..0, format!("is no key here: {key} are made by themselves"));
+            }
+        }
+        Json::Object(self.tenant)
+    }
+}
+
+/// Puts a device where the file has it: with its user.
+fn give(users: &mut Map<String, Json>, extension: &str, mut device: Json, origin: &Origin<'_>) {
+    let path = format!("devices.{extension}");
+    let owner = match device.as_object_mut().map(|device| device.remove("user")) {
+        Some(Some(Json::String(owner))) => owner,
+        Some(Some(_)) => {
+            return origin.add(&format!("{path}.user"), 0..0, "must be text: the name of a user");
+        }
+        Some(None) => return origin.add(&format!("{path}.user"), 0..0, "is missing"),
+        None => return origin.add(&path, 0..0, "must be a table"),
+    };
+    match users.get_mut(&owner).map(Json::as_object_mut) {
+        None => origin.add(&format!("{path}.user"), 0..0, format!("no user `{owner}`")),
+        // What is wrong with the user is said there.
+        Some(None) => {}
+        Some(Some(user)) => {
+            let devices = user.entry("devices").or_insert_with(|| Json::Object(Map::new()));
+            if let Json::Object(devices) = devices {
+                devices.insert(extension.to_owned(), device);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callwright_sip::digest::{Algorithm, Secret};
+    use serde_json::json;
+
+    use super::*;
+
+    fn acme() -> Vec<Document> {
+        let ha1 = Algorithm::Md5.ha1("1001", "acme.example", "desk");
+        let secret =
+            json!({ "realm": "acme.example", "algorithm": "MD5", "ha1": ha1, "set": "2026-11-21T16:00:00Z" });
+        vec![
+            (
+                Kind::Tenant,
+                "acme".to_owned(),
+                json!({ "domains": ["acme.example"], "zone": "Europe/Berlin" }),
+            ),
+            (Kind::User, "ana".to_owned(), json!({ "name": "Ana Alvarez", "extension": "100" })),
+            (Kind::User, "bob".to_owned(), json!({ "numbers": ["+4930123456"], "call-waiting": true })),
+            (Kind::Device, "1001".to_owned(), json!({ "user": "ana", "label": "desk", "secret": secret })),
+            (
+                Kind::Device,
+                "gate".to_owned(),
+                json!({ "user": "bob", "label": "g", "contact": "sip:192.0.2.7:5080" }),
+            ),
+            (Kind::Group, "sales".to_owned(), json!({ "extension": "200", "members": ["bob", "ana"] })),
+            (Kind::Place, "night".to_owned(), json!("user:bob")),
+            (Kind::Hours, "office".to_owned(), json!({ "weekly": ["mon-fri 08:00-18:00"] })),
+        ]
+    }
+
+    fn problems(documents: Vec<Document>) -> Vec<String> {
+        let problems = assemble(&"acme".into(), documents, &Config::default()).unwrap_err();
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn with(kind: Kind, name: &str, json: Json) -> Vec<Document> {
+        let mut documents = acme();
+        documents.retain(|(of, known, _)| (*of, known.as_str()) != (kind, name));
+        documents.push((kind, name.to_owned(), json));
+        documents
+    }
+
+    #[test]
+    fn documents_make_the_tenant_that_a_file_with_the_same_words_makes() {
+        let made = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
+        let file = r#"
+            listen = "127.0.0.1:5060"
+            data = "data"
+            [tenants.acme]
+            domains = ["acme.example"]
+            zone = "Europe/Berlin"
+            users.ana = { name = "Ana Alvarez", extension = "100", devices = { 1001 = { label = "desk", password = "desk" } } }
+            users.bob = { numbers = ["+4930123456"], call-waiting = true, devices = { gate = { label = "g", contact = "sip:192.0.2.7:5080" } } }
+            groups.sales = { extension = "200", members = ["bob", "ana"] }
+            places.night = "user:bob"
+            hours.office = { weekly = ["mon-fri 08:00-18:00"] }
+        "#;
+        let read = crate::parse(file, std::path::Path::new(".")).unwrap();
+        let mut read = Tenant::clone(&read.switch.tenants["acme"]);
+        let of_file = read.devices.get_mut("1001").unwrap().secret.replace(Secret::new(""));
+        assert_eq!(of_file, Some(Secret::new("desk")));
+        let mut made = made;
+        let ha1 = made.devices.get_mut("1001").unwrap().secret.replace(Secret::new(""));
+        assert_eq!(ha1, Some(Secret::of_ha1(Algorithm::Md5.ha1("1001", "acme.example", "desk"))));
+        assert_eq!(format!("{made:?}"), format!("{read:?}"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_by_its_document() {
+        let mut documents = with(Kind::User, "ana", json!({ "extension": 100, "colour": "red" }));
+        documents.push((Kind::Device, "1002".to_owned(), json!({ "user": "zoe", "label": "soft" })));
+        documents.push((Kind::Device, "1003".to_owned(), json!({ "user": "bob", "early-dialogs": "two" })));
+        documents.push((Kind::Group, "night".to_owned(), json!({ "members": ["zoe"] })));
+        assert_eq!(
+            problems(documents),
+            [
+                "devices.1002.user: no user `zoe`",
+                "users.ana.extension: must be text, is a whole number",
+                "users.ana.colour: is no key here; known are name, extension, zone, call-waiting, numbers, devices",
+                "devices.1003.label: is missing",
+                "devices.1003.early-dialogs: `two` is neither \"per-leg\" nor \"one\"",
+                "groups.night.members[0]: no user `zoe`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_a_document_of_its_own_stands_in_no_other() {
+        let tenant = json!({ "domains": ["acme.example"], "zone": "UTC", "users": {} });
+        assert_eq!(
+            problems(with(Kind::Tenant, "acme", tenant)),
+            ["users: is no key here: users are made by themselves"]
+        );
+        let user = json!({ "devices": { "7": { "label": "x" } } });
+        let found = problems(with(Kind::User, "bob", user));
+        assert_eq!(found[0], "users.bob.devices: is no key here: devices are made by themselves");
+    }
+
+    #[test]
+    fn a_secret_is_good_for_the_first_domain_and_the_digest_that_it_was_made_for() {
+        for (tenant, found) in [
+            (json!({ "domains": ["new.example", "acme.example"], "zone": "UTC" }), 1),
+            (json!({ "domains": ["acme.example"], "zone": "UTC", "digest": "sha-256" }), 1),
+        ] {
+            let problems = problems(with(Kind::Tenant, "acme", tenant));
+            assert_eq!(problems.len(), found, "{problems:?}");
+            assert!(problems[0].starts_with("devices.1001.secret: was made"), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn a_domain_of_another_tenant_is_taken() {
+        let other = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
+        let config = Config::new(["pbx.example".to_owned()].into(), None, vec![other]);
+        assert!(assemble(&"acme".into(), acme(), &config).is_ok());
+        let zeta = |domain: &str| {
+            vec![(Kind::Tenant, "zeta".to_owned(), json!({ "domains": [domain], "zone": "UTC" }))]
+        };
+        let problems = assemble(&"zeta".into(), zeta("ACME.example"), &config).unwrap_err();
+        assert_eq!(problems[0].to_string(), "domains[0]: `acme.example` already belongs to tenant `acme`");
+        assert!(assemble(&"zeta".into(), zeta("pbx.example"), &config).is_err());
+    }
+}
