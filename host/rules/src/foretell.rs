@@ -246,6 +246,7 @@ impl Oracle<'_, '_> {
         let mut waiting: Vec<_> = plan.legs.iter().enumerate().collect();
         waiting.sort_by_key(|(index, leg)| (leg.start_after, *index));
         let (mut legs, mut reports) = (Vec::new(), vec![None; plan.legs.len()]);
+        let mut ringing: Vec<(Extension, Duration)> = Vec::new();
         // Nothing rings after that moment.
         let mut silent_from = Duration::ZERO;
         for (index, leg) in waiting {
@@ -254,21 +255,33 @@ impl Oracle<'_, '_> {
                 continue;
             }
             let mut whom = route::whom(view, tenant, &leg.to, plan.ring_busy);
-            if skips_rung
-                && whom.as_ref().is_ok_and(|devices| devices.iter().all(|it| self.rung.contains(it)))
-            {
+            let mut outcome = comes_to(&whom);
+            if let Ok(devices) = &mut whom {
+                devices.retain(|device| {
+                    !ringing.iter().any(|(known, until)| known == device && *until > begins)
+                });
+                // In this ring it has its outcome from the other leg; in an earlier one it has had it.
+                outcome = outcome.filter(|_| !devices.is_empty());
+                if skips_rung && devices.iter().any(|device| self.rung.contains(device)) {
+                    devices.retain(|device| !self.rung.contains(device));
+                    outcome = Some(Outcome::NoAnswer);
+                }
+            }
+            if whom.as_ref().is_ok_and(Vec::is_empty) {
                 whom = Err(NotRung::AlreadyRung);
             }
-            let outcome = comes_to(&whom);
             let rang = match &whom {
                 Ok(devices) => {
+                    let rang = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
+                    ringing
+                        .extend(devices.iter().map(|device| (device.clone(), begins.saturating_add(rang))));
                     self.rung.extend(devices.iter().cloned());
-                    leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins))
+                    rang
                 }
                 Err(_) => Duration::ZERO,
             };
             silent_from = silent_from.max(begins.saturating_add(rang));
-            reports[index] = Some((outcome, rang));
+            reports[index] = outcome.map(|outcome| (outcome, rang));
             legs.push(Foretold { to: leg.to.clone(), after: begins, whom });
         }
         let best = reports.iter().flatten().map(|(outcome, _)| outcome.clone()).min();
@@ -311,9 +324,9 @@ impl Oracle<'_, '_> {
 }
 
 /// What a leg comes to that nobody answers.
-fn comes_to(whom: &Result<Vec<Extension>, NotRung>) -> Outcome {
+fn comes_to(whom: &Result<Vec<Extension>, NotRung>) -> Option<Outcome> {
     match whom {
-        Ok(_) | Err(NotRung::AlreadyRung) => Outcome::NoAnswer,
-        Err(why) => why.outcome().unwrap_or(Outcome::Unreachable),
+        Ok(_) => Some(Outcome::NoAnswer),
+        Err(why) => why.outcome(),
     }
 }
