@@ -43,6 +43,7 @@ fn tenant(name: &str) -> Tenant {
         ring_time: std::time::Duration::from_secs(25),
         cadence: std::time::Duration::from_secs(5),
         cold_route_falls_back: false,
+        follow_deflections: true,
         response_timeout: std::time::Duration::from_secs(4),
         session_expires_s: 1_800,
         runs_max: 10,

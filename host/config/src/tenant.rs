@@ -71,6 +71,7 @@ pub(super) fn read(
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
         cadence: seconds(&table, "ring-cadence-s", RING_CADENCE_S),
         cold_route_falls_back: cold_route_falls_back(&table),
+        follow_deflections: table.get("follow-deflections").and_then(|value| value.flag()).unwrap_or(true),
         response_timeout: RESPONSE_TIMEOUT,
         session_expires_s: SESSION_EXPIRES_S,
         runs_max: RUNS_MAX,

@@ -31,6 +31,7 @@ use crate::view::{CallView, Phase};
 mod answer;
 mod caller;
 mod decide;
+mod deflect;
 mod exchange;
 mod late;
 mod leg;

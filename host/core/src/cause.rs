@@ -8,6 +8,9 @@ use crate::rule::{Outcome, Refusal};
 /// Reason of legs that lose because another leg answered (RFC 3326 §2, TELEPHONY T12).
 pub(crate) const COMPLETED_ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// Q.850 cause of a redirection to somewhere else.
+pub(crate) const REDIRECTED: u8 = 23;
+
 /// What is known of a leg when its phone refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LegState {
@@ -28,7 +31,7 @@ pub(crate) fn outcome_of(status: u16, leg: LegState) -> Outcome {
         484 => Outcome::Refused(28),
         408 | 503 => Outcome::Unreachable,
         487 => Outcome::NoAnswer,
-        300..=399 => Outcome::Refused(23),
+        300..=399 => Outcome::Refused(REDIRECTED),
         _ => Outcome::Refused(q850_of(status)),
     }
 }

@@ -66,6 +66,8 @@ pub struct Tenant {
     pub cadence: Duration,
     /// All of a user's devices ring again where the one that they chose to ring alone is offline.
     pub cold_route_falls_back: bool,
+    /// Whether a phone's 3xx is followed where it leads to somebody of the tenant (TELEPHONY T18).
+    pub follow_deflections: bool,
     /// How long a leg may stay without any response before it is unreachable.
     pub response_timeout: Duration,
     /// Session interval that we ask for, in seconds (RFC 4028 §4).

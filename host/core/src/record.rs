@@ -148,6 +148,13 @@ pub enum LegRecordEnd {
     Elsewhere,
     /// Taken back; why.
     Cancelled(Cause),
+    /// The phone sent the call on (TELEPHONY T18).
+    Deflected {
+        /// The number that it named.
+        number: String,
+        /// What that stands for.
+        to: DestinationRef,
+    },
 }
 
 /// One run of a rule, as recorded.
@@ -282,6 +289,8 @@ pub enum NotRung {
     NoTrunk,
     /// Already rung to an end in this call.
     AlreadyRung,
+    /// The call has come from there, or was there: it would go round in a circle.
+    Loop,
     /// No such destination any more.
     Unknown,
     /// A bound; its name.
@@ -297,6 +306,7 @@ impl NotRung {
             Self::Busy | Self::DoNotDisturb => Some(Outcome::Busy),
             Self::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
             Self::Limit(name) => Some(Outcome::Blocked(name.clone())),
+            Self::Loop => Some(Outcome::Blocked("loop".to_owned())),
             Self::AlreadyRung => None,
         }
     }

@@ -70,6 +70,7 @@ pub(crate) fn tenant() -> Tenant {
 
         cadence: Duration::from_secs(5),
         cold_route_falls_back: false,
+        follow_deflections: true,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1800,
         runs_max: 100,

@@ -227,6 +227,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         ring_time: Duration::from_secs(25),
         cadence: Duration::from_secs(5),
         cold_route_falls_back: false,
+        follow_deflections: true,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1800,
         runs_max: 1_000,

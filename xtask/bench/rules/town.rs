@@ -142,6 +142,7 @@ fn tenant() -> Tenant {
         emergency: BTreeSet::new(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
+        follow_deflections: true,
         response_timeout: Duration::from_secs(4),
         session_expires_s: 1_800,
         runs_max: 100,

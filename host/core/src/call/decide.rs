@@ -396,7 +396,7 @@ impl Call {
                 self.start_ring(board, plan, Origin::Fallback, Source::Switch);
             }
             Fallback::Refuse(how) => {
-                let text = format!("refuses the call as {}", how.to_string());
+                let text = format!("refuses the call as {how}");
                 self.story.fact(board.now, Source::Switch, FactKind::Fallback(text));
                 self.reject(board, &Final::of_refusal(&how), Disposition::Rejected);
             }

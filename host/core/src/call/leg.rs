@@ -7,9 +7,10 @@ use callwright_sip::{ClientTx, Flow, Message, Method, Name, Text};
 
 use tracing::Span;
 
-use super::ring::RingsUntil;
+use super::ring::{RingsUntil, Way};
 use super::{Call, Purpose, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, LegState};
+use crate::dial::Reach;
 use crate::names::{Extension, LegId, UserId};
 use crate::record::{Cause, LegRecord, LegRecordEnd};
 use crate::rule::{DestinationRef, LegPlan, Outcome};
@@ -44,6 +45,8 @@ pub(super) struct Leg {
     status: u16,
     /// The ring's wish for this leg.
     rings: RingsUntil,
+    /// How often phones have sent the call on to come here.
+    pub(super) hops: u8,
     pub(super) span: Span,
 }
 
@@ -83,6 +86,18 @@ impl Leg {
         self.rang.map_or(Duration::ZERO, |rang| now.mono.saturating_sub(rang.mono))
     }
 
+    /// How long phones may ring to which this one sends the call on: no longer than it may itself (TELEPHONY T18).
+    pub(super) fn rings_on(&self) -> RingsUntil {
+        match self.phase {
+            LegPhase::Ringing { until: Some(until) } => RingsUntil::At(until),
+            LegPhase::Ringing { until: None }
+            | LegPhase::Calling { .. }
+            | LegPhase::Proceeding { .. }
+            | LegPhase::Unheard
+            | LegPhase::TakenBack { .. } => self.rings,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Deadline> {
         let (at, why) = match self.phase {
             LegPhase::Calling { until } => (until, Timer::ResponseTimeout),
@@ -103,10 +118,11 @@ impl Call {
         board: &mut Switchboard,
         part: usize,
         plan: &LegPlan,
-        device: &Extension,
-        user: Option<&UserId>,
+        way: Way,
+        reach: &Reach,
         binding: &Arc<Binding>,
     ) -> bool {
+        let device = &reach.device;
         self.legs_made += 1;
         let id = LegId(self.legs_made);
         let invite = self.invite(board, plan, binding);
@@ -120,7 +136,7 @@ impl Call {
             part,
             to: plan.to.clone(),
             device: device.clone(),
-            user: user.cloned(),
+            user: reach.user.clone(),
             flow: binding.flow,
             tx,
             invite: Arc::new(invite),
@@ -129,7 +145,8 @@ impl Call {
             started: board.now,
             rang: None,
             status: 0,
-            rings: RingsUntil::of(plan),
+            rings: way.rings,
+            hops: way.hops,
             span: spans::leg(&self.span, id),
         };
         leg.span.in_scope(|| tracing::debug!(aor = %device, peer = %binding.flow, "leg started"));
@@ -198,6 +215,7 @@ impl Call {
             (_, 180 | 183) => self.leg_rings(board, id, response),
             (_, 101..=199) => {}
             (_, 200..=299) => self.leg_answered(board, id, response),
+            (_, 300..=399) if self.leg_deflected(board, id, response) => {}
             (_, 422) if self.retry_with_longer_session(board, id, response) => {}
             (_, _) => {
                 let device = self.device_key(&self.legs[&id].device);
@@ -291,6 +309,7 @@ impl Call {
             LegRecordEnd::Outcome(outcome) => cause::label(outcome),
             LegRecordEnd::Elsewhere => "elsewhere",
             LegRecordEnd::Cancelled(_) => "cancelled",
+            LegRecordEnd::Deflected { .. } => "deflected",
         };
         board.count_leg(label);
         leg.span
@@ -303,6 +322,8 @@ impl Call {
             LegRecordEnd::Cancelled(Cause::RuleFailed) => None,
             LegRecordEnd::Cancelled(Cause::Declined) => Some(Outcome::Declined),
             LegRecordEnd::Cancelled(_) | LegRecordEnd::Elsewhere => Some(Outcome::NoAnswer),
+            // What comes of it is said by the phones to which the call was sent on.
+            LegRecordEnd::Deflected { .. } => Some(Outcome::Refused(cause::REDIRECTED)),
             LegRecordEnd::Outcome(outcome) => Some(outcome.clone()),
         };
         if let Some(outcome) = came_of_it {

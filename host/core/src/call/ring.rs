@@ -58,15 +58,36 @@ enum PartState {
 
 /// How long a leg rings once it rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RingsUntil(Option<Duration>);
+pub(super) enum RingsUntil {
+    /// As long as its ring.
+    TheEnd,
+    /// So long.
+    For(Duration),
+    /// Until then.
+    At(Duration),
+}
 
 impl RingsUntil {
-    pub(super) fn of(plan: &LegPlan) -> Self {
-        Self(plan.ring_for)
-    }
-
     pub(super) fn after(self, now: Duration) -> Option<Duration> {
-        self.0.map(|time| now.saturating_add(time))
+        match self {
+            Self::TheEnd => None,
+            Self::For(time) => Some(now.saturating_add(time)),
+            Self::At(end) => Some(end),
+        }
+    }
+}
+
+/// How a leg came into its ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) rings: RingsUntil,
+    /// How often phones have sent the call on before.
+    pub(super) hops: u8,
+}
+
+impl Way {
+    fn planned(plan: &LegPlan) -> Self {
+        Self { rings: plan.ring_for.map_or(RingsUntil::TheEnd, RingsUntil::For), hops: 0 }
     }
 }
 
@@ -152,18 +173,25 @@ impl Call {
                     self.not_rung(board, at, plan.to.clone(), NotRung::AlreadyRung);
                     self.part_was(at, before);
                 }
-                self.ring_devices(board, at, &plan, &found);
+                self.ring_devices(board, at, &plan, Way::planned(&plan), &found);
             }
             Err(why) => self.not_rung(board, at, plan.to, why),
         }
     }
 
-    fn ring_devices(&mut self, board: &mut Switchboard, at: usize, plan: &LegPlan, found: &[Reach]) {
+    pub(super) fn ring_devices(
+        &mut self,
+        board: &mut Switchboard,
+        at: usize,
+        plan: &LegPlan,
+        way: Way,
+        found: &[Reach],
+    ) {
         for reach in found {
             for binding in &reach.bindings {
                 let alive = self.legs.values().filter(|leg| leg.is_wanted()).count();
                 let room = alive < LEGS_AT_ONCE && self.legs_made < LEGS_A_CALL;
-                if !room || !self.send_invite(board, at, plan, &reach.device, reach.user.as_ref(), binding) {
+                if !room || !self.send_invite(board, at, plan, way, reach, binding) {
                     let device = DestinationRef::Device(reach.device.clone());
                     self.not_rung(board, at, device, NotRung::Limit("legs".to_owned()));
                     return;
@@ -173,7 +201,7 @@ impl Call {
     }
 
     /// What the ring may still ring: not the caller's own device, nobody who declined, nothing twice.
-    fn not_yet_rung(&self, found: Vec<Reach>) -> Vec<Reach> {
+    pub(super) fn not_yet_rung(&self, found: Vec<Reach>) -> Vec<Reach> {
         let Some(ring) = self.ring() else { return Vec::new() };
         let skip_rung = self.skips_rung(ring);
         let rings =
@@ -207,7 +235,7 @@ impl Call {
         }
     }
 
-    fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
+    pub(super) fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
         let outcome = why.outcome();
         self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, why });
         if let (Some(outcome), Some(part)) =
@@ -219,11 +247,24 @@ impl Call {
 
     /// A leg of the part has ended.
     pub(super) fn part_heard(&mut self, leg: &Leg, now: Now, outcome: Outcome) {
+        self.part_rang(leg, now);
+        if let Some(part) = self.ring_mut().and_then(|ring| ring.parts.get_mut(leg.part)) {
+            part.hear(outcome);
+        }
+    }
+
+    /// A leg of the part has rung for so long.
+    pub(super) fn part_rang(&mut self, leg: &Leg, now: Now) {
         let rang = leg.rang_for(now);
         if let Some(part) = self.ring_mut().and_then(|ring| ring.parts.get_mut(leg.part)) {
             part.rang = part.rang.max(rang);
-            part.hear(outcome);
         }
+    }
+
+    /// How the part was planned that a leg belongs to, and whether it rings people on a call too.
+    pub(super) fn plan_of_part(&self, at: usize) -> Option<(LegPlan, bool)> {
+        let ring = self.ring()?;
+        Some((ring.plan.legs.get(at)?.clone(), ring.plan.ring_busy))
     }
 
     /// A leg of the part is silent: unreachable for now, without closing the leg.

@@ -209,6 +209,9 @@ fn leg_end(leg: &LegRecord) -> (bool, String) {
         },
         LegRecordEnd::Elsewhere => stop("another phone answered"),
         LegRecordEnd::Cancelled(cause) => stop(cancelled(cause)),
+        LegRecordEnd::Deflected { number, to } => {
+            (true, format!("deflects to {number}: {}", exact_destination(to)))
+        }
     }
 }
 

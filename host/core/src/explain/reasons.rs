@@ -65,6 +65,9 @@ enum Tried {
 fn of_phone(legs: &[&LegRecord]) -> Option<Tried> {
     let said = legs.iter().rev().find_map(|leg| match &leg.end {
         LegRecordEnd::Outcome(outcome) => refusal(leg, outcome),
+        LegRecordEnd::Deflected { to, .. } => {
+            Some(format!("{} deflected to {}", phone(leg), words::destination(to)))
+        }
         LegRecordEnd::Elsewhere | LegRecordEnd::Cancelled(_) => None,
     });
     // Several flows of one phone ring together: the longest counts.
@@ -127,6 +130,7 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
                 | NotRung::Busy
                 | NotRung::DoNotDisturb
                 | NotRung::NoTrunk
+                | NotRung::Loop
                 | NotRung::Unknown
                 | NotRung::Limit(_),
             ) => true,

@@ -265,11 +265,14 @@ impl<'a> Teller<'a> {
         self.record.legs.iter().find(|leg| matches!(leg.end, LegRecordEnd::Outcome(Outcome::Answered(_))))
     }
 
-    /// Legs of other phones that were rung noticeably before the one that won.
+    /// Legs of other phones that were rung noticeably before the one that won, or sent the call on to it.
     fn earlier(&self, winner: &LegRecord) -> Vec<&'a LegRecord> {
         let legs = self.record.legs.iter();
-        legs.filter(|leg| leg.device != winner.device && between(leg.started, winner.started) >= LATER)
-            .collect()
+        let is_earlier = |leg: &&LegRecord| {
+            let sent_on = matches!(leg.end, LegRecordEnd::Deflected { .. });
+            leg.device != winner.device && (sent_on || between(leg.started, winner.started) >= LATER)
+        };
+        legs.filter(is_earlier).collect()
     }
 
     /// The rule's failure, where it brought the fallback in: `Rule follow-me trapped (unreachable)`.

@@ -69,7 +69,8 @@ impl Phone {
             }
             Then::Deflect(to) => {
                 let uri = if to.contains(':') { to } else { format!("sip:{to}@{}", self.settings.domain) };
-                let response = self.response(ringing, 302).with(Name::Contact, format!("<{uri}>"));
+                let mut response = self.response(ringing, 302);
+                response.headers.set(Name::Contact, format!("<{uri}>"));
                 self.endpoint.respond(now, ringing.tx, response);
                 self.answering.remove(&ringing.tx);
                 None

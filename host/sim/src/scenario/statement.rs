@@ -164,6 +164,7 @@ pub(super) fn end_word(record: &CallRecord, device: &str) -> Vec<String> {
             LegRecordEnd::Outcome(outcome) => outcome.to_string(),
             LegRecordEnd::Elsewhere => "elsewhere".to_owned(),
             LegRecordEnd::Cancelled(_) => "cancelled".to_owned(),
+            LegRecordEnd::Deflected { .. } => "deflected".to_owned(),
         })
         .collect()
 }

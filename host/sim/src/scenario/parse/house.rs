@@ -163,6 +163,11 @@ fn set(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
         house.response_timeout = words.duration()?;
     } else if words.accept("session-expires") {
         house.session_expires_s = seconds(words.duration()?);
+    } else if words.accept("follow-deflections") {
+        house.follow_deflections = words.accept("on");
+        if !house.follow_deflections {
+            words.expect("off")?;
+        }
     } else if words.accept("runs") {
         house.runs_max = words.number("a number of runs")?;
     } else if words.accept("expiry") {
@@ -170,8 +175,8 @@ fn set(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
             [words.duration()?, words.duration()?, words.duration()?].map(seconds);
         house.expiry = Expiry { min_s, max_s, default_s };
     } else {
-        let known =
-            "ring-time, ring-cadence, cold-route-offline, response-timeout, session-expires, runs or expiry";
+        let known = "ring-time, ring-cadence, cold-route-offline, response-timeout, session-expires, \
+                     follow-deflections, runs or expiry";
         return Err(words.wrong(known));
     }
     Ok(())

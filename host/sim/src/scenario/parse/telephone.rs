@@ -76,7 +76,11 @@ fn manner(words: &mut Words) -> Result<Manner, Mistake> {
         }
         "deflects" => {
             words.expect("to")?;
-            Manner { sign: Sign::Trying, then: Then::Deflect(words.text("a number")?), ..rings }
+            let then = Then::Deflect(words.text("a number")?);
+            match words.duration_after("after")? {
+                Some(then_after) => Manner { then, then_after, ..rings },
+                None => Manner { sign: Sign::Trying, then, ..rings },
+            }
         }
         "progresses" => {
             let then = if words.accept_all(&["then", "answers"]) { answers(words)? } else { rings };
