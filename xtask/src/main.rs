@@ -45,6 +45,8 @@ enum Command {
     Swarm(world::Swarm),
     /// Plays every interaction of forwarding and compares the results with docs/interactions.md.
     Matrix(world::Matrix),
+    /// Plays every order in which the events of one call can happen.
+    Races(world::Races),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Scenario(args) => world::scenarios(&args),
         Command::Swarm(args) => world::swarm(&args),
         Command::Matrix(args) => world::matrix(&args),
+        Command::Races(args) => world::races(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

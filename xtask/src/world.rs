@@ -1,4 +1,5 @@
-//! `cargo xtask scenario` and `cargo xtask swarm`: the simulator in the binary, with the example rules built for it.
+//! `cargo xtask scenario`, `cargo xtask swarm` and `cargo xtask races`: the simulator in the binary, with the example rules
+//! built for it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -41,6 +42,20 @@ pub(crate) struct Matrix {
     cell: Option<u64>,
 }
 
+/// Which orders of events are played.
+#[derive(clap::Args)]
+pub(crate) struct Races {
+    /// How many phones ring together at most; 4 where nothing is said.
+    #[arg(long, value_name = "N")]
+    legs: Option<u64>,
+    /// How many at least; 1 where nothing is said.
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
+    /// One order alone, with its ladder: how a failure is seen again.
+    #[arg(long, value_name = "ORDER", conflicts_with_all = ["legs", "from"])]
+    replay: Option<String>,
+}
+
 /// Runs scenario files.
 pub(crate) fn scenarios(args: &Scenarios) -> anyhow::Result<()> {
     let files = args.files.iter().map(|file| std::path::absolute(file).map(PathBuf::into_os_string));
@@ -61,9 +76,22 @@ pub(crate) fn matrix(args: &Matrix) -> anyhow::Result<()> {
     simulate("matrix", cell.into_iter().flatten().chain(write).collect())
 }
 
+/// Plays every order of events; no rule is needed for that.
+pub(crate) fn races(args: &Races) -> anyhow::Result<()> {
+    let number = |name: &str, value: Option<u64>| value.map(|value| [name.into(), value.to_string().into()]);
+    let replay = args.replay.as_ref().map(|order| ["--replay".into(), order.into()]);
+    let options = [number("--legs", args.legs), number("--from", args.from), replay];
+    tools::ensure_compiler()?;
+    play("races", options.into_iter().flatten().flatten().collect())
+}
+
 fn simulate(verb: &str, words: Vec<OsString>) -> anyhow::Result<()> {
     tools::ensure_compiler()?;
     guests::build_all()?;
+    play(verb, words)
+}
+
+fn play(verb: &str, words: Vec<OsString>) -> anyhow::Result<()> {
     let binary = shell::build_callwright(Budget::unbounded())?;
     let ended = shell::program(binary).arg(verb).args(words).status()?;
     match ended.code() {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use callwright_sim::races::LEGS_MAX;
+
 /// The telephone switch whose routing its tenants write.
 #[derive(Parser)]
 #[command(name = "callwright", version, max_term_width = 100)]
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Swarm(SwarmArgs),
     /// Plays every interaction of forwarding and compares the results with their document.
     Matrix(MatrixArgs),
+    /// Plays every order in which the events of one call can happen.
+    Races(RacesArgs),
     /// Compiles one component from standard input; the switch starts this itself.
     #[command(hide = true)]
     CompileChild,
@@ -278,4 +282,23 @@ pub(crate) struct MatrixArgs {
     /// One cell alone, with its scenario.
     #[arg(long, value_name = "N", conflicts_with = "write")]
     pub(crate) cell: Option<usize>,
+}
+
+/// Which orders are played.
+#[derive(Args)]
+pub(crate) struct RacesArgs {
+    /// How many phones ring together at most.
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = legs)]
+    pub(crate) legs: usize,
+    /// How many at least.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = legs)]
+    pub(crate) from: usize,
+    /// One order alone, with its ladder, as one:waits+answers:cancels:0.1.0.
+    #[arg(long, value_name = "ORDER", conflicts_with_all = ["legs", "from"])]
+    pub(crate) replay: Option<String>,
+}
+
+fn legs(text: &str) -> Result<usize, String> {
+    let legs = text.parse().ok().filter(|legs| (1..=LEGS_MAX).contains(legs));
+    legs.ok_or_else(|| format!("write 1 to {LEGS_MAX}"))
 }

@@ -20,6 +20,7 @@ mod number;
 mod output;
 mod phone;
 mod phones;
+mod races;
 mod rule;
 mod serve;
 mod simulate;
@@ -59,6 +60,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Scenario(args) => simulate::scenario(&args, out),
         Command::Swarm(args) => simulate::swarm(&args, out),
         Command::Matrix(args) => matrix::run(&args, out),
+        Command::Races(args) => races::run(&args, out),
         Command::CompileChild => compile::child(),
     }
 }

@@ -298,7 +298,8 @@ impl Switch for Faulty {
     }
 }
 
-fn without_reason(bytes: &Bytes) -> Bytes {
+/// The message without the field that tells why.
+pub(crate) fn without_reason(bytes: &Bytes) -> Bytes {
     let text = String::from_utf8_lossy(bytes);
     let kept = text.split("\r\n").filter(|line| !line.starts_with("Reason:"));
     Bytes::from(kept.collect::<Vec<_>>().join("\r\n"))

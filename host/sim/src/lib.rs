@@ -15,6 +15,7 @@ mod ledger;
 mod link;
 pub mod matrix;
 pub mod phone;
+pub mod races;
 pub mod runs;
 pub mod scenario;
 pub mod swarm;
