@@ -42,6 +42,7 @@ fn tenant(name: &str) -> Tenant {
         fallback: Fallback::RingDialled,
         ring_time: std::time::Duration::from_secs(25),
         cadence: std::time::Duration::from_secs(5),
+        codes: callwright_core::codes::CodePlan::default(),
         cold_route_falls_back: false,
         follow_deflections: true,
         response_timeout: std::time::Duration::from_secs(4),

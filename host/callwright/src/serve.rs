@@ -28,6 +28,7 @@ use crate::output::{Output, Style};
 mod backstage;
 mod clock;
 mod crew;
+mod dialled;
 mod http;
 pub(crate) mod log;
 mod network;
@@ -176,6 +177,7 @@ impl Server {
         let (changes, writer) = writer::start(Arc::clone(&data.store), Arc::clone(&nodes), &meters)
             .map_err(|error| no_resource(&error))?;
         let (withdrawals, withdrawn) = mpsc::channel(WITHDRAWALS_MAX);
+        let (codes, dialled) = mpsc::channel(dialled::DIALLED_MAX);
         let (address, port) = (sockets.address, sockets.address.port());
         let connections = Connections::new(meters.clone());
         let crew = Crew {
@@ -187,6 +189,7 @@ impl Server {
             port,
             meters: &meters,
             withdrawals,
+            dialled: codes,
         };
         let threads = crew.start(sockets.udp, letters, &connections, rules, restored)?;
         drop(crew);
@@ -199,6 +202,8 @@ impl Server {
         drop(entered);
         let mut tasks = JoinSet::new();
         tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
+        let kept = dialled::keep_all(Arc::clone(&office), Arc::clone(&nodes), dialled);
+        tasks.spawn_on(kept, runtime.handle());
         tasks.spawn_on(Arc::clone(&office).keep_time(), runtime.handle());
         let api = callwright_api::router(Arc::new(backstage));
         tasks.spawn_on(network::accept(sockets.tcp, connections, Arc::clone(&nodes)), runtime.handle());

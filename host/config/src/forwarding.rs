@@ -29,6 +29,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Arc<Wishes>> {
         rings: table.get("rings").and_then(|value| value.small(1..=RINGS_MAX)),
         unanswered: table.get("unanswered").and_then(|value| value.parsed()),
         cold_route: table.get("cold-route").and_then(|value| cold_route(&value)),
+        takes_for: names(&table, "takes-for").into_iter().map(Into::into).collect(),
         do_not_disturb: table.get("do-not-disturb").and_then(|value| value.flag()).unwrap_or(false),
         silent: names(&table, "silent").into_iter().map(Into::into).collect(),
         queues: names(&table, "queues").into_iter().collect(),

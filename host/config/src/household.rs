@@ -211,7 +211,7 @@ mod tests {
             [
                 "devices.1002.user: no user `zoe`",
                 "users.ana.extension: must be text, is a whole number",
-                "users.ana.colour: is no key here; known are name, extension, zone, call-waiting, numbers, devices",
+                "users.ana.colour: is no key here; known are name, extension, zone, call-waiting, forwarding, numbers, devices",
                 "devices.1003.label: is missing",
                 "devices.1003.early-dialogs: `two` is neither \"per-leg\" nor \"one\"",
                 "groups.night.members[0]: no user `zoe`",

@@ -25,12 +25,14 @@ mod report;
 mod sections;
 pub mod shape;
 mod tenant;
+mod wished;
 
 use document::{Table, Value};
 pub use household::{Document, assemble};
 pub use report::Problem;
 use report::{Origin, Report};
 use sections::Sections;
+pub use wished::document as forwarding_document;
 
 /// Where the API listens when the file does not say.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

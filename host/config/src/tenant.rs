@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use callwright_core::codes::CodePlan;
 use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Place, Tenant, User};
 use callwright_core::names::{GroupName, PlaceName, UserId};
 use callwright_core::rule::{DestinationRef, Refusal};
@@ -70,6 +71,7 @@ pub(super) fn read(
         fallback: Fallback::default(),
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
         cadence: seconds(&table, "ring-cadence-s", RING_CADENCE_S),
+        codes: codes(&table),
         cold_route_falls_back: cold_route_falls_back(&table),
         follow_deflections: table.get("follow-deflections").and_then(|value| value.flag()).unwrap_or(true),
         response_timeout: RESPONSE_TIMEOUT,
@@ -186,6 +188,30 @@ fn cold_route_falls_back(table: &Table<'_>) -> bool {
             false
         }
     }
+}
+
+/// `codes = { route-here = "*50", gsm = false }`: what stands there in place of what is usual; an empty text is no code.
+fn codes(table: &Table<'_>) -> CodePlan {
+    let mut plan = CodePlan::default();
+    let Some(value) = table.get("codes") else { return plan };
+    let Some(codes) = value.table() else { return plan };
+    for (key, code) in [
+        ("route-here", &mut plan.route_here),
+        ("route-to", &mut plan.route_to),
+        ("route-all", &mut plan.route_all),
+        ("undisturbed", &mut plan.undisturbed),
+        ("disturbed", &mut plan.disturbed),
+    ] {
+        if let Some(text) = codes.get(key).and_then(|value| value.text()) {
+            *code = Some(text.to_owned()).filter(|text| !text.is_empty());
+        }
+    }
+    plan.gsm = codes.get("gsm").and_then(|value| value.flag()).unwrap_or(true);
+    codes.done();
+    for conflict in plan.conflicts() {
+        value.wrong(conflict);
+    }
+    plan
 }
 
 fn emergency(table: &Table<'_>, numbers: &mut Numbers) -> BTreeSet<String> {

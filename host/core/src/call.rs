@@ -30,6 +30,7 @@ use crate::view::{CallView, Phase};
 
 mod answer;
 mod caller;
+mod code;
 mod decide;
 mod deflect;
 mod exchange;
@@ -41,6 +42,7 @@ mod story;
 mod talk;
 
 pub(crate) use caller::Caller;
+use code::Coding;
 use decide::Run;
 use leg::Leg;
 use ring::Ring;
@@ -91,6 +93,8 @@ enum Stage {
     Ringing(Ring),
     /// Two people talk.
     Talking(Box<Talk>),
+    /// A code was dialled, and no call.
+    Coding(Coding),
     /// Nothing more will happen to the caller; legs may still be on their way out.
     Over {
         /// The record is written then at the latest.
@@ -174,7 +178,11 @@ impl Call {
     }
 
     fn is_unanswered(&self) -> bool {
-        matches!(self.stage, Stage::Deciding | Stage::Ringing(_))
+        match &self.stage {
+            Stage::Deciding | Stage::Ringing(_) => true,
+            Stage::Coding(coding) => !coding.is_kept(),
+            Stage::Talking(_) | Stage::Over { .. } => false,
+        }
     }
 
     /// Takes its entries out of the index.
@@ -249,7 +257,10 @@ impl Call {
         let _leg = self.asking_leg(tx).entered();
         let _tx = spans::tx(tx).entered();
         match self.servers.get(&tx) {
-            Some(Served::Invite) => self.late_answered(board, ack),
+            Some(Served::Invite) => {
+                self.late_answered(board, ack);
+                self.code_acknowledged(board);
+            }
             Some(Served::Reinvite) => self.exchange_acknowledged(board, tx, ack),
             None => {}
         }
@@ -259,6 +270,7 @@ impl Call {
     pub(crate) fn never_acknowledged(&mut self, board: &mut Switchboard, tx: ServerTx) {
         if self.servers.contains_key(&tx) {
             self.hang_up(board, None, Cause::NeverAcknowledged);
+            self.hang_up_code(board);
         }
     }
 
@@ -275,6 +287,10 @@ impl Call {
             Stage::Deciding | Stage::Ringing(_) => {
                 self.reject(board, &Final::shutting_down(), Disposition::Rejected);
             }
+            Stage::Coding(coding) if !coding.is_kept() => {
+                self.reject(board, &Final::shutting_down(), Disposition::Rejected);
+            }
+            Stage::Coding(_) => self.hang_up_code(board),
             Stage::Talking(_) => self.hang_up(board, None, Cause::ShuttingDown),
             Stage::Over { .. } => {}
         }
@@ -286,6 +302,7 @@ impl Call {
         self.ring_tick(board);
         self.session_tick(board);
         self.late_tick(board);
+        self.code_tick(board);
         if self.is_unanswered() {
             self.caller_tick(board);
         }
@@ -303,6 +320,7 @@ impl Call {
                 self.ring_deadline(ring).into_iter().chain([self.caller.provisional_due()]).min()
             }
             Stage::Talking(talk) => talk.deadline(),
+            Stage::Coding(coding) => coding.deadline(),
             Stage::Over { recorded: true, .. } => None,
             Stage::Over { record_by, recorded: false } => Some(Deadline { at: *record_by, why: Timer::Run }),
         };
@@ -350,7 +368,7 @@ impl Call {
     /// Shows others what the call is doing.
     fn publish(&self, board: &mut Switchboard) {
         let phase = match &self.stage {
-            Stage::Deciding => Phase::Deciding,
+            Stage::Deciding | Stage::Coding(_) => Phase::Deciding,
             Stage::Ringing(_) => {
                 let mut devices: Vec<_> =
                     self.legs.values().filter(|leg| leg.is_alive()).map(|leg| leg.device.clone()).collect();

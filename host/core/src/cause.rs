@@ -2,6 +2,7 @@
 //!
 //! Outcomes are derived, never copied: phones send 486 for their Reject key and 480 for do-not-disturb.
 
+use crate::codes::CodeError;
 use crate::record::Cause;
 use crate::rule::{Outcome, Refusal};
 
@@ -98,6 +99,21 @@ impl Final {
             Refusal::Other(_) => (403, 21),
         };
         Self::new(status, q850, Cause::RefusedByRule)
+    }
+
+    /// A code that did nothing.
+    pub(crate) fn of_code(error: CodeError) -> Self {
+        let (status, q850) = match error {
+            CodeError::NoSuchCode | CodeError::NoSuchNumber | CodeError::NothingRegistered => (404, 1),
+            CodeError::NotActive => (480, 31),
+            CodeError::NotAllowed => (403, 21),
+        };
+        Self::new(status, q850, Cause::Blocked("code".to_owned()))
+    }
+
+    /// A code whose change the store refused.
+    pub(crate) fn not_kept() -> Self {
+        Self::new(503, 41, Cause::Overload("store".to_owned()))
     }
 
     /// A dialled number that stands for nothing.

@@ -13,6 +13,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::codes::CodePlan;
 use crate::forwarding::Wishes;
 use crate::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId, Version};
 use crate::rule::{DestinationRef, Refusal};
@@ -64,6 +65,8 @@ pub struct Tenant {
     pub ring_time: Duration,
     /// How long one ring of a phone takes, by which people count.
     pub cadence: Duration,
+    /// What phones dial to change how calls reach their user.
+    pub codes: CodePlan,
     /// All of a user's devices ring again where the one that they chose to ring alone is offline.
     pub cold_route_falls_back: bool,
     /// Whether a phone's 3xx is followed where it leads to somebody of the tenant (TELEPHONY T18).

@@ -43,6 +43,8 @@ pub struct Wishes {
     pub unanswered: Option<DestinationRef>,
     /// Whose devices ring as if they were the user's own: one device of theirs, or a colleague.
     pub cold_route: Option<DestinationRef>,
+    /// Colleagues who may let their calls ring here, by a code of their own phone.
+    pub takes_for: BTreeSet<UserId>,
     /// Nothing of theirs rings, and they count as busy.
     pub do_not_disturb: bool,
     /// Devices that are silent by themselves.
@@ -142,6 +144,7 @@ impl Default for Wishes {
             rings: None,
             unanswered: None,
             cold_route: None,
+            takes_for: BTreeSet::new(),
             do_not_disturb: false,
             silent: BTreeSet::new(),
             queues: BTreeSet::new(),

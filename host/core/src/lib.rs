@@ -9,6 +9,7 @@ mod auth;
 mod breaker;
 mod call;
 mod cause;
+pub mod codes;
 pub mod config;
 mod dial;
 pub mod explain;

@@ -115,7 +115,9 @@ impl Node {
                 }
             }
             Input::Stored { ticket, result } => {
-                if !self.board.kept_stored(ticket, &result) {
+                if let Some(key) = self.board.wishing.remove(&ticket) {
+                    self.with_call(key, |call, board| call.code_kept(board, ticket, result));
+                } else if !self.board.kept_stored(ticket, &result) {
                     self.registrar.stored(&mut self.board, ticket, result);
                 }
             }

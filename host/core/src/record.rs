@@ -64,6 +64,8 @@ pub enum Disposition {
     Rejected,
     /// The caller hung up first.
     CallerGone,
+    /// A code was dialled and did what it says.
+    Coded,
 }
 
 /// Why a call or leg ended. Mapped to status and Reason in one file.
@@ -268,6 +270,8 @@ pub enum FactKind {
     Standard,
     /// The rule refused the call.
     Refused(String),
+    /// A code was dialled: what it did, or why it did nothing.
+    Code(String),
     /// The phone held or resumed the call.
     Held(bool),
 }

@@ -28,6 +28,29 @@ pub(crate) fn refuse_all(offer: &[u8]) -> Bytes {
     answer.into()
 }
 
+/// The answer to an offer that takes its streams and sends and hears nothing (RFC 3264 §6.1); to none, such an offer.
+pub(crate) fn inactive(offer: &[u8]) -> Bytes {
+    let mut answer = Vec::with_capacity(200);
+    answer.extend_from_slice(b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n");
+    let mut streams = lines(offer).filter(|line| line.starts_with(b"m=")).peekable();
+    if streams.peek().is_none() {
+        answer.extend_from_slice(b"m=audio 9 RTP/AVP 8 0\r\na=inactive\r\n");
+    }
+    for line in streams {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let (Some(media), Some(port)) = (fields.next(), fields.next()) else { continue };
+        answer.extend_from_slice(media);
+        // The discard port: nothing comes here. A stream that was not offered is not taken.
+        answer.extend_from_slice(if port == b"0" { b" 0" } else { b" 9" });
+        for field in fields {
+            answer.push(b' ');
+            answer.extend_from_slice(field);
+        }
+        answer.extend_from_slice(b"\r\na=inactive\r\n");
+    }
+    answer.into()
+}
+
 /// Whether two descriptions have the same origin line: then a re-INVITE only refreshes (RFC 3264 §8).
 pub(crate) fn same_origin(one: &[u8], other: &[u8]) -> bool {
     fn origin(sdp: &[u8]) -> Option<&[u8]> {

@@ -133,6 +133,20 @@ pub enum Effect {
     /// The rule's version fails again and again: what was active before it shall be active again. Answered by
     /// [`Input::Rules`] where there is such a thing.
     Withdraw(Arc<ActiveRule>),
+    /// A user has dialled how they want to be reached: to be kept as what they have saved. Answered by [`Input::Stored`], and before
+    /// that by [`Input::Wished`] or a configuration that has it.
+    Wish {
+        /// For the answer.
+        ticket: Ticket,
+        /// Whose user.
+        tenant: TenantId,
+        /// Which.
+        user: UserId,
+        /// What.
+        wishes: Arc<Wishes>,
+        /// Who changed it, for the audit log.
+        by: String,
+    },
     /// Commits changes, all or none; answered by [`Input::Stored`].
     Store {
         /// For the answer.

@@ -16,9 +16,10 @@ use crate::admission::Admission;
 use crate::answered::Answered;
 use crate::breaker::Breaker;
 use crate::config::Tenant;
+use crate::forwarding::Wishes;
 use crate::guard::Guard;
 use crate::kept::Keeper;
-use crate::names::{RunId, TenantId, Ticket};
+use crate::names::{RunId, TenantId, Ticket, UserId};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
 use crate::time::Now;
@@ -64,6 +65,8 @@ pub(crate) struct Switchboard {
     /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
     pub(crate) dialogs: HashMap<DialogKey, CallKey>,
     pub(crate) runs: BTreeMap<RunId, CallKey>,
+    /// Calls that have dialled a code and wait for its end.
+    pub(crate) wishing: BTreeMap<Ticket, CallKey>,
     /// Calls by where their callers are: junk from addresses where nobody listens brings an ICMP error each.
     pub(crate) callers: BTreeSet<(Flow, CallKey)>,
     outbox: VecDeque<Effect>,
@@ -95,6 +98,7 @@ impl Switchboard {
             servers: BTreeMap::new(),
             dialogs: HashMap::new(),
             runs: BTreeMap::new(),
+            wishing: BTreeMap::new(),
             callers: BTreeSet::new(),
             outbox: VecDeque::new(),
             next_call: 0,
@@ -134,6 +138,22 @@ impl Switchboard {
         self.next_ticket += 1;
         let ticket = Ticket::of(self.sip.settings().node, self.next_ticket);
         self.emit(Effect::Store { ticket, changes });
+        ticket
+    }
+
+    /// Has what a user dialled kept; the call hears what came of it.
+    pub(crate) fn wish(
+        &mut self,
+        call: CallKey,
+        tenant: &TenantId,
+        user: UserId,
+        wishes: Arc<Wishes>,
+        by: String,
+    ) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket::of(self.sip.settings().node, self.next_ticket);
+        self.wishing.insert(ticket, call);
+        self.emit(Effect::Wish { ticket, tenant: tenant.clone(), user, wishes, by });
         ticket
     }
 

@@ -69,6 +69,7 @@ pub(crate) fn tenant() -> Tenant {
         ring_time: Duration::from_secs(25),
 
         cadence: Duration::from_secs(5),
+        codes: crate::codes::CodePlan::default(),
         cold_route_falls_back: false,
         follow_deflections: true,
         response_timeout: Duration::from_secs(4),

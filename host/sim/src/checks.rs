@@ -239,7 +239,11 @@ impl Checks {
                     running.is_stopped = true;
                 }
             }
-            Effect::Close { .. } | Effect::Believe { .. } | Effect::Answer { .. } | Effect::Withdraw(_) => {}
+            Effect::Close { .. }
+            | Effect::Believe { .. }
+            | Effect::Answer { .. }
+            | Effect::Withdraw(_)
+            | Effect::Wish { .. } => {}
         }
     }
 

@@ -153,7 +153,8 @@ impl Faulty {
             | Effect::Believe { .. }
             | Effect::Start(_)
             | Effect::Answer { .. }
-            | Effect::Withdraw(_)) => self.ready.push_back(other),
+            | Effect::Withdraw(_)
+            | Effect::Wish { .. }) => self.ready.push_back(other),
         }
     }
 

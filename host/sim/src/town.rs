@@ -122,6 +122,7 @@ impl Household {
             fallback: self.fallback.clone(),
             ring_time: self.ring_time,
             cadence: self.cadence,
+            codes: callwright_core::codes::CodePlan::default(),
             cold_route_falls_back: self.cold_route_falls_back,
             follow_deflections: self.follow_deflections,
             response_timeout: self.response_timeout,

@@ -109,6 +109,8 @@ enum Due {
     PhoneLoses(String, u64),
     /// With the time at which it was asked for.
     Commit(Duration, Ticket, Vec<Change>),
+    /// What somebody has dialled is to be kept.
+    Wish(Ticket, (TenantId, UserId), Arc<Wishes>),
     Said(Said),
 }
 
@@ -361,6 +363,10 @@ impl World {
                 self.drive_switch(Input::Rules { tenant, active });
             }
             Happening::Wished(tenant, user, wishes) => {
+                self.life.wishes.retain(|(known, _)| *known != (tenant.clone(), user.clone()));
+                self.life
+                    .wishes
+                    .extend(wishes.clone().map(|wishes| ((tenant.clone(), user.clone()), wishes)));
                 self.drive_switch(Input::Wished { tenant, user, wishes });
             }
             Happening::ClockJumps(by) => {
@@ -397,6 +403,16 @@ impl World {
             Due::Commit(asked, ticket, changes) => {
                 let result = self.ledger.commit(&changes);
                 self.checks.committed(&changes, result.is_ok(), self.mono - asked);
+                self.drive_switch(Input::Stored { ticket, result });
+            }
+            Due::Wish(ticket, (tenant, user), wishes) => {
+                let result = match self.ledger.refuses.clone() {
+                    Some(why) => Err(why),
+                    None => {
+                        self.happen(Happening::Wished(tenant, user, Some(wishes)));
+                        Ok(())
+                    }
+                };
                 self.drive_switch(Input::Stored { ticket, result });
             }
             Due::Said(said) => self.hear(said),
@@ -469,6 +485,10 @@ impl World {
                 }
                 let said = self.runs.stop(run);
                 self.plan(said);
+            }
+            Effect::Wish { ticket, tenant, user, wishes, .. } => {
+                self.last_commit = self.last_commit.max(self.mono + self.ledger.delay);
+                self.agenda.push(self.last_commit, Due::Wish(ticket, (tenant, user), wishes));
             }
             Effect::Store { ticket, changes } => {
                 self.last_commit = self.last_commit.max(self.mono + self.ledger.delay);

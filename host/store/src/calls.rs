@@ -50,7 +50,7 @@ impl Ended {
     #[must_use]
     pub fn of(record: &CallRecord) -> Self {
         match record.disposition {
-            Disposition::Answered { .. } => Self::Answered,
+            Disposition::Answered { .. } | Disposition::Coded => Self::Answered,
             Disposition::Rejected => Self::Rejected,
             Disposition::CallerGone => Self::CallerGone,
         }
@@ -88,7 +88,7 @@ impl CallFilter {
 pub(crate) fn users(record: &CallRecord) -> [Option<&UserId>; 3] {
     let answered = match &record.disposition {
         Disposition::Answered { user, .. } => user.as_ref(),
-        Disposition::Rejected | Disposition::CallerGone => None,
+        Disposition::Rejected | Disposition::CallerGone | Disposition::Coded => None,
     };
     [record.caller.user.as_ref(), record.dialled_user.as_ref(), answered]
 }

@@ -226,6 +226,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
         cadence: Duration::from_secs(5),
+        codes: callwright_core::codes::CodePlan::default(),
         cold_route_falls_back: false,
         follow_deflections: true,
         response_timeout: Duration::from_secs(4),

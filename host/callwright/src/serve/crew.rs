@@ -14,6 +14,7 @@ use callwright_store::Restored;
 use tokio::sync::mpsc::Sender;
 
 use super::clock::Clock;
+use super::dialled::Dialled;
 use super::network::{Connections, Network};
 use super::no_resource;
 use super::node::{self, Letters, Outside};
@@ -34,6 +35,7 @@ pub(super) struct Crew<'a> {
     pub(super) port: u16,
     pub(super) meters: &'a Meters,
     pub(super) withdrawals: Sender<Arc<ActiveRule>>,
+    pub(super) dialled: Sender<Dialled>,
 }
 
 /// What a node owns at the start.
@@ -121,6 +123,7 @@ impl Crew<'_> {
             neighbours: Neighbours::of(number, nodes, &meters),
             meters,
             withdrawals: self.withdrawals.clone(),
+            dialled: self.dialled.clone(),
         };
         node::start(number, node, udp, letters, outside).map_err(|error| no_resource(&error))
     }

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::clock::Clock;
+use super::dialled::Dialled;
 use super::network::{Datagrams, Headers, Network};
 use super::nodes::Neighbours;
 use super::pool::Pool;
@@ -144,6 +145,8 @@ pub(super) struct Outside {
     pub(super) neighbours: Option<Neighbours>,
     /// Versions that shall give way to what was active before them.
     pub(super) withdrawals: Sender<Arc<ActiveRule>>,
+    /// What users have dialled, to be kept.
+    pub(super) dialled: Sender<Dialled>,
 }
 
 /// Starts a node's thread, which reads a UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
@@ -301,6 +304,13 @@ impl Owner {
             Effect::Withdraw(rule) => {
                 // Where so many are withdrawn at once, this one's calls go to the fallback until it fails again.
                 let _dropped = self.outside.withdrawals.try_send(rule);
+            }
+            Effect::Wish { ticket, tenant, user, wishes, by } => {
+                let dialled = Dialled { ticket, tenant, user, wishes, by };
+                if self.outside.dialled.try_send(dialled).is_err() {
+                    let result = Err(StoreRefused::Unavailable("too much is dialled at once".to_owned()));
+                    self.answers.extend([Input::Stored { ticket, result }]);
+                }
             }
             Effect::Store { ticket, changes } => {
                 self.unstored += 1;

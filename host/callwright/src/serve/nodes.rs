@@ -136,6 +136,13 @@ impl Nodes {
         Ok(())
     }
 
+    /// Brings a node an answer that it waits for.
+    pub(super) async fn answer(&self, ticket: Ticket, answer: Input) {
+        if let Some(inbox) = self.inbox(ticket.node()) {
+            inbox.deliver(answer).await;
+        }
+    }
+
     /// Brings a node the answer of the store; from a thread of its own.
     pub(super) fn answer_blocking(&self, ticket: Ticket, answer: Input) {
         if let Some(inbox) = self.inbox(ticket.node()) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_sip::{DialogKey, Flow, Message, Name, ServerTx, Text};
+use callwright_sip::{Dialog, DialogKey, Flow, Message, Name, ServerTx, Text};
 use tracing::Span;
 
 use super::Call;
@@ -11,6 +11,7 @@ use crate::cause::Final;
 use crate::config::EarlyDialogs;
 use crate::names::Extension;
 use crate::record::Disposition;
+use crate::sdp;
 use crate::spans;
 use crate::switchboard::{ALLOW, SERVER, SUPPORTED, Switchboard, with_body_of, with_to_tag};
 use crate::time::{Deadline, Timer};
@@ -143,6 +144,25 @@ impl Caller {
         let description = response.body.clone();
         board.sip.respond(board.now.mono, self.tx, response);
         description
+    }
+
+    /// The dialog in which nobody but the switch answers.
+    pub(super) fn own_dialog(&self) -> Result<Dialog, ()> {
+        Dialog::of_uas(&self.invite, &self.own_tag).map_err(|_| ())
+    }
+
+    /// The 200 to a code, with media that nobody hears; phones show who answered.
+    pub(super) fn answer_code(&mut self, board: &mut Switchboard, said: &str) {
+        let tag = self.own_tag.clone();
+        let shown: String =
+            said.chars().filter(|letter| !letter.is_control() && !"\"\\".contains(*letter)).collect();
+        let identity = format!("\"{shown}\" <sip:{}>", board.sip.settings().host);
+        let response = self
+            .response(board, 200, &tag)
+            .with(Name::Other("P-Asserted-Identity".into()), identity)
+            .with_body(Text::from_static("application/sdp"), sdp::inactive(&self.invite.body));
+        self.last = None;
+        board.sip.respond(board.now.mono, self.tx, response);
     }
 
     pub(super) fn reject(&mut self, board: &mut Switchboard, last: &Final) {

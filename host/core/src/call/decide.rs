@@ -9,6 +9,7 @@ use super::ring::{LEGS_AT_ONCE, Origin};
 use super::story::millis;
 use super::{Call, Stage};
 use crate::cause::Final;
+use crate::codes::CodePlan;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
 use crate::record::{Disposition, FactKind, RunRecord, Source};
@@ -112,7 +113,12 @@ impl Call {
         let number = self.facts.number.clone();
         let dialled = FactKind::Dialled { number: number.clone(), to: self.to.clone() };
         self.story.fact(board.now, Source::Config, dialled);
-        match route::decider(&board.picture, &self.tenant, &number) {
+        let decider = route::decider(&board.picture, &self.tenant, &number);
+        if decider == Decider::Nobody && CodePlan::is_code(&number) {
+            self.dial_code(board);
+            return;
+        }
+        match decider {
             Decider::Emergency => {
                 self.story.fact(board.now, Source::Config, FactKind::Emergency);
                 self.reject(board, &Final::emergency_without_trunk(), Disposition::Rejected);
@@ -241,7 +247,11 @@ impl Call {
         match (&self.stage, what) {
             // Also when the call is over: a rule may still count what came of it.
             (
-                Stage::Deciding | Stage::Ringing(_) | Stage::Talking(_) | Stage::Over { .. },
+                Stage::Deciding
+                | Stage::Coding(_)
+                | Stage::Ringing(_)
+                | Stage::Talking(_)
+                | Stage::Over { .. },
                 Ask::Keep(what),
             ) => {
                 let answer = board.keep(&self.facts.tenant, &self.facts.id, what);
@@ -277,10 +287,13 @@ impl Call {
                 self.answer_rule(board, ask, Answer::Done(Ok(())));
                 self.reject(board, &Final::of_outcome(self.best.as_ref()), Disposition::Rejected);
             }
-            (Stage::Ringing(_) | Stage::Talking(_), Ask::Ring(_)) => {
+            (Stage::Coding(_) | Stage::Ringing(_) | Stage::Talking(_), Ask::Ring(_)) => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::AlreadyEnded)));
             }
-            (Stage::Ringing(_) | Stage::Talking(_), Ask::Standard | Ask::Refuse(_) | Ask::Conclude) => {
+            (
+                Stage::Coding(_) | Stage::Ringing(_) | Stage::Talking(_),
+                Ask::Standard | Ask::Refuse(_) | Ask::Conclude,
+            ) => {
                 self.answer_rule(board, ask, Answer::Done(Err(CallError::AlreadyEnded)));
             }
         }
@@ -367,7 +380,7 @@ impl Call {
                 }
                 self.fall_back(board, own);
             }
-            Stage::Ringing(_) | Stage::Talking(_) => {
+            Stage::Coding(_) | Stage::Ringing(_) | Stage::Talking(_) => {
                 self.story.fact(board.now, source, FactKind::RunEnded(outcome));
             }
             Stage::Over { .. } => {

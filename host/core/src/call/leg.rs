@@ -400,7 +400,7 @@ impl Call {
         let no_other = self.legs.values().all(|leg| leg.id == id || !leg.is_wanted());
         match &self.stage {
             Stage::Ringing(ring) => no_other && ring.is_last(),
-            Stage::Deciding | Stage::Talking(_) | Stage::Over { .. } => false,
+            Stage::Deciding | Stage::Coding(_) | Stage::Talking(_) | Stage::Over { .. } => false,
         }
     }
 }

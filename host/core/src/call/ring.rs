@@ -428,14 +428,14 @@ impl Call {
     fn ring(&self) -> Option<&Ring> {
         match &self.stage {
             Stage::Ringing(ring) => Some(ring),
-            Stage::Deciding | Stage::Talking(_) | Stage::Over { .. } => None,
+            Stage::Deciding | Stage::Coding(_) | Stage::Talking(_) | Stage::Over { .. } => None,
         }
     }
 
     fn ring_mut(&mut self) -> Option<&mut Ring> {
         match &mut self.stage {
             Stage::Ringing(ring) => Some(ring),
-            Stage::Deciding | Stage::Talking(_) | Stage::Over { .. } => None,
+            Stage::Deciding | Stage::Coding(_) | Stage::Talking(_) | Stage::Over { .. } => None,
         }
     }
 }

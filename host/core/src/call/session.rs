@@ -237,14 +237,14 @@ impl Call {
     pub(super) fn talk(&self) -> Option<&Talk> {
         match &self.stage {
             Stage::Talking(talk) => Some(talk),
-            Stage::Deciding | Stage::Ringing(_) | Stage::Over { .. } => None,
+            Stage::Deciding | Stage::Coding(_) | Stage::Ringing(_) | Stage::Over { .. } => None,
         }
     }
 
     pub(super) fn talk_mut(&mut self) -> Option<&mut Talk> {
         match &mut self.stage {
             Stage::Talking(talk) => Some(talk),
-            Stage::Deciding | Stage::Ringing(_) | Stage::Over { .. } => None,
+            Stage::Deciding | Stage::Coding(_) | Stage::Ringing(_) | Stage::Over { .. } => None,
         }
     }
 }

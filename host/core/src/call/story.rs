@@ -109,6 +109,12 @@ impl Story {
         self.status = 200;
     }
 
+    /// A code was carried out, and the phone is told.
+    pub(super) fn coded(&mut self, now: Now) {
+        self.answered = Some(now);
+        self.concluded(Disposition::Coded, Cause::CalleeHungUp, 200);
+    }
+
     /// An unanswered call has its end.
     pub(super) fn concluded(&mut self, disposition: Disposition, cause: Cause, status: u16) {
         self.disposition = disposition;
@@ -131,7 +137,7 @@ impl Story {
         let setup_end = self.answered.unwrap_or(ended);
         self.legs.sort_by_key(|leg| leg.id);
         let missed = match self.disposition {
-            Disposition::Answered { .. } => Vec::new(),
+            Disposition::Answered { .. } | Disposition::Coded => Vec::new(),
             Disposition::Rejected | Disposition::CallerGone => self.missed(),
         };
         let record = CallRecord {

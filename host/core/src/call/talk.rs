@@ -127,6 +127,10 @@ impl Call {
             self.early_bye(board, flow, &request);
             return;
         }
+        if matches!(self.stage, Stage::Coding(_)) {
+            self.in_code_dialog(board, flow, &request);
+            return;
+        }
         let Some((side, order)) = self.talk_mut().and_then(|talk| {
             let side = talk.side_of(&request)?;
             let peer = talk.peer_mut(side);

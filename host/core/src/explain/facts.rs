@@ -100,6 +100,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
         }
         FactKind::Fallback(text) => format!("the fallback takes over: it {text}"),
         FactKind::Standard => "hands the call to the standard rule".to_owned(),
+        FactKind::Code(text) => format!("the code: {text}"),
         FactKind::Refused(text) => format!("refuses the call as {text}"),
         FactKind::Held(true) => "puts the call on hold".to_owned(),
         FactKind::Held(false) => "takes the call off hold".to_owned(),
@@ -244,6 +245,7 @@ fn end(record: &CallRecord) -> Vec<Told> {
     let talked = span(Duration::from_millis(record.talk_ms));
     let (source, text) = match &record.disposition {
         Disposition::Rejected => ("switch".to_owned(), format!("tells {} {}", caller(record), record.status)),
+        Disposition::Coded => ("switch".to_owned(), "hangs up".to_owned()),
         Disposition::CallerGone => ("switch".to_owned(), format!("ends the call with {}", record.status)),
         Disposition::Answered { device, .. } => match &record.cause {
             Cause::CallerHungUp => {

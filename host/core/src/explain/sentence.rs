@@ -17,6 +17,9 @@ pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> String {
 
 fn told(record: &CallRecord, clock: &Clock<'_>) -> String {
     let teller = Teller { record, clock };
+    if let Some(coded) = teller.coded() {
+        return coded;
+    }
     let end = teller.end();
     let sent = teller.sent_on();
     match (teller.failure(), sent) {
@@ -82,10 +85,23 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
+    /// A code that was dialled.
+    fn coded(&self) -> Option<String> {
+        let facts = self.record.facts.iter();
+        let said = facts
+            .filter_map(|fact| if let FactKind::Code(said) = &fact.what { Some(said) } else { None })
+            .next()?;
+        let (who, number) = (caller(self.record), &self.record.number);
+        let phone =
+            self.record.from_device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
+        let refused = if self.record.disposition == Disposition::Coded { "" } else { "nothing changed, " };
+        Some(format!("{who} dialled {number}{phone}: {refused}{said}."))
+    }
+
     fn end(&self) -> Clause {
         match &self.record.disposition {
             Disposition::Answered { device, user } => self.answered(device, user.as_ref()),
-            Disposition::Rejected => self.rejected(),
+            Disposition::Rejected | Disposition::Coded => self.rejected(),
             Disposition::CallerGone => self.caller_gone(),
         }
     }

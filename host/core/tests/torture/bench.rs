@@ -180,6 +180,7 @@ impl Bench {
                 Effect::Start(_) | Effect::Answer { .. } | Effect::Stop { .. } | Effect::Withdraw(_) => {
                     panic!("no rule is here")
                 }
+                Effect::Wish { .. } => panic!("no code is dialled here"),
             }
         }
         for flow in self.closed.clone() {
@@ -339,6 +340,7 @@ fn tenant() -> Tenant {
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
         cadence: Duration::from_secs(5),
+        codes: callwright_core::codes::CodePlan::default(),
         cold_route_falls_back: false,
         follow_deflections: true,
         response_timeout: Duration::from_secs(4),

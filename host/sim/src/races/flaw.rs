@@ -77,7 +77,8 @@ impl Flawed {
             | Effect::Start(_)
             | Effect::Answer { .. }
             | Effect::Stop { .. }
-            | Effect::Withdraw(_)) => Some(other),
+            | Effect::Withdraw(_)
+            | Effect::Wish { .. }) => Some(other),
         }
     }
 

@@ -294,6 +294,7 @@ impl Model {
             Disposition::Answered { device, .. } => format!("answered by {device}"),
             Disposition::Rejected => "rejected".to_owned(),
             Disposition::CallerGone => "caller gone".to_owned(),
+            Disposition::Coded => "a code".to_owned(),
         };
         let should = match self.winner {
             Some(winner) => format!("answered by {}", stage::name_of(winner)),

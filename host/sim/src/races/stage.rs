@@ -322,7 +322,8 @@ impl Stage {
                 }
                 inputs.push_back(Input::Stored { ticket, result: Ok(()) });
             }
-            Effect::Close { .. } | Effect::Believe { .. } | Effect::Withdraw(_) => {}
+            // Nobody dials a code here.
+            Effect::Close { .. } | Effect::Believe { .. } | Effect::Withdraw(_) | Effect::Wish { .. } => {}
         }
     }
 

@@ -78,7 +78,7 @@ impl Witness<'_> {
                         near("it was answered", answered - call.began, *at)
                     }
                     Some(Disposition::Answered { device: by, .. }) => Err(format!("answered by {by}")),
-                    Some(Disposition::Rejected | Disposition::CallerGone) | None => {
+                    Some(Disposition::Rejected | Disposition::CallerGone | Disposition::Coded) | None => {
                         Err(format!("{status} at {}s", clock(answered - call.began)))
                     }
                 }

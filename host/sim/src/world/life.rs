@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use callwright_core::forwarding::Wishes;
+use callwright_core::names::{TenantId, UserId};
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Config, Input, Now, Setup};
 use callwright_sip::Transport;
@@ -20,6 +22,8 @@ use crate::trace::SWITCH;
 pub(super) struct Life {
     pub(super) config: Arc<Config>,
     pub(super) rules: Vec<Arc<ActiveRule>>,
+    /// What people have saved.
+    pub(super) wishes: Vec<((TenantId, UserId), Arc<Wishes>)>,
     pub(super) is_up: bool,
     fault: Option<Fault>,
     /// How often it has died.
@@ -29,7 +33,7 @@ pub(super) struct Life {
 impl Life {
     pub(super) fn first(setup: &WorldSetup) -> Self {
         let (config, rules) = (Arc::clone(&setup.config), setup.rules.clone());
-        Self { config, rules, is_up: true, fault: setup.fault, deaths: 0 }
+        Self { config, rules, wishes: Vec::new(), is_up: true, fault: setup.fault, deaths: 0 }
     }
 
     /// What the node is made of; what it mints is not what it minted in an earlier life.
@@ -63,7 +67,7 @@ impl World {
         self.trace.note(self.mono, SWITCH, "killed".to_owned());
         let before = std::mem::replace(&mut self.switch, Box::new(Dead::of(&self.life.config)));
         self.agenda.retain(|due| match due {
-            Due::Commit(..) | Due::Said(_) | Due::SwitchLoses(_) => false,
+            Due::Commit(..) | Due::Wish(..) | Due::Said(_) | Due::SwitchLoses(_) => false,
             Due::Planned(_) | Due::ToSwitch(..) | Due::ToPhone(..) | Due::PhoneLoses(..) => true,
         });
         for run in std::mem::take(&mut self.runs_alive) {
@@ -94,6 +98,9 @@ impl World {
         let setup = self.life.setup(self.address, self.seed, restored, now);
         let Self { alarm, life, .. } = self;
         self.switch = alarm.listen(|| switch::built(setup, life.fault));
+        for ((tenant, user), wishes) in self.life.wishes.clone() {
+            self.drive_switch(Input::Wished { tenant, user, wishes: Some(wishes) });
+        }
         // What it has to say of what ended while it was dead.
         self.drive_switch(Input::Tick);
     }

@@ -1,0 +1,456 @@
+//! What phones dial to change how calls reach their user: the star codes of the tenant's plan, and those of GSM.
+//!
+//! Pure functions: from digits to a wish, and from wishes to other wishes. The digits of GSM are `**SC*n#` to register, `*SC#` to
+//! activate, `#SC#` to deactivate, `##SC#` to erase and `*#SC#` to ask, where SC is 21 (always), 61 (no answer), 62
+//! (unreachable), 67 (busy), 004 (the three last) or 002 (all).
+
+use std::time::Duration;
+
+use crate::config::Tenant;
+use crate::forwarding::{Condition, Wish, Wishes};
+use crate::names::{Extension, UserId};
+use crate::rule::DestinationRef;
+
+/// The codes of a tenant; none of them is the beginning of another, nor of a code of GSM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodePlan {
+    /// From now on only the device that dials it rings.
+    pub route_here: Option<String>,
+    /// Followed by an extension: only that device, or that colleague, rings.
+    pub route_to: Option<String>,
+    /// All devices ring again.
+    pub route_all: Option<String>,
+    /// The user is not to be disturbed.
+    pub undisturbed: Option<String>,
+    /// The user may be disturbed again.
+    pub disturbed: Option<String>,
+    /// Whether the codes of GSM are understood.
+    pub gsm: bool,
+}
+
+impl Default for CodePlan {
+    fn default() -> Self {
+        let code = |code: &str| Some(code.to_owned());
+        Self {
+            route_here: code("*50"),
+            route_to: code("*49"),
+            route_all: code("*51"),
+            undisturbed: code("*78"),
+            disturbed: code("*79"),
+            gsm: true,
+        }
+    }
+}
+
+/// What a code asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Only the device that dials it rings.
+    RouteHere,
+    /// Only that device or colleague rings, by extension.
+    RouteTo(String),
+    /// All devices ring.
+    RouteAll,
+    /// Do not disturb, or do.
+    Undisturbed(bool),
+    /// Something about forwarding.
+    Forward(Vec<Condition>, Ask),
+}
+
+/// What a code of GSM asks of some conditions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// There, from now on; and for no answer after how long.
+    Register(String, Option<Duration>),
+    /// As registered before.
+    Activate,
+    /// Not any more, but what is registered stays.
+    Deactivate,
+    /// Not any more, and nothing stays.
+    Erase,
+    /// Whether it is active.
+    Query,
+}
+
+/// Why a code did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// It is no code of this tenant.
+    #[error("no such code")]
+    NoSuchCode,
+    /// The number in it stands for nothing that calls may go to.
+    #[error("nobody to go to")]
+    NoSuchNumber,
+    /// Somebody else's device, or a colleague who does not take calls of this user.
+    #[error("not allowed")]
+    NotAllowed,
+    /// There is nothing to activate.
+    #[error("nothing is registered")]
+    NothingRegistered,
+    /// What was asked about is not active.
+    #[error("not active")]
+    NotActive,
+}
+
+/// The conditions of a service code of GSM (3GPP TS 22.030, annex B).
+fn conditions(service: &str) -> Option<Vec<Condition>> {
+    let conditional = [Condition::Busy, Condition::NoAnswer, Condition::Unreachable];
+    match service {
+        "21" => Some(vec![Condition::Always]),
+        "61" => Some(vec![Condition::NoAnswer]),
+        "62" => Some(vec![Condition::Unreachable]),
+        "67" => Some(vec![Condition::Busy]),
+        "004" => Some(conditional.to_vec()),
+        "002" => Some([Condition::Always].into_iter().chain(conditional).collect()),
+        _ => None,
+    }
+}
+
+impl CodePlan {
+    /// Whether digits are meant as a code at all.
+    #[must_use]
+    pub fn is_code(dialled: &str) -> bool {
+        dialled.starts_with(['*', '#'])
+    }
+
+    /// Reads what was dialled.
+    ///
+    /// # Errors
+    /// [`CodeError::NoSuchCode`].
+    pub fn read(&self, dialled: &str) -> Result<Code, CodeError> {
+        let is = |code: &Option<String>| code.as_deref() == Some(dialled);
+        if is(&self.route_here) {
+            return Ok(Code::RouteHere);
+        }
+        if is(&self.route_all) {
+            return Ok(Code::RouteAll);
+        }
+        if is(&self.undisturbed) || is(&self.disturbed) {
+            return Ok(Code::Undisturbed(is(&self.undisturbed)));
+        }
+        if let Some(extension) = self.route_to.as_deref().and_then(|code| dialled.strip_prefix(code))
+            && !extension.is_empty()
+        {
+            return Ok(Code::RouteTo(extension.to_owned()));
+        }
+        self.gsm.then(|| gsm(dialled)).flatten().ok_or(CodeError::NoSuchCode)
+    }
+
+    /// What is wrong with the plan: codes of which one is the beginning of another, and so can never be told apart.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<String> {
+        let own = [
+            ("route-here", &self.route_here),
+            ("route-to", &self.route_to),
+            ("route-all", &self.route_all),
+            ("undisturbed", &self.undisturbed),
+            ("disturbed", &self.disturbed),
+        ];
+        let own: Vec<_> = own.into_iter().filter_map(|(name, code)| Some((name, code.as_deref()?))).collect();
+        let mut found = Vec::new();
+        for (at, (name, code)) in own.iter().enumerate() {
+            if !is_dialled(code) {
+                found.push(format!("{name}: `{code}` is no code: write `*` or `#` and then digits"));
+            }
+            for (other, with) in &own[at + 1..] {
+                if code.starts_with(with) || with.starts_with(code) {
+                    found.push(format!("{name} `{code}` and {other} `{with}` cannot be told apart"));
+                }
+            }
+            if self.gsm && GSM_BEGINS.iter().any(|gsm| code.starts_with(gsm)) {
+                found.push(format!("{name}: `{code}` is the beginning of a code of GSM"));
+            }
+        }
+        found
+    }
+}
+
+/// How codes of GSM begin that are no star and digits alone.
+const GSM_BEGINS: [&str; 4] = ["**", "##", "*#", "#"];
+
+fn is_dialled(code: &str) -> bool {
+    let digits = code.trim_start_matches(['*', '#']);
+    digits.len() < code.len() && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `**61*+4930123456**15#` and its like.
+fn gsm(dialled: &str) -> Option<Code> {
+    let rest = dialled.strip_suffix('#')?;
+    let (registers, rest, ask) = [
+        ("**", true, Ask::Activate),
+        ("##", false, Ask::Erase),
+        ("*#", false, Ask::Query),
+        ("*", true, Ask::Activate),
+        ("#", false, Ask::Deactivate),
+    ]
+    .into_iter()
+    .find_map(|(begin, registers, ask)| Some((registers, rest.strip_prefix(begin)?, ask)))?;
+    let mut parts = rest.split('*');
+    let conditions = conditions(parts.next()?)?;
+    let number = parts.next().filter(|number| !number.is_empty());
+    // The second is the kind of call, voice or any (11, or nothing); the third is the time.
+    let (kind, seconds) = (parts.next(), parts.next());
+    if parts.next().is_some() || kind.is_some_and(|kind| !["", "11"].contains(&kind)) {
+        return None;
+    }
+    let after = match seconds {
+        None => None,
+        Some(seconds) => {
+            let seconds = seconds.parse().ok().filter(|seconds| (5..=30).contains(seconds))?;
+            Some(Duration::from_secs(seconds))
+        }
+    };
+    let ask = match number {
+        Some(number) if registers => Ask::Register(number.to_owned(), after),
+        Some(_) => return None,
+        None if after.is_some() => return None,
+        None => ask,
+    };
+    Some(Code::Forward(conditions, ask))
+}
+
+/// Who dials.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialler<'a> {
+    /// Their tenant.
+    pub tenant: &'a Tenant,
+    /// The user.
+    pub user: &'a UserId,
+    /// Their device.
+    pub device: &'a Extension,
+}
+
+/// What a code makes of wishes; nothing new where it only asks. Told in words.
+///
+/// # Errors
+/// [`CodeError`]: nothing is changed.
+pub fn apply(
+    code: &Code,
+    wishes: &Wishes,
+    dialler: Dialler<'_>,
+    takes_calls: impl Fn(&UserId) -> bool,
+) -> Result<(Option<Wishes>, String), CodeError> {
+    let mut next = wishes.clone();
+    let said = match code {
+        Code::RouteHere => {
+            next.cold_route = Some(DestinationRef::Device(dialler.device.clone()));
+            format!("only {} rings from now on", dialler.device)
+        }
+        Code::RouteTo(extension) => {
+            let to = route_to(extension, dialler, takes_calls)?;
+            let said = format!("only {to} rings from now on");
+            next.cold_route = Some(to);
+            said
+        }
+        Code::RouteAll => {
+            next.cold_route = None;
+            "all devices ring from now on".to_owned()
+        }
+        Code::Undisturbed(is_on) => {
+            next.do_not_disturb = *is_on;
+            format!("do not disturb is {}", if *is_on { "on" } else { "off" })
+        }
+        Code::Forward(conditions, Ask::Query) => {
+            let active = |condition| wishes.conditions.get(condition).filter(|wish| wish.active);
+            let to: Vec<_> = conditions.iter().filter_map(active).collect();
+            return match to.first() {
+                Some(_) if wishes.enabled => Ok((None, told(conditions, "is active"))),
+                Some(_) | None => Err(CodeError::NotActive),
+            };
+        }
+        Code::Forward(conditions, ask) => forward(&mut next, conditions, ask, dialler)?,
+    };
+    Ok((Some(next), said))
+}
+
+fn told(conditions: &[Condition], what: &str) -> String {
+    let words: Vec<_> = conditions.iter().map(|condition| condition.word()).collect();
+    format!("forwarding {} {what}", words.join(", "))
+}
+
+fn forward(
+    next: &mut Wishes,
+    conditions: &[Condition],
+    ask: &Ask,
+    dialler: Dialler<'_>,
+) -> Result<String, CodeError> {
+    let to = match ask {
+        Ask::Register(number, _) => Some(destination(number, dialler)?),
+        Ask::Activate | Ask::Deactivate | Ask::Erase | Ask::Query => None,
+    };
+    for condition in conditions {
+        match ask {
+            Ask::Register(_, after) => {
+                let after = after.filter(|_| *condition == Condition::NoAnswer);
+                let wish = Wish { active: true, to: to.iter().cloned().collect(), after };
+                next.conditions.insert(*condition, wish);
+            }
+            Ask::Activate if next.conditions.contains_key(condition) || !next.numbers.is_empty() => {
+                next.conditions.entry(*condition).or_default().active = true;
+            }
+            Ask::Activate => return Err(CodeError::NothingRegistered),
+            Ask::Deactivate => {
+                if let Some(wish) = next.conditions.get_mut(condition) {
+                    wish.active = false;
+                }
+            }
+            Ask::Erase => {
+                next.conditions.remove(condition);
+            }
+            Ask::Query => {}
+        }
+    }
+    Ok(match (ask, to) {
+        (Ask::Register(..), Some(to)) => {
+            next.enabled = true;
+            told(conditions, &format!("goes to {to}"))
+        }
+        (Ask::Activate, _) => {
+            next.enabled = true;
+            told(conditions, "is active")
+        }
+        (Ask::Erase, _) => told(conditions, "is erased"),
+        (Ask::Register(..) | Ask::Deactivate | Ask::Query, _) => told(conditions, "is not active"),
+    })
+}
+
+/// A number as it is dialled: somebody of the tenant, or E.164 with `+` or 00.
+fn destination(number: &str, dialler: Dialler<'_>) -> Result<DestinationRef, CodeError> {
+    let to = match dialler.tenant.plan.find(number) {
+        // A person is who is meant: a device is nothing to forward to.
+        Some(DestinationRef::Device(device)) => {
+            let owner = dialler.tenant.devices.get(device).map(|device| device.user.clone());
+            owner.map(DestinationRef::User).ok_or(CodeError::NoSuchNumber)
+        }
+        Some(to) => Ok(to.clone()),
+        None => {
+            let digits = number.strip_prefix('+').or_else(|| number.strip_prefix("00"));
+            let digits = digits.filter(|digits| (3..=15).contains(&digits.len()));
+            let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+            digits.map(|digits| DestinationRef::Number(format!("+{digits}"))).ok_or(CodeError::NoSuchNumber)
+        }
+    };
+    to.and_then(|to| match to {
+        DestinationRef::User(user) if user == *dialler.user => Err(CodeError::NotAllowed),
+        other => Ok(other),
+    })
+}
+
+/// A device of the user's own, or a colleague who takes their calls.
+fn route_to(
+    extension: &str,
+    dialler: Dialler<'_>,
+    takes_calls: impl Fn(&UserId) -> bool,
+) -> Result<DestinationRef, CodeError> {
+    match dialler.tenant.plan.find(extension) {
+        Some(DestinationRef::Device(device)) => {
+            let owner = dialler.tenant.devices.get(device).map(|device| &device.user);
+            match owner {
+                Some(owner) if owner == dialler.user => Ok(DestinationRef::Device(device.clone())),
+                Some(_) | None => Err(CodeError::NotAllowed),
+            }
+        }
+        Some(DestinationRef::User(user)) if user == dialler.user => Err(CodeError::NotAllowed),
+        Some(DestinationRef::User(user)) if takes_calls(user) => Ok(DestinationRef::User(user.clone())),
+        Some(DestinationRef::User(_)) => Err(CodeError::NotAllowed),
+        Some(DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_)) | None => {
+            Err(CodeError::NoSuchNumber)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn dial(dialled: &str, wishes: &Wishes) -> Result<(Option<Wishes>, String), CodeError> {
+        let tenant = testing::tenant();
+        let (user, device) = ("ana".into(), "1001".into());
+        let code = CodePlan::default().read(dialled)?;
+        apply(&code, wishes, Dialler { tenant: &tenant, user: &user, device: &device }, |_| false)
+    }
+
+    fn after(dialled: &[&str]) -> Wishes {
+        dialled.iter().fold(Wishes::default(), |wishes, code| {
+            dial(code, &wishes).unwrap_or_else(|error| panic!("{code}: {error}")).0.unwrap_or(wishes)
+        })
+    }
+
+    fn refused(dialled: &str) -> CodeError {
+        dial(dialled, &Wishes::default()).unwrap_err()
+    }
+
+    #[test]
+    fn a_device_rings_alone_until_all_do_again() {
+        assert_eq!(after(&["*50"]).cold_route, Some(DestinationRef::Device("1001".into())));
+        assert_eq!(after(&["*491002"]).cold_route, Some(DestinationRef::Device("1002".into())));
+        assert_eq!(after(&["*491002", "*51"]).cold_route, None);
+    }
+
+    #[test]
+    fn nobody_routes_to_another_ones_device_or_to_a_colleague_who_does_not_take_it() {
+        assert_eq!(refused("*491011"), CodeError::NotAllowed);
+        assert_eq!(refused("*49101"), CodeError::NotAllowed);
+        assert_eq!(refused("*499999"), CodeError::NoSuchNumber);
+    }
+
+    #[test]
+    fn gsm_registers_activates_deactivates_and_erases() {
+        let bob = DestinationRef::User("bob".into());
+        let wishes = after(&["**21*101#"]);
+        let wish = wishes.conditions.get(&Condition::Always).unwrap();
+        assert_eq!((wish.active, &wish.to[..]), (true, &[bob][..]));
+        assert!(!after(&["**21*101#", "#21#"]).conditions[&Condition::Always].active);
+        assert!(after(&["**21*101#", "#21#", "*21#"]).conditions[&Condition::Always].active);
+        assert!(after(&["**21*101#", "##21#"]).conditions.is_empty());
+        assert_eq!(after(&["**004*101#"]).conditions.len(), 3);
+        assert!(after(&["**004*101#", "**21*101#", "##002#"]).conditions.is_empty());
+    }
+
+    #[test]
+    fn no_answer_has_a_time_in_both_spellings() {
+        for code in ["**61*+4930123456**15#", "**61*004930123456*11*15#"] {
+            let wish = after(&[code]).conditions.remove(&Condition::NoAnswer).unwrap();
+            assert_eq!(wish.after, Some(Duration::from_secs(15)));
+            assert_eq!(wish.to, [DestinationRef::Number("+4930123456".to_owned())]);
+        }
+        assert_eq!(refused("**61*101**31#"), CodeError::NoSuchCode);
+    }
+
+    #[test]
+    fn asking_changes_nothing_and_says_whether_it_is_active() {
+        assert_eq!(refused("*#21#"), CodeError::NotActive);
+        let (changed, said) = dial("*#67#", &after(&["**67*101#"])).unwrap();
+        assert_eq!((changed, said.as_str()), (None, "forwarding busy is active"));
+    }
+
+    #[test]
+    fn nothing_is_activated_that_was_never_registered() {
+        assert_eq!(refused("*21#"), CodeError::NothingRegistered);
+        assert_eq!(refused("**21*777#"), CodeError::NoSuchNumber);
+        assert_eq!(refused("**21*100#"), CodeError::NotAllowed);
+    }
+
+    #[test]
+    fn what_is_no_code_is_none() {
+        for dialled in
+            ["*", "#", "**#", "*50#", "*99", "**21*101", "*#*21#", "**21*101**5#extra", "##21*101#"]
+        {
+            assert_eq!(refused(dialled), CodeError::NoSuchCode, "{dialled}");
+        }
+        let plain = CodePlan { gsm: false, ..CodePlan::default() };
+        assert_eq!(plain.read("*21#"), Err(CodeError::NoSuchCode));
+    }
+
+    #[test]
+    fn a_plan_in_which_codes_cannot_be_told_apart_is_refused() {
+        assert!(CodePlan::default().conflicts().is_empty());
+        let plan = CodePlan { route_here: Some("*4".to_owned()), ..CodePlan::default() };
+        assert_eq!(plan.conflicts(), ["route-here `*4` and route-to `*49` cannot be told apart"]);
+        let plan = CodePlan { route_all: Some("**5".to_owned()), ..CodePlan::default() };
+        assert_eq!(plan.conflicts(), ["route-all: `**5` is the beginning of a code of GSM"]);
+        let plan = CodePlan { disturbed: Some("79".to_owned()), ..CodePlan::default() };
+        assert_eq!(plan.conflicts(), ["disturbed: `79` is no code: write `*` or `#` and then digits"]);
+    }
+}
