@@ -27,7 +27,8 @@ mod device;
 mod file;
 
 /// The kinds of documents that a tenant's admins manage, each at the path of its name.
-pub(crate) const MANAGED: [Kind; 5] = [Kind::User, Kind::Device, Kind::Group, Kind::Place, Kind::Hours];
+pub(crate) const MANAGED: [Kind; 6] =
+    [Kind::User, Kind::Device, Kind::Group, Kind::Place, Kind::Hours, Kind::Forwarding];
 
 /// How many documents a page holds when nobody asks for another number.
 const PAGE: usize = 50;
@@ -160,7 +161,7 @@ async fn list(
     let tenant = caller.tenant(&switch, &tenant)?;
     let Query(wanted) = wanted?;
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, DOCUMENTS_PAGE_MAX);
-    let documents = if switch.is_of_file(&tenant.id) {
+    let documents = if is_in_file(&switch, &tenant, kind) {
         file::page(&tenant, kind, wanted.after.as_deref(), limit)
     } else {
         let (id, after) = (tenant.id.clone(), wanted.after);
@@ -170,6 +171,27 @@ async fn list(
         switch::ask(&switch, read).await??.into_iter().map(Shown::from).collect()
     };
     Ok(Json(page(documents, limit, zone(&tenant))))
+}
+
+/// Whether that stands in the operator's file; settings of people never do.
+fn is_in_file(switch: &Handle, tenant: &Tenant, kind: Kind) -> bool {
+    kind != Kind::Forwarding && switch.is_of_file(&tenant.id)
+}
+
+/// The tenant in which the caller may write that.
+fn writable(
+    caller: &Caller,
+    switch: &Handle,
+    tenant: &str,
+    kind: Kind,
+    name: &str,
+) -> Result<Arc<Tenant>, ApiError> {
+    match kind {
+        Kind::Forwarding => caller.own(switch, tenant, (kind, name)),
+        Kind::Tenant | Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
+            caller.tenant(switch, tenant)
+        }
+    }
 }
 
 fn page(documents: Vec<Shown>, limit: usize, zone: Option<String>) -> Documents {
@@ -185,7 +207,7 @@ async fn show(
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<Json<Shown>, ApiError> {
     let tenant = caller.own(&switch, &tenant, (kind, &name))?;
-    if switch.is_of_file(&tenant.id) {
+    if is_in_file(&switch, &tenant, kind) {
         return file::one(&tenant, kind, &name).map(Json).ok_or_else(|| not_there(kind, &name));
     }
     let document = find(&switch, &tenant.id, kind, &name).await?;
@@ -201,7 +223,7 @@ async fn replace(
     meant: Asked<Meant>,
     body: Body,
 ) -> Result<(StatusCode, Json<Shown>), ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?;
+    let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let Json(value) = body?;
     let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
@@ -216,7 +238,7 @@ async fn stage(
     Path((tenant, name)): Path<(String, String)>,
     body: Body,
 ) -> Result<(StatusCode, Json<Shown>), ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?;
+    let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Json(value) = body?;
     let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
     write.put(value, Meant::default()).await
@@ -229,7 +251,7 @@ async fn discard(
     Extension(kind): Extension<Kind>,
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?;
+    let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
     write.commit(Step::Discard, Expects::There).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -243,7 +265,7 @@ async fn save(
     Path((tenant, name)): Path<(String, String)>,
     meant: Asked<Meant>,
 ) -> Result<Json<Shown>, ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?;
+    let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let document = find(&switch, &tenant.id, kind, &name).await?.ok_or_else(|| not_there(kind, &name))?;
     let draft = document.draft.ok_or_else(|| ApiError::not_found(format!("{kind} `{name}` has no draft")))?;
@@ -261,7 +283,7 @@ async fn remove(
     Path((tenant, name)): Path<(String, String)>,
     with: Asked<Removal>,
 ) -> Result<StatusCode, ApiError> {
-    let tenant = caller.tenant(&switch, &tenant)?;
+    let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(with) = with?;
     let mut edits = vec![Edit { kind, name: name.clone(), what: Step::Remove }];
     if kind == Kind::User {

@@ -6,6 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use callwright_sim::races::LEGS_MAX;
+mod people;
+
+pub(crate) use people::{
+    AuditArgs, DeviceKeys, DocumentCommand, ForwardingKeys, GroupKeys, HoursKeys, How, PlaceKeys,
+    TenantCommand, TenantKeys, UserKeys,
+};
 
 /// The telephone switch whose routing its tenants write.
 #[derive(Parser)]
@@ -44,6 +50,62 @@ pub(crate) enum Command {
     Number {
         #[command(subcommand)]
         command: NumberCommand,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows and removes tenants.
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes people.
+    User {
+        #[command(subcommand)]
+        command: DocumentCommand<UserKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes phones.
+    Device {
+        #[command(subcommand)]
+        command: DocumentCommand<DeviceKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes groups of people.
+    Group {
+        #[command(subcommand)]
+        command: DocumentCommand<GroupKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes named destinations.
+    Place {
+        #[command(subcommand)]
+        command: DocumentCommand<PlaceKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes opening hours.
+    Hours {
+        #[command(subcommand)]
+        command: DocumentCommand<HoursKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Shows and changes how people wish to be reached.
+    Forwarding {
+        #[command(subcommand)]
+        command: DocumentCommand<ForwardingKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Says who changed what, newest first.
+    Audit {
+        #[command(flatten)]
+        wanted: AuditArgs,
         #[command(flatten)]
         remote: Remote,
     },

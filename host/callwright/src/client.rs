@@ -73,6 +73,24 @@ impl Client {
         self.answer(sent)
     }
 
+    /// Puts a document at a path under `/v1`.
+    ///
+    /// # Errors
+    /// The switch is not there, refuses, or answers nonsense.
+    pub(crate) fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, UserError> {
+        let sent = self.agent.put(self.url(path)).header("authorization", self.bearer()).send_json(body);
+        self.answer(sent)
+    }
+
+    /// Removes what is at a path under `/v1`.
+    ///
+    /// # Errors
+    /// The switch is not there or refuses.
+    pub(crate) fn delete(&self, path: &str) -> Result<(), UserError> {
+        let sent = self.agent.delete(self.url(path)).header("authorization", self.bearer()).call();
+        self.body(sent).map(drop)
+    }
+
     /// The tenant that is meant: the one named, else the one that the token opens.
     ///
     /// # Errors
@@ -105,6 +123,15 @@ impl Client {
         &self,
         sent: Result<Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, UserError> {
+        let body = self.body(sent)?;
+        serde_json::from_slice(&body).map_err(|error| {
+            UserError::new("CW-0202", Exit::Remote, format!("{} is no switch of this version", self.server))
+                .because(error)
+        })
+    }
+
+    /// The body of an answer that says yes.
+    fn body(&self, sent: Result<Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, UserError> {
         let unreachable = |error: ureq::Error| {
             UserError::new("CW-0201", Exit::Remote, format!("no switch answers at {}", self.server))
                 .because(error)
@@ -116,10 +143,7 @@ impl Client {
         if !status.is_success() {
             return Err(refusal(status.as_u16(), &body));
         }
-        serde_json::from_slice(&body).map_err(|error| {
-            UserError::new("CW-0202", Exit::Remote, format!("{} is no switch of this version", self.server))
-                .because(error)
-        })
+        Ok(body)
     }
 }
 
@@ -138,7 +162,12 @@ fn refusal(status: u16, body: &[u8]) -> UserError {
     }
     match serde_json::from_slice(body) {
         Ok(Body { error: Refusal { code, what, cause, hint } }) => {
-            let exit = if status == 422 { Exit::Incompatible } else { Exit::Remote };
+            // A rule that is refused is another matter than a person's extension.
+            let exit = match (status, code.as_str()) {
+                (422, "CW-0311") => Exit::WrongUse,
+                (422, _) => Exit::Incompatible,
+                _ => Exit::Remote,
+            };
             UserError { code: code.into(), what, cause, hint, exit }
         }
         Err(_) => {

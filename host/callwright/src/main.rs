@@ -18,6 +18,7 @@ mod error;
 mod matrix;
 mod number;
 mod output;
+mod people;
 mod phone;
 mod phones;
 mod races;
@@ -55,6 +56,14 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Rule { command, remote } => rule::run(&command, &remote, out),
         Command::Call { command, remote } => call::run(&command, &remote, out),
         Command::Number { command, remote } => number::run(&command, &remote, out),
+        Command::Tenant { command, remote } => people::tenants(&command, &remote, out),
+        Command::User { command, remote } => people::run(&command, &remote, out),
+        Command::Device { command, remote } => people::run(&command, &remote, out),
+        Command::Group { command, remote } => people::run(&command, &remote, out),
+        Command::Place { command, remote } => people::run(&command, &remote, out),
+        Command::Hours { command, remote } => people::run(&command, &remote, out),
+        Command::Forwarding { command, remote } => people::run(&command, &remote, out),
+        Command::Audit { wanted, remote } => people::audit(&wanted, &remote, out),
         Command::Phone(args) => phone::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Scenario(args) => simulate::scenario(&args, out),

@@ -197,6 +197,7 @@ impl Server {
             Backstage::start(&data, shelf, Arc::clone(&nodes), Arc::clone(&office), meters.clone())
                 .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
+        runtime.block_on(office.wish_all()).map_err(|error| data::failed(&error))?;
         let entered = runtime.enter();
         let signals = Signals::install().map_err(|error| no_resource(&error))?;
         drop(entered);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callwright_core::config::{Tenant, User};
 use callwright_core::forwarding::{Condition, Mode, NUMBERS_MAX, RINGS_MAX, When, Wish, Wishes};
 use callwright_core::rule::DestinationRef;
 
@@ -48,9 +49,17 @@ pub(super) fn read(value: &Value<'_>) -> Option<Arc<Wishes>> {
 }
 
 /// Every destination that wishes name, each with the place where it stands.
-pub(super) fn destinations(wishes: &Wishes) -> impl Iterator<Item = &DestinationRef> {
+fn destinations(wishes: &Wishes) -> impl Iterator<Item = &DestinationRef> {
     let own = wishes.conditions.values().flat_map(|wish| &wish.to);
     wishes.numbers.iter().chain(own).chain(&wishes.unanswered).chain(&wishes.cold_route)
+}
+
+/// What wishes of a user name and the tenant does not have, in words.
+pub(super) fn missing(wishes: &Wishes, user: &User, tenant: &Tenant) -> Vec<String> {
+    let lost = |to: &DestinationRef| Some(format!("is forwarded to `{to}`: {}", tenant.lacks(to)?));
+    let silent = wishes.silent.iter().filter(|device| !user.devices.contains(device));
+    let silent = silent.map(|device| format!("silences `{device}`, which is none of their devices"));
+    destinations(wishes).filter_map(lost).chain(silent).collect()
 }
 
 fn is_among(numbers: &[DestinationRef], own: &str) -> bool {

@@ -1,16 +1,18 @@
 //! A tenant from its documents, which are the sections of the file one by one: the same keys, the same mistakes, and all of
 //! them named at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use callwright_core::Kind;
 use callwright_core::config::{Config, Tenant};
+use callwright_core::forwarding::Wishes;
 use callwright_core::names::TenantId;
 use serde_json::{Map, Value as Json};
 
 use super::document::Value;
 use super::report::{Origin, Problem, Report};
-use super::tenant;
+use super::{forwarding, tenant};
 
 /// One document: its kind, its name, and what stands in it.
 pub type Document = (Kind, String, Json);
@@ -21,9 +23,12 @@ pub type Document = (Kind, String, Json);
 /// Everything that is wrong with them.
 pub fn assemble(name: &TenantId, documents: Vec<Document>, among: &Config) -> Result<Tenant, Vec<Problem>> {
     let report = Report::without_file();
+    let wishers: BTreeSet<String>;
     let tenant = {
         let origin = Origin::new(&report, Vec::new());
-        let root = Whole::of(documents, &origin).into_json(&origin);
+        let whole = Whole::of(documents, &origin);
+        wishers = whole.wishes.keys().cloned().collect();
+        let root = whole.into_json(&origin);
         let tenant = tenant::read(
             name.as_str(),
             &Value::json("", &root, &origin),
@@ -41,7 +46,7 @@ pub fn assemble(name: &TenantId, documents: Vec<Document>, among: &Config) -> Re
     };
     let mut problems = report.into_problems();
     for problem in &mut problems {
-        problem.path = document_path(&problem.path);
+        problem.path = document_path(&problem.path, &wishers);
     }
     match tenant {
         Some(tenant) if problems.is_empty() => Ok(tenant),
@@ -49,10 +54,44 @@ pub fn assemble(name: &TenantId, documents: Vec<Document>, among: &Config) -> Re
     }
 }
 
-/// Devices are documents of their own, and stand within their users only while the tenant is read.
-fn document_path(path: &str) -> String {
-    let below = path.strip_prefix("users.").and_then(|rest| rest.split_once(".devices."));
-    below.map_or_else(|| path.to_owned(), |(_, device)| format!("devices.{device}"))
+/// Reads how a user of a tenant wishes to be reached.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn wishes(tenant: &Tenant, user: &str, json: &Json) -> Result<Arc<Wishes>, Vec<Problem>> {
+    let report = Report::without_file();
+    let wishes = {
+        let origin = Origin::new(&report, Vec::new());
+        let path = format!("forwarding.{user}");
+        let value = Value::json(&path, json, &origin);
+        match tenant.users.get(user) {
+            Some(user) => {
+                let wishes = forwarding::read(&value);
+                for missing in wishes.iter().flat_map(|wishes| forwarding::missing(wishes, user, tenant)) {
+                    value.wrong(missing);
+                }
+                wishes
+            }
+            None => {
+                value.wrong(format!("no user `{user}`"));
+                None
+            }
+        }
+    };
+    let problems = report.into_problems();
+    wishes.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+/// Devices and wishes are documents of their own, and stand within their users only while the tenant is read.
+fn document_path(path: &str, wishers: &BTreeSet<String>) -> String {
+    let Some(rest) = path.strip_prefix("users.") else { return path.to_owned() };
+    if let Some((_, device)) = rest.split_once(".devices.") {
+        return format!("devices.{device}");
+    }
+    match rest.split_once(".forwarding") {
+        Some((user, key)) if wishers.contains(user) => format!("forwarding.{user}{key}"),
+        Some(_) | None => path.to_owned(),
+    }
 }
 
 /// The documents by kind, as the sections of a file.
@@ -60,6 +99,8 @@ fn document_path(path: &str) -> String {
 struct Whole {
     tenant: Map<String, Json>,
     sections: BTreeMap<Kind, Map<String, Json>>,
+    /// How users wish to be reached, by user.
+    wishes: Map<String, Json>,
 }
 
 impl Whole {
@@ -76,8 +117,9 @@ impl Whole {
                 Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
                     whole.sections.entry(kind).or_default().insert(name, json);
                 }
-                // What it does is no part of the directory.
-                Kind::Forwarding => {}
+                Kind::Forwarding => {
+                    whole.wishes.insert(name, json);
+                }
             }
         }
         whole
@@ -96,6 +138,16 @@ impl Whole {
         }
         for (extension, device) in self.sections.remove(&Kind::Device).unwrap_or_default() {
             give(&mut users, &extension, device, origin);
+        }
+        for (name, wishes) in self.wishes {
+            match users.get_mut(&name).map(Json::as_object_mut) {
+                None => origin.add(&format!("forwarding.{name}"), 0..0, format!("no user `{name}`")),
+                // What is wrong with the user is said there.
+                Some(None) => {}
+                Some(Some(user)) => {
+                    user.insert("forwarding".to_owned(), wishes);
+                }
+            }
         }
         self.sections.insert(Kind::User, users);
         for (kind, section) in self.sections {
@@ -206,17 +258,40 @@ mod tests {
         documents.push((Kind::Device, "1002".to_owned(), json!({ "user": "zoe", "label": "soft" })));
         documents.push((Kind::Device, "1003".to_owned(), json!({ "user": "bob", "early-dialogs": "two" })));
         documents.push((Kind::Group, "night".to_owned(), json!({ "members": ["zoe"] })));
+        let found = problems(documents);
+        // Which keys are known is for `shape` to say.
+        let found: Vec<_> = found.iter().map(|it| it.split("; known are").next().unwrap()).collect();
         assert_eq!(
-            problems(documents),
+            found,
             [
                 "devices.1002.user: no user `zoe`",
                 "users.ana.extension: must be text, is a whole number",
-                "users.ana.colour: is no key here; known are name, extension, zone, call-waiting, forwarding, numbers, devices",
+                "users.ana.colour: is no key here",
                 "devices.1003.label: is missing",
                 "devices.1003.early-dialogs: `two` is neither \"per-leg\" nor \"one\"",
                 "groups.night.members[0]: no user `zoe`",
             ]
         );
+    }
+
+    #[test]
+    fn wishes_are_read_with_the_words_of_the_file_and_must_lead_somewhere() {
+        let with = |wishes: Json| {
+            let mut documents = acme();
+            documents.push((Kind::Forwarding, "ana".to_owned(), wishes));
+            documents
+        };
+        let good = json!({ "mode": "no-answer", "to": ["user:bob"] });
+        let made = assemble(&"acme".into(), with(good.clone()), &Config::default()).unwrap();
+        let saved = made.users["ana"].forwarding.clone().unwrap();
+        assert_eq!(format!("{saved:?}"), format!("{:?}", wishes(&made, "ana", &good).unwrap()));
+        let found = problems(with(json!({ "mode": "sometimes", "to": ["user:bob"] })));
+        assert!(found.len() == 1 && found[0].starts_with("forwarding.ana.mode: `sometimes`"), "{found:?}");
+        assert!(!problems(with(json!({ "to": ["user:zoe"] }))).is_empty());
+        for (user, wrong) in [("ana", json!({ "to": ["user:zoe"], "silent": ["gate"] })), ("zoe", good)] {
+            let problems = wishes(&made, user, &wrong).unwrap_err();
+            assert!(problems[0].to_string().starts_with(&format!("forwarding.{user}: ")), "{problems:?}");
+        }
     }
 
     #[test]

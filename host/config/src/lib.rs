@@ -28,7 +28,7 @@ mod tenant;
 mod wished;
 
 use document::{Table, Value};
-pub use household::{Document, assemble};
+pub use household::{Document, assemble, wishes};
 pub use report::Problem;
 use report::{Origin, Report};
 use sections::Sections;

@@ -276,15 +276,8 @@ fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
 /// Reports people who forward to what the tenant does not have.
 fn forwarding_ends_somewhere(table: &Table<'_>, tenant: &Tenant) {
     for (user, wishes) in tenant.users.values().filter_map(|user| Some((user, user.forwarding.as_ref()?))) {
-        for to in forwarding::destinations(wishes) {
-            if let Some(missing) = tenant.lacks(to) {
-                table.lacks("users", format!("`{}` is forwarded to `{to}`: {missing}", user.id));
-            }
-        }
-        let silent = wishes.silent.iter().find(|device| !user.devices.contains(device));
-        if let Some(device) = silent {
-            table
-                .lacks("users", format!("`{}` silences `{device}`, which is none of their devices", user.id));
+        for missing in forwarding::missing(wishes, user, tenant) {
+            table.lacks("users", format!("`{}` {missing}", user.id));
         }
     }
 }

@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use callwright_api::{ChangeError, DocumentChange, Expects, Overloaded};
-use callwright_config::{Document as Section, assemble};
-use callwright_core::Kind;
+use callwright_config::{Document as Section, Problem, assemble, wishes};
 use callwright_core::config::{Config, Tenant};
-use callwright_core::names::TenantId;
+use callwright_core::forwarding::Wishes;
+use callwright_core::names::{TenantId, UserId};
+use callwright_core::{Input, Kind};
 use callwright_store::{Document, Edit, Scope, Step, Store, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -91,7 +92,10 @@ impl Office {
         self.nodes.configure(&everybody).await.map_err(|Refused| Overloaded)?;
         *self.file.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(file);
         *all = everybody;
-        Ok(all.tenants.len())
+        let tenants = all.tenants.len();
+        drop(all);
+        self.wish_all().await?;
+        Ok(tenants)
     }
 
     /// Changes documents of a tenant, as the API's `Switch::change` promises.
@@ -104,21 +108,47 @@ impl Office {
         let (desk, among) = (Arc::clone(&self), Arc::clone(&all));
         let tenant = change.tenant.clone();
         let decided = in_background(move || desk.decide(&change, &among, at)).await?;
-        if let Some(made) = decided.tenant {
-            let fresh = match made {
-                Some(made) => all.with(Arc::new(made)),
-                None => all.without(&tenant),
-            };
-            let fresh = Arc::new(fresh);
-            if self.nodes.configure_tenant(&tenant, &fresh).await.is_err() {
-                error!("the node has ended");
-                return Err(Overloaded.into());
+        let told = match decided.effect {
+            Effect::Nothing => Ok(()),
+            Effect::Tenant(made) => {
+                let fresh = match *made {
+                    Some(made) => all.with(Arc::new(made)),
+                    None => all.without(&tenant),
+                };
+                let fresh = Arc::new(fresh);
+                let told = self.nodes.configure_tenant(&tenant, &fresh).await;
+                // What was before is dropped here, and not on the node's thread.
+                *all = fresh;
+                told
             }
-            // What was before is dropped here, and not on the node's thread.
-            *all = fresh;
+            Effect::Wishes(wishes) => self.wish(&tenant, wishes).await,
+        };
+        if told.is_err() {
+            error!("the node has ended");
+            return Err(Overloaded.into());
         }
         self.ends.notify_one();
         Ok(decided.documents)
+    }
+
+    async fn wish(&self, tenant: &TenantId, wishes: Vec<Wished>) -> Result<(), Refused> {
+        for (user, wishes) in wishes {
+            self.nodes.settle(tenant, Input::Wished { tenant: tenant.clone(), user, wishes }).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the nodes what people of the file's tenants have saved.
+    ///
+    /// # Errors
+    /// The store failed, or a node has ended.
+    pub(super) async fn wish_all(&self) -> Result<(), ChangeError> {
+        let (file, store) = (self.file(), Arc::clone(&self.store));
+        let saved = in_background(move || saved_wishes(&file, store.as_ref()).map_err(outside)).await?;
+        for (tenant, wishes) in saved {
+            self.wish(&tenant, wishes).await.map_err(|Refused| Overloaded)?;
+        }
+        Ok(())
     }
 
     /// Looks at a change, and keeps it where nothing is wrong with what comes of it.
@@ -133,16 +163,20 @@ impl Office {
             expect(*expects, &documents, first)?;
         }
         let next = becoming(&documents, edits);
-        let made = if is_of_file { None } else { made(tenant, &next, among)? };
-        let kept = self.store.edit_documents(tenant, edits, at, by)?;
-        if made.is_none() && !is_of_file {
-            self.close(tenant, at, by)?;
-        }
         let is_live = edits.iter().any(|edit| match edit.what {
-            Step::Save { .. } | Step::Remove | Step::Expire => edit.kind != Kind::Forwarding,
+            Step::Save { .. } | Step::Remove | Step::Expire => true,
             Step::Stage(_) | Step::Discard => false,
         });
-        Ok(Decided { documents: kept, tenant: is_live.then_some(made) })
+        let effect = if is_of_file {
+            Effect::Wishes(wished(tenant, edits, &next, among)?)
+        } else {
+            Effect::Tenant(Box::new(made(tenant, &next, among)?))
+        };
+        let kept = self.store.edit_documents(tenant, edits, at, by)?;
+        if matches!(&effect, Effect::Tenant(made) if made.is_none()) {
+            self.close(tenant, at, by)?;
+        }
+        Ok(Decided { documents: kept, effect: if is_live { effect } else { Effect::Nothing } })
     }
 
     /// A tenant is gone: whoever makes another of that name begins with no rules and no tokens of this one.
@@ -210,11 +244,66 @@ impl Office {
     }
 }
 
+/// A user, and how they wish to be reached; nothing of it where they have not said.
+type Wished = (UserId, Option<Arc<Wishes>>);
+
 /// What comes of a change.
 struct Decided {
     documents: Vec<Option<Document>>,
-    /// The tenant as it is now, or none where it is gone; nothing where it is as it was.
-    tenant: Option<Option<Tenant>>,
+    effect: Effect,
+}
+
+/// What the tenant's node has to hear.
+enum Effect {
+    Nothing,
+    /// The tenant as it is now; none where it is gone.
+    Tenant(Box<Option<Tenant>>),
+    /// What people of a tenant of the file have saved.
+    Wishes(Vec<Wished>),
+}
+
+/// The wishes that edits come to, of people of the file.
+fn wished(
+    tenant: &TenantId,
+    edits: &[Edit],
+    next: &[Next],
+    among: &Config,
+) -> Result<Vec<Wished>, ChangeError> {
+    let Some(tenant) = among.tenants.get(tenant) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for edit in edits {
+        let live = next.iter().find(|it| it.kind == edit.kind && it.name == edit.name);
+        let live = live.and_then(|next| next.live.as_ref());
+        let read = live.map(|live| wishes(tenant, &edit.name, live)).transpose().map_err(refused)?;
+        all.push((edit.name.as_str().into(), read));
+    }
+    Ok(all)
+}
+
+/// What people of the file's tenants have saved.
+fn saved_wishes(file: &Config, store: &dyn Store) -> Result<Vec<(TenantId, Vec<Wished>)>, StoreError> {
+    let mut all = Vec::new();
+    for id in store.documented_tenants()? {
+        let Some(tenant) = file.tenants.get(&id) else { continue };
+        let mut saved = Vec::new();
+        for document in store.documents(&id)?.into_iter().filter(|it| it.kind == Kind::Forwarding) {
+            let Some(live) = document.live else { continue };
+            match wishes(tenant, &document.name, &live) {
+                Ok(read) => saved.push((document.name.as_str().into(), Some(read))),
+                Err(problems) => {
+                    for problem in problems {
+                        warn!(tenant = %id, %problem, "what a user has saved is left out");
+                    }
+                }
+            }
+        }
+        all.push((id, saved));
+    }
+    Ok(all)
+}
+
+fn refused(problems: Vec<Problem>) -> ChangeError {
+    ChangeError::Refused(problems.into_iter().map(|problem| problem.to_string()).collect())
 }
 
 /// The tenant that documents make, now and when every temporary change has ended; none where there is no tenant.
@@ -222,9 +311,6 @@ fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<
     if documents.is_empty() {
         return Ok(None);
     }
-    let refused = |problems: Vec<callwright_config::Problem>| {
-        ChangeError::Refused(problems.iter().map(ToString::to_string).collect())
-    };
     let sections = |of: fn(&Next) -> &Option<Value>| {
         let live = documents.iter().filter_map(move |it| Some((it.kind, it.name.clone(), of(it).clone()?)));
         live.collect::<Vec<Section>>()

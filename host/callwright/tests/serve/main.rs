@@ -17,6 +17,8 @@ use tempfile::TempDir;
 mod nodes;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod settings;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_callwright");
 /// Longer than anything here takes on a slow machine.

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A switch whose tenants are all made later.
-const EMPTY: &str = "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\n";
+pub(crate) const EMPTY: &str = "listen = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\ndata = \"data\"\n";
 
 impl Switch {
     /// The status and the answer of a request with a token.
-    fn asked(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) fn asked(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build();
         let request = ureq::http::Request::builder()
             .method(method)
@@ -23,19 +23,19 @@ impl Switch {
         (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         self.asked(self.operator(), method, path, body)
     }
 
     /// Makes or changes something, which must go well.
-    fn put(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Value {
         let (status, answer) = self.ask("PUT", path, Some(body));
         assert!(status == 200 || status == 201, "{path}: {status} {answer}");
         answer
     }
 
     /// Acme with ana, bob and a group of both, and the passwords of their phones.
-    fn with_acme(&self) -> [String; 2] {
+    pub(crate) fn with_acme(&self) -> [String; 2] {
         self.put("/acme?new=true", &json!({ "domains": ["acme.example"], "zone": "Europe/Berlin" }));
         self.put("/acme/users/ana?save=true", &json!({ "name": "Ana Alvarez", "extension": "100" }));
         self.put("/acme/users/bob?save=true", &json!({ "extension": "101" }));
@@ -49,7 +49,7 @@ impl Switch {
     }
 
     /// Bob calls a number, and ana answers.
-    fn call(&self, [ana, bob]: &[String; 2], number: &str) {
+    pub(crate) fn call(&self, [ana, bob]: &[String; 2], number: &str) {
         let registered = |shown: &Value| shown["registrations"][0]["registered"].clone();
         let before = registered(&self.shows("registrations"));
         let mut phone = self.phone("1001", ana, &["--answer-after", "0"]);

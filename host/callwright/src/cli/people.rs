@@ -1,0 +1,231 @@
+//! The words for tenants and what they consist of: the same verbs for each kind of document.
+
+use clap::{Args, Subcommand};
+
+/// What can be done with documents of one kind.
+#[derive(Subcommand)]
+pub(crate) enum DocumentCommand<K: Args> {
+    /// Makes one; there must be none of that name.
+    Create {
+        /// Its name; of a device its extension.
+        name: String,
+        #[command(flatten)]
+        keys: K,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lists all, by name.
+    List,
+    /// Prints one with its draft.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Changes what is named and leaves the rest as it is.
+    Set {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        keys: K,
+        /// Takes a key away, as `extension`; several where it is given several times.
+        #[arg(long, value_name = "KEY")]
+        unset: Vec<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Makes a draft live.
+    Save {
+        /// Its name.
+        name: String,
+        /// Until when: 2026-12-24T18:00:00Z, `2h` or `3 days`; then what was before is live again.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+    },
+    /// Forgets a draft.
+    Discard {
+        /// Its name.
+        name: String,
+    },
+    /// Removes one.
+    Remove {
+        /// Its name.
+        name: String,
+        /// A user's devices too.
+        #[arg(long)]
+        with_devices: bool,
+    },
+}
+
+/// What can be done with tenants.
+#[derive(Subcommand)]
+pub(crate) enum TenantCommand {
+    /// Makes a tenant; the operator's token is needed.
+    Create {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        keys: TenantKeys,
+    },
+    /// Lists the tenants that the token opens.
+    List,
+    /// Prints one.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Changes what is named and leaves the rest as it is.
+    Set {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        keys: TenantKeys,
+    },
+    /// Removes a tenant with everything in it.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// How a change is meant.
+#[derive(Args)]
+pub(crate) struct How {
+    /// Prepares it only: `save` makes it live, `discard` forgets it.
+    #[arg(long)]
+    pub(crate) draft: bool,
+    /// Until when: 2026-12-24T18:00:00Z, `2h` or `3 days`; then what was before is live again.
+    #[arg(long, value_name = "WHEN", conflicts_with = "draft")]
+    pub(crate) until: Option<String>,
+}
+
+/// What a tenant is.
+#[derive(Args)]
+pub(crate) struct TenantKeys {
+    /// A SIP domain; the first is the digest realm.
+    #[arg(long = "domain", value_name = "NAME")]
+    pub(crate) domains: Vec<String>,
+    /// A zone of the IANA database, as Europe/Berlin.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+    /// `md5` or `sha-256`.
+    #[arg(long)]
+    pub(crate) digest: Option<String>,
+}
+
+/// What a person is.
+#[derive(Args)]
+pub(crate) struct UserKeys {
+    /// Shown to people.
+    #[arg(long = "display-name", value_name = "TEXT")]
+    pub(crate) display_name: Option<String>,
+    /// Dialling it calls the person.
+    #[arg(long)]
+    pub(crate) extension: Option<String>,
+    /// A number in E.164; several where it is given several times.
+    #[arg(long = "number", value_name = "NUMBER")]
+    pub(crate) numbers: Vec<String>,
+    /// Where it is not the tenant's.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+    /// Whether their devices ring while they are on a call.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) call_waiting: Option<bool>,
+}
+
+/// What a phone is.
+#[derive(Args)]
+pub(crate) struct DeviceKeys {
+    /// Whose it is.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// What people call it: desk, soft, mobile.
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// Its password; without this the switch makes one for a new device, and shows it once.
+    #[arg(long, env = "CALLWRIGHT_DEVICE_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Where it is always reached, without registering: sip:192.0.2.7:5080.
+    #[arg(long, value_name = "URI")]
+    pub(crate) contact: Option<String>,
+    /// `per-leg`, or `one` for a phone that follows one early dialog only.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) early_dialogs: Option<String>,
+}
+
+/// What a group is.
+#[derive(Args)]
+pub(crate) struct GroupKeys {
+    /// Dialling it rings the group.
+    #[arg(long)]
+    pub(crate) extension: Option<String>,
+    /// A user, in order; several where it is given several times.
+    #[arg(long = "member", value_name = "USER")]
+    pub(crate) members: Vec<String>,
+}
+
+/// What a place is.
+#[derive(Args)]
+pub(crate) struct PlaceKeys {
+    /// user:NAME, device:EXTENSION or group:NAME.
+    pub(crate) target: String,
+}
+
+/// What opening hours are.
+#[derive(Args)]
+pub(crate) struct HoursKeys {
+    /// `mon-fri 08:00-18:00`; several where it is given several times.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) weekly: Vec<String>,
+    /// Where it is not the tenant's.
+    #[arg(long)]
+    pub(crate) zone: Option<String>,
+    /// A day without hours: `2026-12-25=Christmas`.
+    #[arg(long, value_name = "DATE=NAME")]
+    pub(crate) closed: Vec<String>,
+    /// A day with hours of its own: `2026-12-24=Christmas Eve=08:00-12:00`.
+    #[arg(long, value_name = "DATE=NAME=SPAN")]
+    pub(crate) open: Vec<String>,
+}
+
+/// How a user wishes to be reached.
+#[derive(Args)]
+pub(crate) struct ForwardingKeys {
+    /// Whether any of it holds.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) enabled: Option<bool>,
+    /// off, ring-all, no-answer, failover or forward-only.
+    #[arg(long)]
+    pub(crate) mode: Option<String>,
+    /// Where calls go: user:NAME, group:NAME, place:NAME or number:+4930123456; several where it is given several times.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) to: Vec<String>,
+    /// One after the other, and not together.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) in_order: Option<bool>,
+    /// How often devices ring before a call moves on.
+    #[arg(long)]
+    pub(crate) rings: Option<u32>,
+    /// When it holds, as `mon-fri 08:00-18:00`; `always` for all the time. Several where it is given several times.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) when: Vec<String>,
+    /// Nobody is to be disturbed.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) do_not_disturb: Option<bool>,
+    /// Who rings in place of all the user's devices: device:EXTENSION or user:NAME.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) cold_route: Option<String>,
+}
+
+/// Which entries of the audit log are wanted.
+#[derive(Args)]
+pub(crate) struct AuditArgs {
+    /// Of this kind alone: tenant, user, device, group, place, hours or forwarding.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Of this name alone.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}

@@ -1,0 +1,257 @@
+//! `callwright tenant`, `user`, `device`, `group`, `place`, `hours`, `forwarding` and `audit`: what a tenant consists of, over the API.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::call::{list, text};
+use crate::cli::{AuditArgs, DocumentCommand, How, Remote, TenantCommand, TenantKeys};
+use crate::client::{Client, segment};
+use crate::clock::Clock;
+use crate::error::UserError;
+use crate::output::{Output, table};
+
+mod changes;
+mod keys;
+
+/// The words of a command line as keys of a document.
+pub(crate) trait Keys: Args {
+    /// The kind of document, as the API calls one.
+    const KIND: &'static str;
+    /// As its paths call several.
+    const PATH: &'static str;
+    /// Whether `set` makes it where it is not there: there is always one, if only an empty one.
+    const IS_ALWAYS_THERE: bool = false;
+    /// The head of its table, behind the name.
+    const HEAD: &'static [&'static str];
+
+    /// Writes what was said into the document.
+    ///
+    /// # Errors
+    /// What was said cannot be read.
+    fn fill(&self, document: &mut Value) -> Result<(), UserError>;
+
+    /// A row of its table, behind the name.
+    fn row(live: &Value) -> Vec<String>;
+}
+
+/// One tenant's documents of one kind.
+struct Shelf<'c> {
+    client: &'c Client,
+    /// `/v1/tenants/T/users`
+    path: String,
+}
+
+impl Shelf<'_> {
+    fn one(&self, name: &str) -> String {
+        format!("{}/{}", self.path, segment(name))
+    }
+
+    /// All of them, page by page.
+    fn all(&self) -> Result<Value, UserError> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let mut page: Value = self.client.get(&format!("{}?limit=500{after}", self.path))?;
+            all.extend(
+                page.get_mut("documents")
+                    .and_then(Value::as_array_mut)
+                    .map(std::mem::take)
+                    .unwrap_or_default(),
+            );
+            let Some(next) = page.get("next").and_then(Value::as_str) else {
+                let zone = page.get("zone").cloned().unwrap_or(Value::Null);
+                return Ok(json!({ "documents": all, "zone": zone }));
+            };
+            after = format!("&after={}", segment(next));
+        }
+    }
+}
+
+/// Runs one of the verbs of a kind.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn run<K: Keys>(
+    command: &DocumentCommand<K>,
+    remote: &Remote,
+    out: &Output,
+) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let tenant = client.tenant(remote.tenant.as_deref())?;
+    let shelf = Shelf { client: &client, path: format!("/v1/tenants/{tenant}/{}", K::PATH) };
+    match command {
+        DocumentCommand::Create { name, keys, how } => {
+            let mut document = json!({});
+            keys.fill(&mut document)?;
+            let made: Value = client.put(&format!("{}?new=true{}", shelf.one(name), said(how)), &document)?;
+            told::<K>(&made, "made", out);
+        }
+        DocumentCommand::List => listed::<K>(&shelf.all()?, out),
+        DocumentCommand::Show { name } => {
+            let shown: Value = client.get(&shelf.one(name))?;
+            out.result(&shown, || format!("{shown:#}"));
+        }
+        DocumentCommand::Set { name, keys, unset, how } => {
+            let known = match client.get::<Value>(&shelf.one(name)) {
+                Err(error) if K::IS_ALWAYS_THERE && error.code == "CW-0302" => None,
+                other => Some(other?),
+            };
+            let draft = known.as_ref().and_then(|known| known.pointer("/draft/value")).filter(|_| how.draft);
+            let live = known.as_ref().and_then(|known| known.get("live")).filter(|live| !live.is_null());
+            let mut document = draft.or(live).cloned().unwrap_or_else(|| json!({}));
+            if let Some(document) = document.as_object_mut() {
+                document.remove("password-set");
+                for key in unset {
+                    document.remove(key);
+                }
+            }
+            keys.fill(&mut document)?;
+            let since = match &known {
+                Some(known) => format!("revision={}", text(known, "revision")),
+                None => "new=true".to_owned(),
+            };
+            let changed: Value =
+                client.put(&format!("{}?{since}{}", shelf.one(name), said(how)), &document)?;
+            told::<K>(&changed, "changed", out);
+        }
+        DocumentCommand::Save { name, until } => {
+            let until = until.as_ref().map(|until| format!("?until={}", segment(until))).unwrap_or_default();
+            let saved: Value = client.post(&format!("{}/save{until}", shelf.one(name)), &json!({}))?;
+            told::<K>(&saved, "changed", out);
+        }
+        DocumentCommand::Discard { name } => {
+            client.delete(&format!("{}/draft", shelf.one(name)))?;
+            let kind = K::KIND;
+            out.result(&json!({ "discarded": name }), || format!("the draft of {kind} {name} is gone"));
+        }
+        DocumentCommand::Remove { name, with_devices } => {
+            let with = if *with_devices { "?devices=true" } else { "" };
+            client.delete(&format!("{}{with}", shelf.one(name)))?;
+            out.result(&json!({ "removed": name }), || format!("{} {name} is removed", K::KIND));
+        }
+    }
+    Ok(())
+}
+
+/// Runs one of the verbs of tenants.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn tenants(command: &TenantCommand, remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let shelf = Shelf { client: &client, path: "/v1/tenants".to_owned() };
+    match command {
+        TenantCommand::Create { name, keys } => {
+            let mut document = json!({});
+            keys.fill(&mut document)?;
+            let made: Value = client.put(&format!("{}?new=true", shelf.one(name)), &document)?;
+            told::<TenantKeys>(&made, "made", out);
+        }
+        TenantCommand::List => listed::<TenantKeys>(&shelf.all()?, out),
+        TenantCommand::Show { name } => {
+            let shown: Value = client.get(&shelf.one(name))?;
+            out.result(&shown, || format!("{shown:#}"));
+        }
+        TenantCommand::Set { name, keys } => {
+            let known: Value = client.get(&shelf.one(name))?;
+            let mut document = known.get("live").cloned().unwrap_or_else(|| json!({}));
+            keys.fill(&mut document)?;
+            let path = format!("{}?revision={}", shelf.one(name), text(&known, "revision"));
+            told::<TenantKeys>(&client.put(&path, &document)?, "changed", out);
+        }
+        TenantCommand::Remove { name } => {
+            client.delete(&shelf.one(name))?;
+            out.result(&json!({ "removed": name }), || {
+                format!("tenant {name} is removed with everything in it")
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Lists the audit log.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn audit(wanted: &AuditArgs, remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let tenant = client.tenant(remote.tenant.as_deref())?;
+    let mut path = format!("/v1/tenants/{tenant}/audit?limit={}", wanted.limit);
+    for (key, value) in [("kind", &wanted.kind), ("name", &wanted.name)] {
+        if let Some(value) = value {
+            path = format!("{path}&{key}={}", segment(value));
+        }
+    }
+    let log: Value = client.get(&path)?;
+    out.result(&log, || {
+        let clock = Clock::of(&log);
+        let row = |entry: &Value| {
+            let until = entry.get("until").and_then(Value::as_str);
+            let until = until.map(|until| format!(" until {}", clock.time(until))).unwrap_or_default();
+            vec![
+                clock.time(&text(entry, "at")),
+                text(entry, "who"),
+                format!("{} {}", text(entry, "kind"), text(entry, "name")),
+                format!("{}{until}", text(entry, "action")),
+                changes::between(entry.get("before"), entry.get("after")),
+            ]
+        };
+        let rows: Vec<_> = list(&log, "entries").iter().map(row).collect();
+        table(&[&clock.head("at"), "who", "what", "", "change"], &rows)
+    });
+    Ok(())
+}
+
+/// How a change is meant, as the API hears it.
+fn said(how: &How) -> String {
+    let until = how.until.as_ref().map(|until| format!("&until={}", segment(until)));
+    let save = if how.draft { "" } else { "&save=true" };
+    format!("{save}{}", until.unwrap_or_default())
+}
+
+/// Says what became of a document.
+fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
+    out.result(document, || {
+        let (kind, name) = (K::KIND, text(document, "name"));
+        let mut words = match (document.get("draft"), document.get("until").and_then(Value::as_str)) {
+            (Some(Value::Object(_)), _) => {
+                format!("a draft of {kind} {name} waits: `callwright {kind} save {name}` makes it live")
+            }
+            (_, Some(until)) => format!("{kind} {name} is {what} until {until}"),
+            (_, None) => format!("{kind} {name} is {what}"),
+        };
+        if let Some(password) = document.get("password").and_then(Value::as_str) {
+            words = format!("{words}\nits password, shown this once: {password}");
+        }
+        words
+    });
+}
+
+fn listed<K: Keys>(all: &Value, out: &Output) {
+    out.result(all, || {
+        let clock = Clock::of(all);
+        let row = |document: &Value| {
+            let live = document.get("live").filter(|live| !live.is_null());
+            let empty = Value::Object(Map::new());
+            let mut row = vec![text(document, "name")];
+            row.extend(K::row(live.unwrap_or(&empty)));
+            let mut notes = Vec::new();
+            if document.get("draft").is_some_and(Value::is_object) {
+                notes.push("draft".to_owned());
+            }
+            if let Some(until) = document.get("until").and_then(Value::as_str) {
+                notes.push(format!("until {}", clock.time(until)));
+            }
+            if text(document, "managed") == "file" {
+                notes.push("of the file".to_owned());
+            }
+            row.push(notes.join(", "));
+            row
+        };
+        let rows: Vec<_> = list(all, "documents").iter().map(row).collect();
+        let mut head = vec![K::KIND];
+        head.extend(K::HEAD);
+        head.push("");
+        table(&head, &rows)
+    });
+}

@@ -1,0 +1,176 @@
+//! Each kind's words as keys, and its rows in a list.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Keys;
+use crate::call::{list, text};
+use crate::cli::{DeviceKeys, ForwardingKeys, GroupKeys, HoursKeys, PlaceKeys, TenantKeys, UserKeys};
+use crate::error::UserError;
+
+/// Writes a key that was said.
+fn put(document: &mut Value, key: &str, value: Option<&impl Serialize>) {
+    if let (Some(value), Some(document)) = (value, document.as_object_mut()) {
+        document.insert(key.to_owned(), json!(value));
+    }
+}
+
+/// Writes a list, where anything of it was said.
+fn put_all(document: &mut Value, key: &str, values: &Vec<String>) {
+    put(document, key, Some(values).filter(|values| !values.is_empty()));
+}
+
+fn joined(live: &Value, key: &str) -> String {
+    list(live, key).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
+impl Keys for TenantKeys {
+    const KIND: &'static str = "tenant";
+    const PATH: &'static str = "tenants";
+    const HEAD: &'static [&'static str] = &["domains", "zone"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put_all(document, "domains", &self.domains);
+        put(document, "zone", self.zone.as_ref());
+        put(document, "digest", self.digest.as_ref());
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        vec![joined(live, "domains"), text(live, "zone")]
+    }
+}
+
+impl Keys for UserKeys {
+    const KIND: &'static str = "user";
+    const PATH: &'static str = "users";
+    const HEAD: &'static [&'static str] = &["name", "extension", "numbers"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put(document, "name", self.display_name.as_ref());
+        put(document, "extension", self.extension.as_ref());
+        put_all(document, "numbers", &self.numbers);
+        put(document, "zone", self.zone.as_ref());
+        put(document, "call-waiting", self.call_waiting.as_ref());
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        vec![text(live, "name"), text(live, "extension"), joined(live, "numbers")]
+    }
+}
+
+impl Keys for DeviceKeys {
+    const KIND: &'static str = "device";
+    const PATH: &'static str = "devices";
+    const HEAD: &'static [&'static str] = &["user", "label", "contact"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put(document, "user", self.user.as_ref());
+        put(document, "label", self.label.as_ref());
+        put(document, "password", self.password.as_ref());
+        put(document, "contact", self.contact.as_ref());
+        put(document, "early-dialogs", self.early_dialogs.as_ref());
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        ["user", "label", "contact"].map(|key| text(live, key)).into()
+    }
+}
+
+impl Keys for GroupKeys {
+    const KIND: &'static str = "group";
+    const PATH: &'static str = "groups";
+    const HEAD: &'static [&'static str] = &["extension", "members"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put(document, "extension", self.extension.as_ref());
+        put_all(document, "members", &self.members);
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        vec![text(live, "extension"), joined(live, "members")]
+    }
+}
+
+impl Keys for PlaceKeys {
+    const KIND: &'static str = "place";
+    const PATH: &'static str = "places";
+    const IS_ALWAYS_THERE: bool = true;
+    const HEAD: &'static [&'static str] = &["rings"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        *document = json!(self.target);
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        vec![live.as_str().unwrap_or_default().to_owned()]
+    }
+}
+
+impl Keys for HoursKeys {
+    const KIND: &'static str = "hours";
+    const PATH: &'static str = "hours";
+    const IS_ALWAYS_THERE: bool = true;
+    const HEAD: &'static [&'static str] = &["weekly", "zone", "days of their own"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put_all(document, "weekly", &self.weekly);
+        put(document, "zone", self.zone.as_ref());
+        let closed =
+            self.closed.iter().map(|day| (day, day.split_once('=').map(|(date, name)| (date, name, None))));
+        let open = self.open.iter().map(|day| {
+            let parts = day.split_once('=').and_then(|(date, rest)| Some((date, rest.split_once('=')?)));
+            (day, parts.map(|(date, (name, span))| (date, name, Some(span))))
+        });
+        for (said, day) in closed.chain(open) {
+            let (date, name, span) = day.ok_or_else(|| {
+                UserError::wrong_use(format!("`{said}` is no day"))
+                    .help("write 2026-12-25=Christmas, and with hours 2026-12-24=Christmas Eve=08:00-12:00")
+            })?;
+            let spans: Vec<&str> = span.into_iter().collect();
+            document["exceptions"][date] = json!({ "name": name, "open": spans });
+        }
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        let days = live.get("exceptions").and_then(Value::as_object).map(serde_json::Map::len);
+        let days = days.filter(|days| *days > 0).map(|days| days.to_string());
+        vec![joined(live, "weekly"), text(live, "zone"), days.unwrap_or_default()]
+    }
+}
+
+impl Keys for ForwardingKeys {
+    const KIND: &'static str = "forwarding";
+    const PATH: &'static str = "forwarding";
+    const IS_ALWAYS_THERE: bool = true;
+    const HEAD: &'static [&'static str] = &["mode", "to", ""];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put(document, "enabled", self.enabled.as_ref());
+        put(document, "mode", self.mode.as_ref());
+        put_all(document, "to", &self.to);
+        put(document, "in-order", self.in_order.as_ref());
+        put(document, "rings", self.rings.as_ref());
+        put(document, "do-not-disturb", self.do_not_disturb.as_ref());
+        put(document, "cold-route", self.cold_route.as_ref());
+        match self.when.as_slice() {
+            [] => {}
+            [all] if all == "always" => put(document, "when", Some(all)),
+            spans => put(document, "when", Some(&json!({ "weekly": spans }))),
+        }
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        let is_off = live.get("enabled").and_then(Value::as_bool) == Some(false);
+        let disturbs_nobody = live.get("do-not-disturb").and_then(Value::as_bool) == Some(true);
+        let notes = [(is_off, "suspended"), (disturbs_nobody, "do not disturb")];
+        let notes: Vec<_> = notes.iter().filter(|(is_so, _)| *is_so).map(|(_, note)| *note).collect();
+        vec![text(live, "mode"), joined(live, "to"), notes.join(", ")]
+    }
+}

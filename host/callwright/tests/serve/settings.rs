@@ -1,0 +1,207 @@
+//! The command line for people, and what settings are over time: drafts, ends, who may change them, and the log of it all.
+
+use serde_json::{Value, json};
+
+use super::people::EMPTY;
+use super::*;
+
+impl Switch {
+    /// Runs a verb of the CLI with the operator's token; it must go well.
+    fn does(&self, words: &str) -> String {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let output = self.cli(self.operator(), &words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Waits until what a path shows is as wanted.
+    fn waits(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (_, shown) = self.ask("GET", path, None);
+            if wanted(&shown) {
+                return shown;
+            }
+            assert!(Instant::now() < end, "{path} shows {shown}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn token(&self, words: &[&str]) -> String {
+        let config = self.config();
+        let made = self.cli("", &[&["token", "new", "--config", &config], words].concat());
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        text(&made.stdout).trim().to_owned()
+    }
+}
+
+#[test]
+fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
+    let switch = Switch::start_with(EMPTY);
+    switch.does("tenant create acme --domain acme.example --zone Europe/Berlin");
+    switch.does("user create ana --display-name Ana --extension 100");
+    switch.does("user create bob --extension 101");
+    switch.does("user create cleo --extension 102");
+    switch.does("group create all --extension 200 --member ana --member bob --member cleo");
+    let made = switch.does("device create 1001 --user ana --label desk");
+    let ana = made.trim().rsplit(' ').next().unwrap().to_owned();
+    switch.does("device create 1011 --user bob --label desk --password b-secret");
+    switch.does("place set night user:cleo");
+    let hours =
+        ["hours", "set", "office", "--weekly", "mon-fri 08:00-18:00", "--closed", "2026-12-25=Christmas"];
+    assert!(switch.cli(switch.operator(), &hours).status.success());
+    switch.does("forwarding set cleo --mode forward-only --to user:ana");
+    let listed = switch.does("user list");
+    assert_eq!(listed.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>(), ["ana", "Ana", "100"]);
+    assert!(switch.does("hours list").contains("mon-fri 08:00-18:00"));
+    assert!(
+        switch.does("forwarding list").contains("forward-only  user:ana"),
+        "{}",
+        switch.does("forwarding list")
+    );
+    switch.call(&[ana, "b-secret".to_owned()], "102");
+    let explained = switch.does("call explain last");
+    assert!(explained.contains("1001 (desk)"), "{explained}");
+    switch.does("user set ana --extension 110");
+    assert!(
+        switch.does("audit --kind user --name ana").contains("extension 100 → 110"),
+        "{}",
+        switch.does("audit")
+    );
+    switch.does("group set all --member ana --member bob");
+    switch.does("place set night user:bob");
+    switch.does("user remove cleo");
+    let refused = switch.cli(switch.operator(), &["user", "create", "dan", "--extension", "110"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("users.dan.extension: `110` is already user `ana`"));
+    let twice = switch.cli(switch.operator(), &["user", "create", "ana"]);
+    assert_eq!((twice.status.code(), text(&twice.stderr).contains("already")), (Some(6), true));
+    switch.does("tenant remove acme");
+    assert_eq!(switch.ask("GET", "", None).1["documents"], json!([]));
+}
+
+#[test]
+fn a_draft_changes_nothing_until_it_is_saved() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    switch.does("user set ana --extension 110 --draft");
+    let (_, staged) = switch.ask("GET", "/acme/users/ana", None);
+    assert_eq!(
+        (&staged["live"]["extension"], &staged["draft"]["value"]["extension"]),
+        (&json!("100"), &json!("110"))
+    );
+    assert!(switch.does("number show 100").contains("ana"));
+    switch.does("user discard ana");
+    assert_eq!(switch.ask("POST", "/acme/users/ana/save", None).0, 404, "there is no draft any more");
+    switch.does("user set ana --extension 120 --draft");
+    switch.does("user save ana");
+    let (_, saved) = switch.ask("GET", "/acme/users/ana", None);
+    assert_eq!((&saved["live"]["extension"], &saved["draft"]), (&json!("120"), &Value::Null));
+    let (_, log) = switch.ask("GET", "/acme/audit?kind=user&name=ana", None);
+    let actions: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|it| it["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["changed", "staged", "discarded", "staged", "created"]);
+    assert_eq!(log["entries"][0]["who"], "first start");
+    let (status, wrong) = switch.ask("PUT", "/acme/users/ana/draft", Some(&json!({ "extension": "101" })));
+    assert_eq!((status, &wrong["error"]["code"]), (422, &json!("CW-0311")), "{wrong}");
+    let stale = switch.ask("PUT", "/acme/users/ana?save=true&revision=1", Some(&json!({})));
+    assert_eq!(stale.0, 409, "{}", stale.1);
+}
+
+#[test]
+fn a_temporary_change_ends_by_itself_also_after_a_restart() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let (status, refused) =
+        switch.ask("PUT", "/acme/users/ana?save=true&until=2020-01-01T00:00:00Z", Some(&json!({})));
+    assert_eq!(status, 400, "{refused}");
+    switch.put("/acme/users/ana?save=true&until=1s", &json!({ "extension": "110" }));
+    let back = switch.waits("/acme/users/ana", |shown| shown["live"]["extension"] == "100");
+    assert_eq!((&back["until"], &back["then"]), (&Value::Null, &Value::Null));
+    assert!(switch.does("number show 100").contains("ana"), "the node knows it too");
+    let long = switch.put("/acme/users/bob?save=true&until=3%20days", &json!({ "extension": "111" }));
+    assert_eq!(long["then"]["extension"], "101");
+    let (status, clash) =
+        switch.ask("PUT", "/acme/users/cleo?save=true", Some(&json!({ "extension": "101" })));
+    assert_eq!(status, 422, "{clash}");
+    assert!(
+        clash.to_string().contains("when temporary changes have ended"),
+        "bob's number is his again: {clash}"
+    );
+    switch.put("/acme/users/ana?save=true&until=2s", &json!({ "extension": "110" }));
+    switch.signal(Signal::KILL);
+    let (switch, _) = switch.again();
+    switch.waits("/acme/users/ana", |shown| shown["live"]["extension"] == "100");
+    assert_eq!(switch.ask("GET", "/acme/users/bob", None).1["live"]["extension"], "111", "it goes on");
+    let (_, log) = switch.ask("GET", "/acme/audit?name=ana&limit=1", None);
+    let entry = &log["entries"][0];
+    assert_eq!(
+        (&entry["action"], &entry["after"]["extension"]),
+        (&json!("expired"), &json!("100")),
+        "{entry}"
+    );
+}
+
+#[test]
+fn a_user_may_change_their_own_settings_and_see_nothing_of_others() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let ana = switch.token(&["--tenant", "acme", "--user", "ana", "--label", "ana's phone"]);
+    let asks = |method: &str, path: &str, body: Option<&Value>| switch.asked(&ana, method, path, body);
+    let wishes = json!({ "mode": "no-answer", "to": ["user:bob"] });
+    assert_eq!(asks("PUT", "/acme/forwarding/ana?save=true", Some(&wishes)).0, 201);
+    assert_eq!(asks("GET", "/acme/forwarding/ana", None).1["live"], wishes);
+    assert_eq!(asks("GET", "/acme/users/ana", None).0, 200);
+    for (method, path) in [
+        ("GET", "/acme/users/bob"),
+        ("GET", "/acme/users"),
+        ("GET", "/acme/forwarding"),
+        ("GET", "/acme/devices/1001"),
+        ("GET", "/acme/audit"),
+        ("GET", "/acme/records"),
+        ("GET", "/acme/rules"),
+        ("PUT", "/acme/users/ana?save=true"),
+        ("PUT", "/acme/forwarding/bob?save=true"),
+        ("DELETE", "/acme/forwarding/bob"),
+        ("POST", "/acme/forwarding/bob/save"),
+        ("PUT", "/acme/groups/all"),
+    ] {
+        let (status, answer) = asks(method, path, Some(&json!({})).filter(|_| method == "PUT"));
+        let what = answer["error"]["what"].as_str().unwrap_or_default();
+        assert!(
+            status == 403 && what.contains("`admin`") && what.contains("`user:ana`"),
+            "{method} {path}: {answer}"
+        );
+    }
+    let (status, answer) = asks("PUT", "/zeta", Some(&json!({})));
+    assert!(status == 403 && answer.to_string().contains("`operator`"), "{answer}");
+    assert_eq!(asks("GET", "/zeta/users/ana", None).0, 404, "whether there is another tenant is not told");
+    switch.put("/acme/forwarding/ana?save=true", &json!({ "mode": "off" }));
+    let (_, log) = switch.ask("GET", "/acme/audit?kind=forwarding", None);
+    let who: Vec<_> =
+        log["entries"].as_array().unwrap().iter().map(|it| it["who"].as_str().unwrap()).collect();
+    assert_eq!(who, ["first start", "ana's phone"], "an admin may override, and the log says so");
+}
+
+#[test]
+fn people_of_the_file_save_their_own_settings_too() {
+    let switch = Switch::start();
+    let goes_to_ana = |switch: &Switch| switch.does("number show 101").contains("ana");
+    assert!(!goes_to_ana(&switch));
+    let (status, refused) = switch.ask(
+        "PUT",
+        "/acme/forwarding/bob?save=true",
+        Some(&json!({ "mode": "forward-only", "to": ["user:zoe"] })),
+    );
+    assert!(status == 422 && refused.to_string().contains("no user `zoe`"), "{refused}");
+    switch.does("forwarding set bob --mode forward-only --to user:ana");
+    assert!(goes_to_ana(&switch));
+    switch.signal(Signal::KILL);
+    let (switch, _) = switch.again();
+    assert!(goes_to_ana(&switch), "after a restart too");
+    switch.signal(Signal::HUP);
+    switch.logs(&["INFO", "reloaded"]);
+    assert!(goes_to_ana(&switch), "and after a reload");
+    switch.does("forwarding remove bob");
+    assert!(!goes_to_ana(&switch));
+}
