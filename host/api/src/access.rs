@@ -11,6 +11,7 @@ use callwright_core::config::Tenant;
 use callwright_core::names::{TenantId, UserId};
 use callwright_store::{Scope, TokenHash};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Handle;
 use crate::error::ApiError;
@@ -111,13 +112,15 @@ impl FromRequestParts<Handle> for Caller {
 }
 
 /// What the token of this request opens.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Whoami {
     /// `operator`, `tenant` or `user`.
     scope: &'static str,
     /// Which, of a tenant's or a user's token.
+    #[schema(value_type = Option<String>)]
     tenant: Option<TenantId>,
     /// Which, of a user's token.
+    #[schema(value_type = Option<String>)]
     user: Option<UserId>,
     label: String,
 }

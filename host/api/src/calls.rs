@@ -5,6 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use axum::routing::get;
 use callwright_core::names::{CallId, Extension, RuleName, UserId, Version};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::Party;
@@ -13,35 +14,80 @@ use callwright_store::{CallFilter, Cursor, Ended};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
+use crate::openapi::{Described, Does};
 use crate::rules::zone;
 use crate::{Caller, Handle, switch};
 
 /// How many records a page holds when nobody asks for another number.
 const PAGE: usize = 50;
 
+/// The paths of calls.
+pub(crate) fn describe(described: Described) -> Described {
+    described
+        .at(
+            "/v1/tenants/{tenant}/calls",
+            [Does::get("the calls in progress").answers::<LiveCalls>()],
+            get(live),
+        )
+        .at(
+            "/v1/tenants/{tenant}/records",
+            [Does::get("records of calls, newest first").query::<Wanted>().answers::<Records>()],
+            get(list),
+        )
+        .at("/v1/tenants/{tenant}/records/{id}", [Does::get("one record")], get(record))
+        .at(
+            "/v1/tenants/{tenant}/records/{id}/journal",
+            [Does::get("the journal of its rule's run, JSON Lines")],
+            get(journal),
+        )
+        .at(
+            "/v1/tenants/{tenant}/records/{id}/explain",
+            [Does::get("why the call ended where it did")],
+            get(explain),
+        )
+}
+
 /// One call in progress.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Call)]
 pub(crate) struct Live {
+    #[schema(value_type = String)]
     id: CallId,
+    #[schema(value_type = Object)]
     caller: Party,
+    #[schema(value_type = Option<String>)]
     from_device: Option<Extension>,
     number: String,
+    #[schema(value_type = String)]
     began: Timestamp,
+    #[schema(value_type = Option<String>)]
     rule: Option<RuleName>,
+    #[schema(value_type = Option<String>)]
     version: Option<Version>,
     #[serde(flatten)]
     phase: LivePhase,
 }
 
 /// What it is doing.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "phase", rename_all = "kebab-case")]
 enum LivePhase {
     Deciding,
-    Ringing { devices: Vec<Extension> },
-    Talking { device: Extension, user: Option<UserId>, since: Timestamp },
+    Ringing {
+        #[schema(value_type = Vec<String>)]
+        devices: Vec<Extension>,
+    },
+    Talking {
+        #[schema(value_type = String)]
+        device: Extension,
+        #[schema(value_type = Option<String>)]
+        user: Option<UserId>,
+        #[schema(value_type = String)]
+        since: Timestamp,
+    },
 }
 
 impl From<&CallView> for Live {
@@ -67,7 +113,7 @@ impl From<&CallView> for Live {
 }
 
 /// All calls in progress of a tenant.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct LiveCalls {
     calls: Vec<Live>,
     zone: Option<String>,
@@ -87,12 +133,15 @@ pub(crate) async fn live(
 }
 
 /// What a page of records may be narrowed to.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    #[param(value_type = Option<String>)]
     since: Option<Timestamp>,
+    #[param(value_type = Option<String>)]
     until: Option<Timestamp>,
     ended: Option<String>,
+    #[param(value_type = Option<String>)]
     user: Option<UserId>,
     number: Option<String>,
     after: Option<String>,
@@ -100,8 +149,9 @@ pub(crate) struct Wanted {
 }
 
 /// Records, newest first, and where to go on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Records {
+    #[schema(value_type = Vec<Object>)]
     records: Vec<Arc<CallRecord>>,
     /// For `after` of the next page; none at the end.
     next: Option<String>,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use callwright_store::{DocumentError, FindError, RuleError, StoreError};
 use serde::Serialize;
 use tracing::warn;
+use utoipa::ToSchema;
 
 use crate::switch::{ChangeError, Overloaded, TooOften, UploadError};
 
@@ -25,7 +26,7 @@ const DOCUMENTS_REFUSED: &str = "CW-0311";
 const FORBIDDEN: &str = "CW-0312";
 
 /// What went wrong, where, and what to do next.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ApiError {
     #[serde(skip)]
     status: StatusCode,
@@ -37,6 +38,12 @@ pub(crate) struct ApiError {
     /// Seconds until it is worth another try.
     #[serde(skip)]
     again_in_s: Option<u64>,
+}
+
+/// An error of any path.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Failed {
+    error: ApiError,
 }
 
 impl ApiError {
@@ -85,12 +92,8 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body {
-            error: ApiError,
-        }
         let (status, again_in_s) = (self.status, self.again_in_s);
-        let mut response = (status, Json(Body { error: self })).into_response();
+        let mut response = (status, Json(Failed { error: self })).into_response();
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

@@ -13,6 +13,7 @@ mod audit;
 mod calls;
 mod error;
 mod metrics;
+mod openapi;
 mod overlap;
 mod people;
 mod registrations;
@@ -26,12 +27,13 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use callwright_store::TokenHash;
 
-use access::Caller;
+use access::{Caller, Whoami};
 use error::ApiError;
 pub use metrics::Meters;
+use openapi::{Described, Does};
 pub use rules::WITHDRAWN_BY;
 pub use switch::{
     ChangeError, DocumentChange, Expects, Overloaded, Pending, Query, Switch, TooOften, Upload, UploadError,
@@ -50,28 +52,21 @@ pub(crate) type Handle = Arc<dyn Switch>;
 
 /// The API of one switch, ready to be served.
 pub fn router(switch: Arc<dyn Switch>) -> Router {
-    let tenant = Router::new()
-        .route("/rules", get(rules::list).post(rules::upload).layer(DefaultBodyLimit::max(UPLOAD_MAX)))
-        .route("/rules/{rule}/versions", get(rules::versions))
-        .route("/rules/{rule}/history", get(rules::history))
-        .route("/rules/{rule}/activate", post(rules::activate))
-        .route("/rules/{rule}/rollback", post(rules::roll_back))
-        .route("/rules/{rule}/deactivate", post(rules::deactivate))
-        .route("/numbers/{number}/route", get(routes::of_number))
-        .route("/registrations", get(registrations::list))
-        .route("/calls", get(calls::live))
-        .route("/records", get(calls::list))
-        .route("/records/{id}", get(calls::record))
-        .route("/records/{id}/journal", get(calls::journal))
-        .route("/records/{id}/explain", get(calls::explain))
-        .route("/audit", get(audit::list))
-        .merge(people::routes());
-    Router::new()
-        .route("/healthz", get(health))
-        .route("/metrics", get(metrics::scrape))
-        .route("/v1/token", get(access::whoami))
-        .merge(people::tenant_routes())
-        .nest("/v1/tenants/{tenant}", tenant)
+    let described = Described::default()
+        .at("/healthz", [Does::get("whether the switch takes calls").without_token()], get(health))
+        .at("/metrics", [Does::get("metrics for Prometheus").without_token()], get(metrics::scrape))
+        .at("/v1/token", [Does::get("what the token opens").answers::<Whoami>()], get(access::whoami))
+        .at(
+            "/v1/tenants/{tenant}/audit",
+            [Does::get("who changed what, newest first").query::<audit::Wanted>().answers::<audit::Audit>()],
+            get(audit::list),
+        );
+    let described =
+        [people::describe, rules::describe, calls::describe, routes::describe, registrations::describe]
+            .into_iter()
+            .fold(described, |described, more| more(described));
+    described
+        .into_router()
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))

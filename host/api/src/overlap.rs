@@ -4,12 +4,14 @@ use callwright_core::names::RuleName;
 use callwright_core::rule::ActiveRule;
 use callwright_store::{Store, StoreError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Another rule of the tenant that is active and bound to the same.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct AlsoBound {
     /// To what.
     to: String,
+    #[schema(value_type = String)]
     rule: RuleName,
     /// Whether the other gets the calls: of two equal bindings the first by the rules' names wins.
     goes_first: bool,

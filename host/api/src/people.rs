@@ -3,13 +3,15 @@
 //! What stands in a document is for `callwright-config` to judge, together with all others of the tenant, before anything is
 //! kept. Tenants of the operator's file are shown and not changed.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post, put};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
+use callwright_config::shape;
 use callwright_core::Kind;
 use callwright_core::config::Tenant;
 use callwright_core::names::TenantId;
@@ -17,8 +19,10 @@ use callwright_store::{DOCUMENTS_PAGE_MAX, Document, Edit, Step, StoreError, sho
 use jiff::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
+use crate::openapi::{Described, Does};
 use crate::rules::zone;
 use crate::switch::{ChangeError, DocumentChange, Expects};
 use crate::{Caller, DOCUMENT_MAX, Handle, switch};
@@ -33,33 +37,65 @@ pub(crate) const MANAGED: [Kind; 6] =
 /// How many documents a page holds when nobody asks for another number.
 const PAGE: usize = 50;
 
-/// The paths of what is in a tenant.
-pub(crate) fn routes() -> Router<Handle> {
-    let mut router = Router::new();
+/// The paths of tenants and of what is in them.
+pub(crate) fn describe(described: Described) -> Described {
+    let large = || DefaultBodyLimit::max(DOCUMENT_MAX);
+    let tenants = Does::get("the tenants that the token opens").query::<Wanted>().answers::<Documents>();
+    let make = Does::put("makes a tenant or changes it").query::<Meant>().takes::<shape::Tenant>();
+    let one = get(show_tenant).put(replace_tenant).delete(remove_tenant).layer(large());
+    let mut described = described.at("/v1/tenants", [tenants], get(list_tenants)).at(
+        "/v1/tenants/{tenant}",
+        [
+            Does::get("a tenant").answers::<Shown>(),
+            make.answers::<Shown>(),
+            Does::delete("removes a tenant with everything in it"),
+        ],
+        one,
+    );
     for kind in MANAGED {
-        let path = format!("/{}", kind.words());
-        let one = get(show).put(replace).delete(remove);
-        router = router
-            .route(&path, get(list).layer(Extension(kind)))
-            .route(&format!("{path}/{{name}}"), one.layer(Extension(kind)))
-            .route(&format!("{path}/{{name}}/draft"), put(stage).delete(discard).layer(Extension(kind)))
-            .route(&format!("{path}/{{name}}/save"), post(save).layer(Extension(kind)));
+        let path = format!("/v1/tenants/{{tenant}}/{}", kind.words());
+        let one =
+            get(show).put(replace).delete(remove).layer::<_, Infallible>(Extension(kind)).layer(large());
+        let all = Does::get(format!("documents of the kind {kind}, by name")).query::<Wanted>();
+        let make = Does::put(format!("prepares a {kind}, or makes it live")).query::<Meant>();
+        let draft = taking(kind, Does::put(format!("prepares a {kind}"))).answers::<Shown>();
+        let save_it = Does::post("makes what is prepared live").query::<Meant>().answers::<Shown>();
+        let is = [
+            Does::get(format!("one document of the kind {kind}")).answers::<Shown>(),
+            taking(kind, make).answers::<Shown>(),
+            Does::delete("removes it").query::<Removal>(),
+        ];
+        described = described
+            .at(&path, [all.answers::<Documents>()], get(list).layer(Extension(kind)))
+            .at(&format!("{path}/{{name}}"), is, one)
+            .at(
+                &format!("{path}/{{name}}/draft"),
+                [draft, Does::delete("forgets what is prepared")],
+                put(stage).delete(discard).layer::<_, Infallible>(Extension(kind)).layer(large()),
+            )
+            .at(&format!("{path}/{{name}}/save"), [save_it], post(save).layer(Extension(kind)));
     }
-    router.layer(DefaultBodyLimit::max(DOCUMENT_MAX))
+    described
 }
 
-/// The paths of tenants themselves.
-pub(crate) fn tenant_routes() -> Router<Handle> {
-    let one = get(show_tenant).put(replace_tenant).delete(remove_tenant);
-    Router::new()
-        .route("/v1/tenants", get(list_tenants))
-        .route("/v1/tenants/{tenant}", one)
-        .layer(DefaultBodyLimit::max(DOCUMENT_MAX))
+/// What a document of a kind looks like.
+fn taking(kind: Kind, does: Does) -> Does {
+    match kind {
+        Kind::Tenant => does.takes::<shape::Tenant>(),
+        Kind::User => does.takes::<shape::User>(),
+        Kind::Device => does.takes::<shape::Device>(),
+        Kind::Group => does.takes::<shape::Group>(),
+        Kind::Place => does.takes::<shape::Place>(),
+        Kind::Hours => does.takes::<shape::Hours>(),
+        Kind::Forwarding => does.takes::<shape::Forwarding>(),
+    }
 }
 
 /// One document, with what is prepared of it and when it ends.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Document)]
 pub(crate) struct Shown {
+    #[schema(value_type = String)]
     kind: Kind,
     name: String,
     /// What holds; none where there is a draft alone.
@@ -67,6 +103,7 @@ pub(crate) struct Shown {
     /// What somebody has prepared.
     draft: Option<ShownDraft>,
     /// When what holds ends by itself.
+    #[schema(value_type = Option<String>)]
     until: Option<Timestamp>,
     /// What holds again then; none where there was nothing.
     then: Option<Value>,
@@ -79,10 +116,12 @@ pub(crate) struct Shown {
 }
 
 /// What somebody has prepared.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Draft)]
 struct ShownDraft {
     value: Value,
     by: String,
+    #[schema(value_type = String)]
     at: Timestamp,
 }
 
@@ -106,7 +145,7 @@ impl From<Document> for Shown {
 }
 
 /// Documents by name, and where to go on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Documents {
     documents: Vec<Shown>,
     /// For `after` of the next page; none at the end.
@@ -115,7 +154,7 @@ pub(crate) struct Documents {
 }
 
 /// Which page is wanted.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     after: Option<String>,
@@ -123,7 +162,7 @@ pub(crate) struct Wanted {
 }
 
 /// How a change is meant.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Meant {
     /// Makes it live at once; without this it is a draft.
@@ -139,7 +178,7 @@ pub(crate) struct Meant {
 }
 
 /// What goes with a document that is removed.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Removal {
     /// A user's devices too.

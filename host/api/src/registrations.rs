@@ -2,31 +2,45 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::routing::get;
 use callwright_core::names::{Extension, UserId};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::{Described, Does};
 use crate::{Caller, Handle};
 
+/// The path of registrations.
+pub(crate) fn describe(described: Described) -> Described {
+    let all = Does::get("the phones that are reachable now").answers::<Registrations>();
+    described.at("/v1/tenants/{tenant}/registrations", [all], get(list))
+}
+
 /// One binding of one device.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Registration {
+    #[schema(value_type = String)]
     device: Extension,
     label: Option<String>,
+    #[schema(value_type = Option<String>)]
     user: Option<UserId>,
     contact: String,
     transport: &'static str,
     peer: String,
     user_agent: String,
+    #[schema(value_type = String)]
     registered: Timestamp,
+    #[schema(value_type = String)]
     expires: Timestamp,
     behind_nat: bool,
+    #[schema(value_type = Option<String>)]
     suspect_since: Option<Timestamp>,
 }
 
 /// All registrations of a tenant, by device.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Registrations {
     registrations: Vec<Registration>,
 }

@@ -3,17 +3,27 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::routing::get;
 use callwright_core::explain::{self, RouteText};
 use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
+use crate::openapi::{Described, Does};
 use crate::{Caller, Handle};
 
+/// The path of routes.
+pub(crate) fn describe(described: Described) -> Described {
+    let told =
+        Does::get("where a call would go if nobody answered, and why").query::<Wanted>().answers::<Told>();
+    described.at("/v1/tenants/{tenant}/numbers/{number}/route", [told], get(of_number))
+}
+
 /// What may be asked.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The moment of the call; now where nobody says.
@@ -21,9 +31,11 @@ pub(crate) struct Wanted {
 }
 
 /// A route in words.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Route)]
 pub(crate) struct Told {
     #[serde(flatten)]
+    #[schema(value_type = Object)]
     route: RouteText,
     text: String,
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use callwright_core::config::Tenant;
@@ -16,16 +17,45 @@ use callwright_store::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::{Described, Does};
 use crate::overlap::{self, AlsoBound};
-use crate::{Caller, Handle, Upload, switch};
+use crate::{Caller, Handle, UPLOAD_MAX, Upload, switch};
 
 /// Who made an activation that nobody asked for, in histories.
 pub const WITHDRAWN_BY: &str = "the switch, because the version kept failing";
 
+/// The paths of rules.
+pub(crate) fn describe(described: Described) -> Described {
+    let uploads = get(list).post(upload).layer(DefaultBodyLimit::max(UPLOAD_MAX));
+    let put = Does::post("uploads a version").takes::<UploadBody>().answers::<Uploaded>();
+    let again = Does::post("makes active again what was active before").answers::<Activated>();
+    let choose = Does::post("makes a version the active one").takes::<ActivateBody>().answers::<Activated>();
+    described
+        .at("/v1/tenants/{tenant}/rules", [Does::get("the tenant's rules").answers::<Rules>(), put], uploads)
+        .at(
+            "/v1/tenants/{tenant}/rules/{rule}/versions",
+            [Does::get("all versions, last uploaded first").answers::<Versions>()],
+            get(versions),
+        )
+        .at(
+            "/v1/tenants/{tenant}/rules/{rule}/history",
+            [Does::get("what was active when, newest first").answers::<History>()],
+            get(history),
+        )
+        .at("/v1/tenants/{tenant}/rules/{rule}/activate", [choose], post(activate))
+        .at("/v1/tenants/{tenant}/rules/{rule}/rollback", [again], post(roll_back))
+        .at(
+            "/v1/tenants/{tenant}/rules/{rule}/deactivate",
+            [Does::post("switches the rule off").answers::<Deactivated>()],
+            post(deactivate),
+        )
+}
+
 /// An upload: the component as Base64 (RFC 4648 §4) and the text of its `rule.toml`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UploadBody {
     component: String,
@@ -36,14 +66,18 @@ pub(crate) struct UploadBody {
 }
 
 /// One version, as lists show it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RuleVersion)]
 pub(crate) struct Shown {
+    #[schema(value_type = String)]
     rule: RuleName,
+    #[schema(value_type = String)]
     version: Version,
     /// `ready`, or why it cannot or should not be used.
     state: String,
     active: bool,
     size: u64,
+    #[schema(value_type = String)]
     uploaded: Timestamp,
     uploaded_by: String,
     bind: Vec<String>,
@@ -89,7 +123,7 @@ fn was_withdrawn(version: &Version, history: &[Activation]) -> bool {
 }
 
 /// What an upload is answered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Uploaded {
     #[serde(flatten)]
     version: Shown,
@@ -125,15 +159,17 @@ pub(crate) async fn upload(
 }
 
 /// A rule of the tenant and what is active of it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Listed {
+    #[schema(value_type = String)]
     rule: RuleName,
+    #[schema(value_type = Option<String>)]
     active: Option<Version>,
     bind: Vec<String>,
 }
 
 /// All rules of a tenant.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Rules {
     rules: Vec<Listed>,
 }
@@ -157,7 +193,7 @@ pub(crate) async fn list(
 }
 
 /// All versions of a rule, last uploaded first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Versions {
     versions: Vec<Shown>,
     zone: Option<String>,
@@ -184,8 +220,9 @@ pub(crate) async fn versions(
 }
 
 /// What was active when, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct History {
+    #[schema(value_type = Vec<Object>)]
     history: Vec<Activation>,
     zone: Option<String>,
 }
@@ -207,7 +244,7 @@ pub(crate) async fn history(
 }
 
 /// What to activate.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActivateBody {
     /// The version, or a beginning of it that fits no other; `sha256:` may be left out.
@@ -215,9 +252,11 @@ pub(crate) struct ActivateBody {
 }
 
 /// What is active from now on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Activated {
+    #[schema(value_type = String)]
     rule: RuleName,
+    #[schema(value_type = String)]
     version: Version,
     bind: Vec<String>,
     also_bound: Vec<AlsoBound>,
@@ -289,10 +328,12 @@ pub(crate) async fn roll_back(
 }
 
 /// What is not active any more.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Deactivated {
+    #[schema(value_type = String)]
     rule: RuleName,
     /// What was active.
+    #[schema(value_type = String)]
     version: Version,
 }
 

@@ -244,6 +244,39 @@ async fn a_token_says_what_it_opens() {
 }
 
 #[tokio::test]
+async fn every_path_is_described_with_the_methods_that_it_takes() {
+    let desk = desk();
+    let (status, document) = get(&desk, "", "/openapi.json").await;
+    assert_eq!((status, document["openapi"].as_str()), (StatusCode::OK, Some("3.1.0")));
+    let paths = document["paths"].as_object().unwrap();
+    for path in ["/healthz", "/openapi.json", "/v1/tenants", "/v1/tenants/{tenant}/hours/{name}/save"] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    for (path, described) in paths {
+        let mut real = path.replace("{tenant}", "acme");
+        for name in ["{rule}", "{id}", "{name}", "{number}"] {
+            real = real.replace(name, "x");
+        }
+        assert!(!real.contains('{'), "{real}");
+        for method in ["get", "put", "post", "delete"] {
+            let (status, _) = send(&desk, "", &method.to_uppercase(), &real, Body::empty()).await;
+            let is_taken = status != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(is_taken, described.get(method).is_some(), "{method} {path}: {status}");
+            let wants_token = described[method]["security"].is_array();
+            assert!(
+                !is_taken || (status == StatusCode::UNAUTHORIZED) == wants_token,
+                "{method} {path}: {status}"
+            );
+        }
+    }
+    let text = document.to_string();
+    for (at, _) in text.match_indices("\"$ref\":\"#") {
+        let pointer = text[at + 9..].split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+    }
+}
+
+#[tokio::test]
 async fn versions_are_uploaded_activated_by_a_beginning_and_rolled_back() {
     let desk = desk();
     let (status, kept) = push(&desk, "aa11", true).await;

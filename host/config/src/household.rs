@@ -190,6 +190,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::shape;
 
     fn acme() -> Vec<Document> {
         let ha1 = Algorithm::Md5.ha1("1001", "acme.example", "desk");
@@ -272,6 +273,35 @@ mod tests {
                 "groups.night.members[0]: no user `zoe`",
             ]
         );
+    }
+
+    /// The keys that a shape has, as programs are told.
+    fn told<T: utoipa::PartialSchema>() -> BTreeSet<String> {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        schema["properties"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// The keys that are read, as a wrong one is told.
+    fn read(kind: Kind, name: &str) -> BTreeSet<String> {
+        let found = problems(with(kind, name, json!({ "user": "ana", "wrong": 1 })));
+        let wrong = found.iter().find(|it| it.contains("wrong: is no key here; known are ")).unwrap();
+        let known = wrong.split("known are ").nth(1).unwrap();
+        // Devices are documents of their own, and whose they are is read beforehand.
+        known.split(", ").filter(|key| *key != "devices").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn programs_are_told_of_the_keys_that_are_read() {
+        assert_eq!(told::<shape::User>(), read(Kind::User, "bob"));
+        assert_eq!(told::<shape::Group>(), read(Kind::Group, "sales"));
+        assert_eq!(told::<shape::Hours>(), read(Kind::Hours, "office"));
+        let mut device = read(Kind::Device, "1001");
+        device.insert("user".to_owned());
+        assert_eq!(told::<shape::Device>(), device);
+        let of_tenant = read(Kind::Tenant, "acme");
+        let unread: Vec<_> = told::<shape::Tenant>().difference(&of_tenant).cloned().collect();
+        assert_eq!(unread, [""; 0]);
+        assert_eq!(told::<shape::Forwarding>(), read(Kind::Forwarding, "ana"));
     }
 
     #[test]

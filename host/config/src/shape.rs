@@ -9,9 +9,10 @@ use callwright_core::config::{self, EarlyDialogs, WeeklySpan};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A tenant without its people.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tenant {
     /// SIP domains, at least one; the first is the digest realm and stands in URIs.
@@ -36,13 +37,19 @@ pub struct Tenant {
     /// How long devices ring where nobody says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ring_time_s: Option<u32>,
+    /// How long one ring is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ring_cadence_s: Option<u32>,
+    /// Whether a phone's 3xx is followed; yes where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_deflections: Option<bool>,
     /// What the tenant's rules may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Limits>,
 }
 
 /// Bounds of a registration, in seconds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expiry {
     /// Shorter is refused.
@@ -57,7 +64,7 @@ pub struct Expiry {
 }
 
 /// What happens where no rule decides.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Fallback {
     /// `ring-dialled`, `refuse-busy`, `refuse-declined`, `refuse-not-found` or `refuse-temporarily-unavailable`.
@@ -67,7 +74,7 @@ pub enum Fallback {
 }
 
 /// Somebody is rung for a while.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RingFallback {
     /// `user:NAME`, `device:EXTENSION`, `group:NAME` or `place:NAME`.
@@ -78,7 +85,7 @@ pub struct RingFallback {
 }
 
 /// What the tenant's rules may use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Limits {
     /// Runs at once.
@@ -93,7 +100,7 @@ pub struct Limits {
 }
 
 /// A person.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct User {
     /// Shown to people; the name of the document where nothing is said.
@@ -111,10 +118,13 @@ pub struct User {
     /// Whether their devices ring while they are on a call; yes for direct calls and no for groups where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_waiting: Option<bool>,
+    /// How they wish to be reached until they save otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<Forwarding>,
 }
 
 /// A phone. Its name is its extension, and its digest user name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Device {
     /// Whose it is.
@@ -133,7 +143,7 @@ pub struct Device {
 }
 
 /// People who are rung together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Group {
     /// Dialling it rings the group.
@@ -144,12 +154,12 @@ pub struct Group {
 }
 
 /// A destination with a name of its own: `user:NAME`, `device:EXTENSION` or `group:NAME`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Place(pub String);
 
 /// Opening hours.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Hours {
     /// `mon-fri 08:00-18:00`; 22:00-06:00 runs into the next day, 24:00 ends the day.
@@ -163,13 +173,83 @@ pub struct Hours {
 }
 
 /// A day that is not as its weekday.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Exception {
     /// Shown as the reason.
     pub name: String,
     /// `08:00-12:00`; no span is closed all day.
     pub open: Vec<String>,
+}
+
+/// How a user wishes to be reached: a `mode`, or `conditions` one by one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Forwarding {
+    /// Whether any of it holds; yes where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// `always`, or hours of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// Where calls go: `user:NAME`, `group:NAME`, `place:NAME` or `number:+4930123456`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// Those of the numbers that are the user's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
+    /// One after the other, and not together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_order: Option<bool>,
+    /// How often devices ring before a call moves on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rings: Option<u32>,
+    /// Where calls go that nobody answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<String>,
+    /// Who rings in place of all the user's devices: `device:EXTENSION` or `user:NAME`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold_route: Option<String>,
+    /// Nobody is to be disturbed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub do_not_disturb: Option<bool>,
+    /// Devices that do not ring.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
+    /// Queues that the user is signed in to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<String>,
+    /// `off`, `ring-all`, `no-answer`, `failover` or `forward-only`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// By `always`, `together`, `busy`, `no-answer` or `unreachable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<BTreeMap<String, Wish>>,
+}
+
+/// When wishes hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum When {
+    /// `always`.
+    Word(String),
+    /// Hours of its own.
+    Hours(Hours),
+}
+
+/// What one condition does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Wish {
+    /// Whether it does anything; yes where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// Destinations of its own, in place of those of `to`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
+    /// How long devices ring before `no-answer` forwards, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_s: Option<u32>,
 }
 
 impl From<&config::User> for User {
@@ -180,6 +260,7 @@ impl From<&config::User> for User {
             numbers: user.numbers.clone(),
             zone: user.zone.as_ref().and_then(zone_name),
             call_waiting: user.call_waiting,
+            forwarding: None,
         }
     }
 }
@@ -241,6 +322,8 @@ impl From<&config::Tenant> for Tenant {
             emergency: Some(tenant.emergency.iter().cloned().collect()),
             fallback: None,
             ring_time_s: u32::try_from(tenant.ring_time.as_secs()).ok(),
+            ring_cadence_s: u32::try_from(tenant.cadence.as_secs()).ok(),
+            follow_deflections: Some(tenant.follow_deflections),
             rules: None,
         }
     }
