@@ -210,6 +210,9 @@ pub struct Forwarding {
     /// Who rings in place of all the user's devices: `device:EXTENSION` or `user:NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cold_route: Option<String>,
+    /// Users whose calls this one takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_for: Vec<String>,
     /// Nobody is to be disturbed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub do_not_disturb: Option<bool>,

@@ -110,7 +110,8 @@ impl Office {
         let decided = in_background(move || desk.decide(&change, &among, at)).await?;
         let told = match decided.effect {
             Effect::Nothing => Ok(()),
-            Effect::Tenant(made) => {
+            Effect::Tenant(made, saved) => {
+                let wishes = saved_in(made.as_ref().as_ref(), saved);
                 let fresh = match *made {
                     Some(made) => all.with(Arc::new(made)),
                     None => all.without(&tenant),
@@ -119,7 +120,11 @@ impl Office {
                 let told = self.nodes.configure_tenant(&tenant, &fresh).await;
                 // What was before is dropped here, and not on the node's thread.
                 *all = fresh;
-                told
+                match told {
+                    // What was dialled goes before what the tenant says, so it must be the same.
+                    Ok(()) => self.wish(&tenant, wishes).await,
+                    refused => refused,
+                }
             }
             Effect::Wishes(wishes) => self.wish(&tenant, wishes).await,
         };
@@ -170,10 +175,12 @@ impl Office {
         let effect = if is_of_file {
             Effect::Wishes(wished(tenant, edits, &next, among)?)
         } else {
-            Effect::Tenant(Box::new(made(tenant, &next, among)?))
+            let wishes = edits.iter().filter(|edit| edit.kind == Kind::Forwarding);
+            let saved = wishes.map(|edit| edit.name.as_str().into()).collect();
+            Effect::Tenant(Box::new(made(tenant, &next, among)?), saved)
         };
         let kept = self.store.edit_documents(tenant, edits, at, by)?;
-        if matches!(&effect, Effect::Tenant(made) if made.is_none()) {
+        if matches!(&effect, Effect::Tenant(made, _) if made.is_none()) {
             self.close(tenant, at, by)?;
         }
         Ok(Decided { documents: kept, effect: if is_live { effect } else { Effect::Nothing } })
@@ -256,10 +263,16 @@ struct Decided {
 /// What the tenant's node has to hear.
 enum Effect {
     Nothing,
-    /// The tenant as it is now; none where it is gone.
-    Tenant(Box<Option<Tenant>>),
+    /// The tenant as it is now, or none where it is gone; and whose wishes are among what was changed.
+    Tenant(Box<Option<Tenant>>, Vec<UserId>),
     /// What people of a tenant of the file have saved.
     Wishes(Vec<Wished>),
+}
+
+/// The wishes of these users as a tenant has them.
+fn saved_in(tenant: Option<&Tenant>, users: Vec<UserId>) -> Vec<Wished> {
+    let of = |user: &UserId| tenant?.users.get(user)?.forwarding.clone();
+    users.into_iter().map(|user| (user.clone(), of(&user))).collect()
 }
 
 /// The wishes that edits come to, of people of the file.
