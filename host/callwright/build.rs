@@ -9,7 +9,6 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 fn main() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for input in ["rules-examples/standard", "guest-sdk/rust", "guest-sdk/Cargo.toml", "wit"] {

@@ -29,6 +29,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Runs the switch until SIGTERM and the end of its calls; SIGHUP reads the configuration again.
     Serve(ServeArgs),
+    /// Says whether a configuration can be used, and when its time routes mean nobody or two.
+    Check(CheckArgs),
     /// Makes, lists and revokes tokens of the API, in the data folder of a configuration.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -131,6 +133,14 @@ pub(crate) enum Command {
 pub(crate) struct ServeArgs {
     /// The configuration; docs/configuration.md lists every key.
     #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+/// What is checked.
+#[derive(Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration; docs/configuration.md lists every key.
+    #[arg(long)]
     pub(crate) config: PathBuf,
 }
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod call;
+mod check;
 mod cli;
 mod client;
 mod clock;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 fn run(command: Command, out: &Output) -> Result<(), UserError> {
     match command {
         Command::Serve(args) => serve::run(&args, out),
+        Command::Check(args) => check::run(&args, out),
         Command::Token(command) => token::run(&command, out),
         Command::Rule { command, remote } => rule::run(&command, &remote, out),
         Command::Call { command, remote } => call::run(&command, &remote, out),

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
+use crate::check;
 use crate::cli::ServeArgs;
 use crate::config::{self, Settings};
 use crate::data::{self, Data};
@@ -68,6 +69,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
     let settings = config::load(&args.config)?;
     log::start(&settings.log)?;
+    tell_holes(&settings);
     warn_of_readers(&args.config, out);
     let mut server = Server::start(&settings)?;
     if let Some(token) = &server.first_token {
@@ -88,6 +90,13 @@ pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
     let ended = server.until_told(&args.config, &settings);
     server.stop();
     ended
+}
+
+/// Names that mean nobody or two at some time: it may be meant so, and the log has it.
+fn tell_holes(settings: &Settings) {
+    for hole in check::time_holes(&settings.switch, jiff::Timestamp::now()) {
+        tracing::warn!(hole, "a time route has a hole");
+    }
 }
 
 /// Passwords stand in the file.

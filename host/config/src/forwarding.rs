@@ -9,6 +9,7 @@ use callwright_core::forwarding::{Condition, Mode, NUMBERS_MAX, RINGS_MAX, When,
 use callwright_core::rule::DestinationRef;
 
 use super::document::{Table, Value};
+use super::duty::Holidays;
 use super::hours;
 use super::numbers::is_number;
 
@@ -69,7 +70,7 @@ fn is_among(numbers: &[DestinationRef], own: &str) -> bool {
 /// `"always"`, or hours of its own as in `[tenants.T.hours.NAME]`.
 fn when(value: &Value<'_>) -> Option<When> {
     if value.is_table() {
-        return hours::read("custom", value).map(When::Custom);
+        return hours::read("custom", value, &Holidays::new()).map(When::Custom);
     }
     match value.text()? {
         "always" => Some(When::Always),

@@ -6,6 +6,7 @@ use callwright_core::config::{Exception, Hours, WeeklySpan};
 use jiff::civil::{Date, Time, Weekday};
 
 use super::document::Value;
+use super::duty::Holidays;
 use super::tenant::zone;
 
 /// How many spans a table of opening hours may have.
@@ -24,7 +25,7 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 
 /// Reads one entry of `[tenants.T.hours]`.
-pub(super) fn read(name: &str, value: &Value<'_>) -> Option<Hours> {
+pub(super) fn read(name: &str, value: &Value<'_>, holidays: &Holidays<'_>) -> Option<Hours> {
     let table = value.table()?;
     let zone = table.get("zone").and_then(|value| zone(&value));
     let mut weekly = Vec::new();
@@ -41,7 +42,21 @@ pub(super) fn read(name: &str, value: &Value<'_>) -> Option<Hours> {
     if let Some(exceptions) = exceptions.filter(|_| entries.len() > EXCEPTIONS_MAX) {
         exceptions.wrong(format!("has {} days, at most {EXCEPTIONS_MAX} are possible", entries.len()));
     }
-    let exceptions = entries.into_iter().filter_map(|(date, value)| exception(date, &value)).collect();
+    // What the hours say of a day themselves counts, then the first list that has it.
+    let mut exceptions: BTreeMap<Date, Exception> =
+        entries.into_iter().filter_map(|(date, value)| exception(date, &value)).collect();
+    for value in table.get("holidays").map(|value| value.list()).unwrap_or_default() {
+        let Some(name) = value.text() else { continue };
+        match holidays.get(name) {
+            Some(days) => {
+                for (day, name) in days {
+                    let closed = || Exception { name: name.clone(), spans: Vec::new() };
+                    exceptions.entry(*day).or_insert_with(closed);
+                }
+            }
+            None => value.wrong(format!("no holidays `{name}`")),
+        }
+    }
     table.done();
     Some(Hours { name: name.into(), zone, weekly, exceptions })
 }
@@ -82,7 +97,8 @@ fn span_of(text: &str) -> Option<(Time, Time)> {
     Some((time(from)?, to))
 }
 
-fn time(text: &str) -> Option<Time> {
+/// `09:00`
+pub(super) fn time(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(hour) || !digits(minute) {
@@ -91,11 +107,17 @@ fn time(text: &str) -> Option<Time> {
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
-fn exception(date: &str, value: &Value<'_>) -> Option<(Date, Exception)> {
-    let day = date.parse::<Date>().ok();
+/// `2026-12-25`
+pub(super) fn date(text: &str, value: &Value<'_>) -> Option<Date> {
+    let day = text.parse::<Date>().ok();
     if day.is_none() {
-        value.wrong(format!("`{date}` is no date: write \"2026-12-25\""));
+        value.wrong(format!("`{text}` is no date: write \"2026-12-25\""));
     }
+    day
+}
+
+fn exception(date: &str, value: &Value<'_>) -> Option<(Date, Exception)> {
+    let day = self::date(date, value);
     let table = value.table()?;
     let name = table.require("name").and_then(|value| value.text()).unwrap_or_default().to_owned();
     let mut spans = Vec::new();
@@ -115,11 +137,12 @@ fn exception(date: &str, value: &Value<'_>) -> Option<(Date, Exception)> {
 /// All of a tenant's opening hours.
 pub(super) fn read_all(
     entries: Vec<(&str, Value<'_>)>,
+    holidays: &Holidays<'_>,
 ) -> BTreeMap<callwright_core::names::HoursName, Hours> {
     let mut all = BTreeMap::new();
     for (name, value) in entries {
         if super::tenant::is_name(name, &value) {
-            all.extend(read(name, &value).map(|hours| (hours.name.clone(), hours)));
+            all.extend(read(name, &value, holidays).map(|hours| (hours.name.clone(), hours)));
         }
     }
     all

@@ -16,6 +16,7 @@ use toml::de::DeTable;
 
 mod address;
 mod document;
+mod duty;
 mod forwarding;
 mod hours;
 mod household;

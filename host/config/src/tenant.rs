@@ -14,7 +14,7 @@ use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension};
 use super::people::{self, People, Realm};
 use super::sections::Section;
-use super::{address, forwarding, hours, is_host};
+use super::{address, duty, forwarding, hours, is_host};
 
 /// Bounds of a registration where the file has none.
 const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
@@ -66,7 +66,10 @@ pub(super) fn read(
         devices,
         groups,
         places: BTreeMap::new(),
-        hours: hours::read_all(table.names("hours")),
+        hours: hours::read_all(table.names("hours"), &duty::holidays(&table)),
+        rotas: BTreeMap::new(),
+        time_routes: BTreeMap::new(),
+        tables: BTreeMap::new(),
         emergency,
         fallback: Fallback::default(),
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
@@ -91,6 +94,9 @@ pub(super) fn read(
         limits.done();
     }
     tenant.places = places(&table, &tenant);
+    tenant.rotas = duty::rotas(&table, &tenant);
+    tenant.time_routes = duty::time_routes(&table, &tenant);
+    tenant.tables = duty::tables(&table, &tenant);
     forwarding_ends_somewhere(&table, &tenant);
     tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
     table.done();

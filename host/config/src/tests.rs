@@ -312,3 +312,96 @@ fn a_mistake_in_a_section_is_told_with_its_line_and_not_again_further_on() {
     let syntax = found.iter().find(|problem| problem.path.is_empty()).unwrap();
     assert!((line("extension = [")..line("[tenants.acme.users.bob]")).contains(&syntax.line), "{found:?}");
 }
+
+const DUTIES: &str = r#"
+[tenants.acme.holidays.de-be]
+"2027-01-01" = "New Year"
+"2026-12-24" = "Heiligabend"
+
+[tenants.acme.hours.shop]
+weekly = ["sat 09:00-12:00"]
+holidays = ["de-be"]
+exceptions = { "2026-12-24" = { name = "Christmas Eve", open = ["08:00-12:00"] } }
+
+[tenants.acme.rotas.platform]
+members = ["ana", "bob"]
+from = "2026-11-16"
+every-days = 1
+zone = "America/New_York"
+swaps = { "2026-12-24" = "bob", "2026-12-25" = "nobody" }
+
+[tenants.acme.time-routes.desk]
+routes = [{ hours = "shop", to = "group:sales" }, { hours = "office", to = "rota:platform" }]
+otherwise = "place:night-desk"
+
+[tenants.acme.tables.vip]
+"+4930123456" = "ana"
+"user:bob" = "board"
+"#;
+
+#[test]
+fn duties_holidays_routes_and_tables_arrive() {
+    let settings = parse(&format!("{WHOLE}{DUTIES}"), Path::new("/etc/callwright")).unwrap();
+    let acme = settings.switch.tenant_of_domain("acme.example").unwrap();
+    let shop = acme.hours.get("shop").unwrap();
+    let day = |date: &str| {
+        shop.exceptions.get(&date.parse().unwrap()).map(|day| (day.name.as_str(), day.spans.len()))
+    };
+    assert_eq!((day("2027-01-01"), day("2026-12-24")), (Some(("New Year", 0)), Some(("Christmas Eve", 1))));
+    let rota = acme.rotas.get("platform").unwrap();
+    assert_eq!((rota.members.len(), rota.every_days, rota.at.to_string()), (2, 1, "09:00:00".to_owned()));
+    let swapped = rota.swaps.values().map(|user| user.as_ref().map(ToString::to_string)).collect::<Vec<_>>();
+    assert_eq!(swapped, [Some("bob".to_owned()), None]);
+    let desk = acme.time_routes.get("desk").unwrap();
+    let to: Vec<_> = desk.entries.iter().map(|entry| format!("{} {}", entry.hours, entry.to)).collect();
+    assert_eq!(to, ["shop group:sales", "office rota:platform"]);
+    assert_eq!(desk.otherwise.as_ref().map(ToString::to_string).as_deref(), Some("place:night-desk"));
+    assert_eq!(acme.tables.get("vip").unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_duties_is_named() {
+    let with = |from: &str, to: &str| {
+        assert!(DUTIES.contains(from), "{from}");
+        problems(&format!("{WHOLE}{}", DUTIES.replace(from, to)))
+    };
+    let of = "tenants.acme";
+    let cases = [
+        (
+            "holidays = [\"de-be\"]",
+            "holidays = [\"fr\"]",
+            format!("{of}.hours.shop.holidays[0]: no holidays `fr`"),
+        ),
+        (
+            "[\"ana\", \"bob\"]\nfrom",
+            "[]\nfrom",
+            format!("{of}.rotas.platform.members: must name 1 to 100 people"),
+        ),
+        (
+            "from = \"2026-11-16\"",
+            "from = \"now\"",
+            format!("{of}.rotas.platform.from: `now` is no date: write \"2026-12-25\""),
+        ),
+        (
+            "every-days = 1",
+            "every-days = 0",
+            format!("{of}.rotas.platform.every-days: must be between 1 and 366, is 0"),
+        ),
+        ("= \"nobody\"", "= \"eve\"", format!("{of}.rotas.platform.swaps.2026-12-25: no user `eve`")),
+        (
+            "hours = \"shop\"",
+            "hours = \"den\"",
+            format!("{of}.time-routes.desk.routes[0].hours: no hours `den`"),
+        ),
+        ("rota:platform", "rota:den", format!("{of}.time-routes.desk.routes[1].to: no rota `den`")),
+        (
+            "time-routes.desk",
+            "time-routes.night-desk",
+            format!("{of}.time-routes.night-desk: `night-desk` is a place already"),
+        ),
+        ("user:bob", "user:eve", format!("{of}.tables.vip.\"user:eve\": no user `eve`")),
+    ];
+    for (from, to, wanted) in cases {
+        assert_eq!(with(from, to).remove(0), wanted);
+    }
+}

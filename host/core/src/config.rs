@@ -15,8 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::CodePlan;
 use crate::forwarding::Wishes;
-use crate::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId, Version};
+use crate::names::{
+    Extension, GroupName, HoursName, PlaceName, RotaName, TableName, TenantId, UserId, Version,
+};
+use crate::rota::Rota;
 use crate::rule::{DestinationRef, Refusal};
+use crate::time_route::TimeRoute;
 
 /// Everything configured, swapped as a whole on reload.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +61,12 @@ pub struct Tenant {
     pub places: BTreeMap<PlaceName, Place>,
     /// Named opening hours.
     pub hours: BTreeMap<HoursName, Hours>,
+    /// Duties that go round.
+    pub rotas: BTreeMap<RotaName, Rota>,
+    /// Names that mean somebody else at another time; no place has one of them.
+    pub time_routes: BTreeMap<PlaceName, TimeRoute>,
+    /// Tables: a value beside a number, or beside `user:NAME`.
+    pub tables: BTreeMap<TableName, Table>,
     /// Numbers that are emergency calls, as dialled.
     pub emergency: BTreeSet<String>,
     /// What happens to a call whose rule has none of its own.
@@ -156,6 +166,9 @@ pub enum EarlyDialogs {
     /// It follows one only: all legs share a tag and SDP comes in the 200 alone.
     One,
 }
+
+/// Values beside numbers in E.164 and people (`user:NAME`).
+pub type Table = BTreeMap<String, String>;
 
 /// People who are rung together.
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ mod node;
 pub mod presence;
 pub mod record;
 mod registrar;
+pub mod rota;
 pub mod route;
 pub mod rule;
 pub mod schedule;
@@ -33,6 +34,7 @@ mod switchboard;
 #[cfg(test)]
 mod testing;
 pub mod time;
+pub mod time_route;
 pub mod view;
 
 pub use config::Config;

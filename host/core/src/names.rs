@@ -87,6 +87,10 @@ text_names! {
     PlaceName;
     /// Named opening hours of the tenant.
     HoursName;
+    /// A duty of the tenant that goes round.
+    RotaName;
+    /// A table of the tenant: VIPs, key accounts, blocked.
+    TableName;
     /// A tenant's rule, whatever its version.
     RuleName;
     /// A version of a rule: `sha256:` and 64 hex digits of the component.

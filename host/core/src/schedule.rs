@@ -143,33 +143,16 @@ impl Week<'_> {
             self.span(day, from, to, || format!("{} {}", weekday_name(day.weekday()), clock(from, to)))?;
         let next = day.tomorrow().ok()?;
         if self.hours.exceptions.contains_key(&next) {
-            span.to = span.to.min(self.moment(next, Time::midnight(), Edge::Closes)?);
+            span.to = span.to.min(moment(self.zone, next, Time::midnight(), Edge::Closes)?);
         }
         Some(span)
     }
 
     fn span(&self, day: Date, from: Time, to: Time, why: impl FnOnce() -> String) -> Option<Span> {
         let last = if to <= from { day.tomorrow().ok()? } else { day };
-        let from = self.moment(day, from, Edge::Opens)?;
-        let to = self.moment(last, to, Edge::Closes)?;
+        let from = moment(self.zone, day, from, Edge::Opens)?;
+        let to = moment(self.zone, last, to, Edge::Closes)?;
         (from < to).then(|| Span { from, to, why: why() })
-    }
-
-    /// A local time as a moment; none only beyond the calendar.
-    fn moment(&self, day: Date, time: Time, edge: Edge) -> Option<Timestamp> {
-        let local = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match (local.offset(), edge) {
-            (AmbiguousOffset::Gap { .. }, Edge::Opens | Edge::Closes) => {
-                let before = local.earlier().ok()?;
-                self.zone.following(before).next().map(|jump| jump.timestamp())
-            }
-            (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. }, Edge::Opens) => {
-                local.earlier().ok()
-            }
-            (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. }, Edge::Closes) => {
-                local.later().ok()
-            }
-        }
     }
 
     /// What the day's entry says, for a moment outside of it.
@@ -190,9 +173,28 @@ impl Week<'_> {
 
 /// Which side of a span a local time is.
 #[derive(Clone, Copy)]
-enum Edge {
+pub(crate) enum Edge {
+    /// Its beginning.
     Opens,
+    /// Its end.
     Closes,
+}
+
+/// A local time as a moment; none only beyond the calendar.
+pub(crate) fn moment(zone: &TimeZone, day: Date, time: Time, edge: Edge) -> Option<Timestamp> {
+    let local = zone.to_ambiguous_timestamp(day.to_datetime(time));
+    match (local.offset(), edge) {
+        (AmbiguousOffset::Gap { .. }, Edge::Opens | Edge::Closes) => {
+            let before = local.earlier().ok()?;
+            zone.following(before).next().map(|jump| jump.timestamp())
+        }
+        (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. }, Edge::Opens) => {
+            local.earlier().ok()
+        }
+        (AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. }, Edge::Closes) => {
+            local.later().ok()
+        }
+    }
 }
 
 fn clock(from: Time, to: Time) -> String {
@@ -216,6 +218,9 @@ pub fn weekday_name(day: Weekday) -> &'static str {
         Weekday::Sunday => "Sunday",
     }
 }
+
+#[cfg(test)]
+mod zones;
 
 #[cfg(test)]
 mod tests {

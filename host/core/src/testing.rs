@@ -64,10 +64,12 @@ pub(crate) fn tenant() -> Tenant {
         groups,
         places: BTreeMap::new(),
         hours: BTreeMap::new(),
+        rotas: BTreeMap::new(),
+        time_routes: BTreeMap::new(),
+        tables: BTreeMap::new(),
         emergency: BTreeSet::from(["112".to_owned()]),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),
-
         cadence: Duration::from_secs(5),
         codes: crate::codes::CodePlan::default(),
         cold_route_falls_back: false,

@@ -96,6 +96,7 @@ prices! {
     FIND_USER "directory" "find-user" "directory.find-user" Read 500;
     FIND_GROUP "directory" "find-group" "directory.find-group" Read 500;
     FIND_PLACE "directory" "find-place" "directory.find-place" Read 500;
+    LISTED "directory" "listed" "directory.listed" Read 1000;
 
     STATUS_STATE "presence" "[method]status.state" "status.state" Read 100;
     STATUS_ACTIVITY "presence" "[method]status.activity" "status.activity" Read 100;
@@ -122,6 +123,7 @@ prices! {
     NOW "schedule" "now" "schedule.now" Read 500;
     NOW_IN "schedule" "now-in" "schedule.now-in" Read 1500;
     HOURS "schedule" "hours" "schedule.hours" Read 5000;
+    ON_DUTY "schedule" "on-duty" "schedule.on-duty" Read 5000;
 
     STORE_GET "store" "get" "store.get" Action 3000;
     STORE_SET "store" "set" "store.set" Action 5000;

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use callwright_core::Config;
 use callwright_core::config::{
-    Device, EarlyDialogs, Expiry, Fallback, Group, Hours, NumberPlan, Place, Tenant, User,
+    Device, EarlyDialogs, Expiry, Fallback, Group, Hours, NumberPlan, Place, Table, Tenant, User,
 };
-use callwright_core::names::{Extension, GroupName, HoursName, PlaceName, TenantId, UserId, Version};
+use callwright_core::names::{
+    Extension, GroupName, HoursName, PlaceName, RotaName, TableName, TenantId, UserId, Version,
+};
+use callwright_core::rota::Rota;
+use callwright_core::time_route::TimeRoute;
 use callwright_sip::digest::{Algorithm, Secret};
 use jiff::tz::TimeZone;
 
@@ -36,6 +40,9 @@ pub(crate) struct Household {
     pub(crate) groups: Vec<Group>,
     pub(crate) places: Vec<Place>,
     pub(crate) hours: BTreeMap<HoursName, Hours>,
+    pub(crate) rotas: BTreeMap<RotaName, Rota>,
+    pub(crate) time_routes: BTreeMap<PlaceName, TimeRoute>,
+    pub(crate) tables: BTreeMap<TableName, Table>,
 }
 
 impl Household {
@@ -60,6 +67,9 @@ impl Household {
             groups: Vec::new(),
             places: Vec::new(),
             hours: BTreeMap::new(),
+            rotas: BTreeMap::new(),
+            time_routes: BTreeMap::new(),
+            tables: BTreeMap::new(),
         }
     }
 
@@ -118,6 +128,9 @@ impl Household {
             groups: self.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
             places: self.places.iter().map(|place| (PlaceName::clone(&place.name), place.clone())).collect(),
             hours: self.hours.clone(),
+            rotas: self.rotas.clone(),
+            time_routes: self.time_routes.clone(),
+            tables: self.tables.clone(),
             emergency: EMERGENCY.iter().map(|number| (*number).to_owned()).collect(),
             fallback: self.fallback.clone(),
             ring_time: self.ring_time,

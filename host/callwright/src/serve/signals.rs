@@ -98,6 +98,7 @@ async fn reload(path: &Path, running: &Settings, office: &Office) -> Option<Dura
             return None;
         }
     };
+    super::tell_holes(&fresh);
     for (key, changed) in [
         ("listen", fresh.listen != running.listen),
         ("advertise", fresh.advertise != running.advertise),

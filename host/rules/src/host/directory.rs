@@ -1,11 +1,12 @@
 //! The tenant's people, groups and named places.
 
 use callwright_core::rule::DestinationRef;
+use callwright_core::time_route;
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::directory::{self, DirectoryError};
-use crate::handle::{Destination, Group, User};
+use crate::handle::{Destination, Group, Named as _, Party, User};
 use crate::price;
 use crate::state::{RunState, Stop};
 
@@ -39,10 +40,38 @@ impl directory::HostWithStore<RunState> for Imports {
     ) -> wasmtime::Result<Result<Resource<Destination>, DirectoryError>> {
         host_call(&mut host, &price::FIND_PLACE, &[&name], |run| {
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
+            let what = format!("directory.find-place({name:?})");
+            if let Some(route) = tenant.time_routes.get(name.as_str()) {
+                let meant = time_route::meant(&tenant, route, run.now.wall);
+                run.note_read(what, meant.why);
+                return found(run, meant.to.map(Destination));
+            }
             let place = tenant.places.get(name.as_str());
             let got = place.map_or_else(|| "no such place".to_owned(), |place| place.target.to_string());
-            run.note_read(format!("directory.find-place({name:?})"), got);
+            run.note_read(what, got);
             found(run, place.map(|place| Destination(DestinationRef::Place(place.name.clone()))))
+        })
+    }
+
+    fn listed(
+        mut host: Host<'_>,
+        table: String,
+        who: Resource<Party>,
+    ) -> wasmtime::Result<Result<Option<String>, DirectoryError>> {
+        host_call(&mut host, &price::LISTED, &[&table, &who], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(DirectoryError::Unavailable)) };
+            let party = run.table.get(&who)?;
+            let what = format!("directory.listed({table:?}, {})", party.name());
+            let facts = party.facts.clone();
+            let Some(rows) = tenant.tables.get(table.as_str()) else {
+                run.note_read(what, "no such table");
+                return Ok(Err(DirectoryError::NoSuchEntry));
+            };
+            let by_number = facts.number.as_ref().filter(|_| !facts.withheld).and_then(|it| rows.get(it));
+            let by_user = || rows.get(&format!("user:{}", facts.user.as_ref()?));
+            let value = by_number.or_else(by_user).cloned();
+            run.note_read(what, value.as_deref().unwrap_or("not in it"));
+            Ok(Ok(value))
         })
     }
 }

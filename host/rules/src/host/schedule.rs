@@ -1,5 +1,6 @@
 //! Time and opening hours.
 
+use callwright_core::rota;
 use callwright_core::schedule::{self as clock, LocalTime as Civil};
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -7,7 +8,7 @@ use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::schedule::{self, LocalTime, ScheduleError, Weekday};
-use crate::handle::Hours;
+use crate::handle::{Hours, User};
 use crate::price;
 use crate::state::{RunState, Stop};
 
@@ -42,10 +43,27 @@ impl schedule::HostWithStore<RunState> for Imports {
             run.note_read(what, format!("{state}: {}", opening.why));
             let left = opening.changes_at.map(|at| at.duration_since(run.now.wall).as_secs());
             let changes_in_s = left.map(|left| u32::try_from(left.max(0)).unwrap_or(u32::MAX));
-            match run.handle(Hours { name: name.clone(), opening, changes_in_s }) {
-                Ok(handle) => Ok(Ok(handle)),
-                Err(Stop::Limit(limit)) => Ok(Err(ScheduleError::LimitExceeded(limit.to_owned()))),
-                Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
+            handle(run, Hours { name: name.clone(), opening, changes_in_s })
+        })
+    }
+
+    fn on_duty(
+        mut host: Host<'_>,
+        rota: String,
+        turn: u32,
+    ) -> wasmtime::Result<Result<Resource<User>, ScheduleError>> {
+        host_call(&mut host, &price::ON_DUTY, &[&rota, &turn], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(ScheduleError::Unavailable)) };
+            let what = format!("schedule.on-duty({rota:?}, {turn})");
+            let Some(rota) = tenant.rotas.get(rota.as_str()) else {
+                run.note_read(what, "no such rota");
+                return Ok(Err(ScheduleError::NoSuchEntry));
+            };
+            let duty = rota::on_duty(rota, &tenant.zone, run.now.wall, turn);
+            run.note_read(what, duty.why);
+            match duty.user {
+                Some(user) => handle(run, User(user)),
+                None => Ok(Err(ScheduleError::NoSuchEntry)),
             }
         })
     }
@@ -73,6 +91,18 @@ impl schedule::HostOpeningWithStore<RunState> for Imports {
     fn drop(mut host: Host<'_>, hours: Resource<Hours>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(hours)?;
         Ok(())
+    }
+}
+
+/// Makes a handle. A full table is an error that the rule can see here.
+fn handle<T: Send + 'static>(
+    run: &mut RunState,
+    value: T,
+) -> Result<Result<Resource<T>, ScheduleError>, Stop> {
+    match run.handle(value) {
+        Ok(handle) => Ok(Ok(handle)),
+        Err(Stop::Limit(limit)) => Ok(Err(ScheduleError::LimitExceeded(limit.to_owned()))),
+        Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads a scenario, statement by statement.
 
 pub(super) mod blueprint;
+mod duty;
 mod expectation;
 mod forwarding;
 mod house;

@@ -10,7 +10,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::blueprint::Blueprint;
-use super::rule;
+use super::{duty, rule};
 use crate::scenario::lexer::{Mistake, Words};
 
 /// Reads a statement about the world. False where it is about something else; then nothing is taken.
@@ -42,6 +42,7 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
         hours(blueprint, words)?;
     } else if words.accept("holiday") {
         holiday(blueprint, words)?;
+    } else if duty::statement(blueprint, words)? {
     } else if words.accept("fallback") {
         blueprint.house().fallback = fallback(words)?;
     } else if words.accept("set") {
@@ -279,7 +280,8 @@ fn span(words: &mut Words) -> Result<(Time, Time), Mistake> {
     }
 }
 
-fn clock(text: &str) -> Result<Time, Mistake> {
+/// A time of day.
+pub(super) fn clock(text: &str) -> Result<Time, Mistake> {
     let read = || {
         let (hours, minutes) = text.split_once(':')?;
         // The end of a day is its midnight.
@@ -289,7 +291,8 @@ fn clock(text: &str) -> Result<Time, Mistake> {
     read().ok_or_else(|| Mistake::Expected { wanted: "a time as 18:02", got: format!("`{text}`") })
 }
 
-fn date(words: &mut Words) -> Result<Date, Mistake> {
+/// A date.
+pub(super) fn date(words: &mut Words) -> Result<Date, Mistake> {
     let text = words.text("a date as 2026-11-20")?;
     text.parse().map_err(|_| Mistake::Expected { wanted: "a date as 2026-11-20", got: format!("`{text}`") })
 }
