@@ -126,6 +126,7 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
             }
             DestinationRef::Device(_) => value.wrong("a device is nothing to forward to: name its user"),
             DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_)
@@ -134,6 +135,7 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
                 value.wrong(format!("`{to}` is named twice"));
             }
             DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_) => {}
@@ -150,7 +152,7 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
 fn cold_route(value: &Value<'_>) -> Option<DestinationRef> {
     let to = value.parsed()?;
     match &to {
-        DestinationRef::Device(_) | DestinationRef::User(_) => Some(to),
+        DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Person(_) => Some(to),
         DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => {
             value.wrong(format!("`{to}` is neither a device nor a user"));
             None

@@ -256,9 +256,11 @@ fn groups(
             }
             members.push(member);
         }
+        let follow_forwarding =
+            table.get("follow-forwarding").and_then(|value| value.flag()).unwrap_or_default();
         table.done();
         let name = GroupName::from(name);
-        groups.insert(name.clone(), Group { name, extension, members });
+        groups.insert(name.clone(), Group { name, extension, members, follow_forwarding });
     }
     groups
 }

@@ -19,7 +19,7 @@ use tracing::Span;
 
 use crate::cause::Final;
 use crate::config::Tenant;
-use crate::names::{Extension, LegId};
+use crate::names::{Extension, LegId, RunId};
 use crate::record::{Cause, Disposition, RunRecord};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
@@ -36,16 +36,19 @@ mod deflect;
 mod exchange;
 mod late;
 mod leg;
+mod nested;
 mod ring;
+mod run;
 mod session;
 mod story;
 mod talk;
 
 pub(crate) use caller::Caller;
 use code::Coding;
-use decide::Run;
 use leg::Leg;
+use nested::Nested;
 use ring::Ring;
+use run::Run;
 pub(crate) use session::{MIN_SE_S, interval_too_small};
 use story::Story;
 use talk::{Side, Talk};
@@ -71,6 +74,8 @@ pub(crate) struct Call {
     legs: BTreeMap<LegId, Box<Leg>>,
     legs_made: u32,
     run: Option<Run>,
+    /// Rules of people whom the ring rings as people.
+    nested: BTreeMap<RunId, Nested>,
     /// The run that handed the call to the standard rule.
     handed_over: Option<RunRecord>,
     /// What came of devices that were rung to an end (TELEPHONY T32).
@@ -152,6 +157,7 @@ impl Call {
             legs: BTreeMap::new(),
             legs_made: 0,
             run: None,
+            nested: BTreeMap::new(),
             handed_over: None,
             rung: BTreeMap::new(),
             best: None,
@@ -173,7 +179,7 @@ impl Call {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Over { recorded: true, .. })
             && self.legs.is_empty()
-            && self.run.as_ref().is_none_or(Run::is_over)
+            && self.are_runs_over()
             && !self.clients.values().any(|purpose| *purpose == Purpose::Farewell)
     }
 
@@ -196,7 +202,7 @@ impl Call {
         for key in &self.dialogs {
             board.dialogs.remove(key);
         }
-        if let Some(run) = &self.run {
+        for run in self.run.iter().chain(self.nested.values().map(|nested| &nested.run)) {
             board.runs.remove(&run.id);
             board.admission.let_go(&self.facts.tenant, run.journalled());
         }
@@ -324,8 +330,8 @@ impl Call {
             Stage::Over { recorded: true, .. } => None,
             Stage::Over { record_by, recorded: false } => Some(Deadline { at: *record_by, why: Timer::Run }),
         };
-        let run = self.run.as_ref().and_then(Run::deadline);
-        [stage, run].into_iter().flatten().min()
+        let runs = self.run.iter().chain(self.nested.values().map(|nested| &nested.run));
+        stage.into_iter().chain(runs.filter_map(Run::deadline)).min()
     }
 
     /// Ends an unanswered call: final response to the caller, every leg taken back.
@@ -349,7 +355,7 @@ impl Call {
         board.repaint().calls.remove(&self.facts.id);
         tracing::info!(cause = ?self.story.cause(), "call ended");
         self.dismiss_run(board);
-        if self.run.as_ref().is_none_or(Run::is_over) {
+        if self.are_runs_over() {
             self.write_record(board);
         }
     }
@@ -358,8 +364,9 @@ impl Call {
         if let Stage::Over { recorded, .. } = &mut self.stage
             && !std::mem::replace(recorded, true)
         {
-            let runs =
-                self.handed_over.take().into_iter().chain(self.run.as_ref().map(Run::record)).collect();
+            let nested = self.nested.values().map(|nested| nested.run.record());
+            let own = self.handed_over.take().into_iter().chain(self.run.as_ref().map(Run::record));
+            let runs = own.chain(nested).collect();
             let (record, journal) = self.story.record(&self.facts, runs);
             board.store(vec![Change::Ended { record: Arc::new(record), journal }]);
         }

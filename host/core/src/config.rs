@@ -179,6 +179,8 @@ pub struct Group {
     pub extension: Option<Extension>,
     /// Its people in order.
     pub members: Vec<UserId>,
+    /// Its people are rung as they want to be reached, by their own rules, and not by their devices alone.
+    pub follow_forwarding: bool,
 }
 
 /// A destination with a name of its own.
@@ -331,7 +333,9 @@ impl Tenant {
     pub fn lacks(&self, to: &DestinationRef) -> Option<String> {
         let (known, kind, name) = match to {
             DestinationRef::Device(device) => (self.devices.contains_key(device), "device", device.as_str()),
-            DestinationRef::User(user) => (self.users.contains_key(user), "user", user.as_str()),
+            DestinationRef::User(user) | DestinationRef::Person(user) => {
+                (self.users.contains_key(user), "user", user.as_str())
+            }
             DestinationRef::Group(group) => (self.groups.contains_key(group), "group", group.as_str()),
             DestinationRef::Place(place) => (self.places.contains_key(place), "place", place.as_str()),
             // Whether a number can be called is seen when it is.

@@ -41,7 +41,7 @@ pub(crate) fn caller_of(tenant: &Tenant, device: &Extension, withheld: bool) -> 
 /// The dialled party.
 pub(crate) fn dialled_party(tenant: &Tenant, number: &str, to: Option<&DestinationRef>) -> Party {
     let user = match to {
-        Some(DestinationRef::User(user)) => tenant.users.get(user),
+        Some(DestinationRef::User(user) | DestinationRef::Person(user)) => tenant.users.get(user),
         Some(DestinationRef::Device(device)) => {
             tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user))
         }
@@ -82,7 +82,9 @@ pub(crate) fn reach(
                 None => devices(view, tenant, [device], ring_busy),
             }
         }
-        DestinationRef::User(user) => of_user(view, tenant, user, ring_busy, true),
+        DestinationRef::User(user) | DestinationRef::Person(user) => {
+            of_user(view, tenant, user, ring_busy, true)
+        }
         DestinationRef::Group(group) => {
             let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
             let mut found = Vec::new();
@@ -99,6 +101,7 @@ pub(crate) fn reach(
             DestinationRef::Place(_) => Err(NotRung::Unknown),
             target @ (DestinationRef::Device(_)
             | DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Number(_)) => reach(view, tenant, target, ring_busy),
         },
@@ -108,6 +111,7 @@ pub(crate) fn reach(
             Some(
                 own @ (DestinationRef::Device(_)
                 | DestinationRef::User(_)
+                | DestinationRef::Person(_)
                 | DestinationRef::Group(_)
                 | DestinationRef::Place(_)),
             ) => reach(view, tenant, own, ring_busy),

@@ -304,6 +304,7 @@ impl Wishes {
             DestinationRef::Number(number) => self.do_not_disturb && self.own.contains(number),
             DestinationRef::Device(_)
             | DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_) => false,
         }

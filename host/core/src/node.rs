@@ -111,7 +111,7 @@ impl Node {
             }
             Input::Run { run, event, spent } => {
                 if let Some(key) = self.board.runs.get(&run).copied() {
-                    self.with_call(key, |call, board| call.run_event(board, event, spent));
+                    self.with_call(key, |call, board| call.run_event(board, run, event, spent));
                 }
             }
             Input::Stored { ticket, result } => {

@@ -117,13 +117,18 @@ pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Ve
             Some(own) => own,
             None => return Vec::new(),
         },
-        DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_) => to,
+        DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Person(_)
+        | DestinationRef::Group(_) => to,
     };
     match target {
         DestinationRef::Device(device) => {
             tenant.devices.get_key_value(device).map(|(name, _)| name.clone()).into_iter().collect()
         }
-        DestinationRef::User(user) => devices_of(tenant, std::slice::from_ref(user)),
+        DestinationRef::User(user) | DestinationRef::Person(user) => {
+            devices_of(tenant, std::slice::from_ref(user))
+        }
         DestinationRef::Group(group) => {
             tenant.groups.get(group).map(|group| devices_of(tenant, &group.members)).unwrap_or_default()
         }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{CallId, Extension, LegId, RuleName, TenantId, UserId, Version};
-use crate::rule::{DestinationRef, LogLine, Outcome, Party, Reached, RunOutcome};
+use crate::rule::{DestinationRef, LogLine, Outcome, Party, Reached, RingPlan, RunOutcome};
 
 /// One call, written once when it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -233,6 +233,13 @@ pub enum FactKind {
         /// Its version.
         version: Version,
     },
+    /// A person is rung by their own rule, within the ring of another (TELEPHONY T13).
+    Nested {
+        /// Its version.
+        version: Version,
+        /// Whose.
+        user: UserId,
+    },
     /// No rule is bound: the fallback decides.
     NoRule,
     /// An emergency number: no rule is asked.
@@ -299,6 +306,15 @@ pub enum NotRung {
     Unknown,
     /// A bound; its name.
     Limit(String),
+}
+
+impl FactKind {
+    /// A ring as it was planned.
+    pub(crate) fn ring_began(plan: &RingPlan) -> Self {
+        let millis = |time: std::time::Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let legs = plan.legs.iter().map(|leg| (leg.to.clone(), millis(leg.start_after))).collect();
+        Self::RingBegan { legs, time_ms: millis(plan.time) }
+    }
 }
 
 impl NotRung {

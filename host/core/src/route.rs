@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Fallback, Tenant};
 use crate::dial;
-use crate::names::Extension;
+use crate::names::{Extension, UserId};
 use crate::record::NotRung;
 use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RunOutcome};
 use crate::view::View;
@@ -99,6 +99,7 @@ pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
         Some(DestinationRef::Device(device)) => return Decider::Device(device.clone()),
         Some(
             to @ (DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_)),
@@ -110,6 +111,15 @@ pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
         (None, Some(rule)) => Decider::Standard(Arc::new(rule)),
         (None, None) => Decider::Fallback,
     }
+}
+
+/// The rule of a person who is rung from inside another: their own, else the standard rule.
+pub(crate) fn of_user(view: &View, tenant: &Tenant, user: &UserId) -> Option<Arc<ActiveRule>> {
+    let own = |rule: &&Arc<ActiveRule>| rule.bind.contains(&BindTarget::User(user.clone()));
+    let rules = view.rules.range((tenant.id.clone(), "".into())..);
+    let bound = rules.take_while(|((owner, _), _)| *owner == tenant.id).map(|(_, rule)| rule).find(own);
+    let standard = || view.config.standard.clone().map(|version| ActiveRule::standard(&tenant.id, version));
+    bound.cloned().or_else(|| standard().map(Arc::new))
 }
 
 /// The rule whose binding is the most specific: number, user, group, tenant (RULES §1).

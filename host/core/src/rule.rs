@@ -100,6 +100,8 @@ pub enum DestinationRef {
     Device(Extension),
     /// A user's devices.
     User(UserId),
+    /// A person as they want to be reached: by their own rule, within the ring that rings them (TELEPHONY T13).
+    Person(UserId),
     /// All devices of all members.
     Group(GroupName),
     /// Whatever the tenant put under that name.
@@ -113,6 +115,7 @@ impl fmt::Display for DestinationRef {
         match self {
             Self::Device(extension) => write!(f, "device:{extension}"),
             Self::User(user) => write!(f, "user:{user}"),
+            Self::Person(user) => write!(f, "person:{user}"),
             Self::Group(group) => write!(f, "group:{group}"),
             Self::Place(place) => write!(f, "place:{place}"),
             Self::Number(number) => write!(f, "number:{number}"),
@@ -128,6 +131,7 @@ impl std::str::FromStr for DestinationRef {
             Some((_, "")) | None => Err(NotADestination(text.to_owned())),
             Some(("device", name)) => Ok(Self::Device(name.into())),
             Some(("user", name)) => Ok(Self::User(name.into())),
+            Some(("person", name)) => Ok(Self::Person(name.into())),
             Some(("group", name)) => Ok(Self::Group(name.into())),
             Some(("place", name)) => Ok(Self::Place(name.into())),
             Some(("number", number)) => Ok(Self::Number(number.to_owned())),
@@ -139,7 +143,7 @@ impl std::str::FromStr for DestinationRef {
 /// A text that should have named a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no destination: write user:NAME, device:EXTENSION, group:NAME, place:NAME or number:+4930123456"
+    "`{0}` is no destination: write user:NAME, person:NAME, device:EXTENSION, group:NAME, place:NAME or number:+4930123456"
 )]
 pub struct NotADestination(pub String);
 
@@ -162,6 +166,13 @@ pub struct Party {
 pub enum Entry {
     /// From one of the tenant's devices; none is named where the caller is withheld (TELEPHONY T22).
     Device(Option<Extension>),
+    /// From inside another rule, which rings this one's person.
+    Nested {
+        /// Its name.
+        by: RuleName,
+        /// The device that calls; none where the caller is withheld.
+        device: Option<Extension>,
+    },
 }
 
 /// What a rule may know of its call from the beginning.
@@ -188,7 +199,7 @@ pub struct CallFacts {
 impl CallFacts {
     /// The device that calls; none where the caller is withheld.
     pub(crate) fn calling_device(&self) -> Option<&Extension> {
-        let Entry::Device(device) = &self.entry;
+        let (Entry::Device(device) | Entry::Nested { device, .. }) = &self.entry;
         device.as_ref()
     }
 }

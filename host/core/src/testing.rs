@@ -49,6 +49,7 @@ pub(crate) fn tenant() -> Tenant {
         name: "sales".into(),
         extension: Some("200".into()),
         members: vec!["ana".into(), "bob".into()],
+        follow_forwarding: false,
     };
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     Tenant {

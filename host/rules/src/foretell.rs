@@ -143,7 +143,7 @@ impl Oracle<'_, '_> {
         let Question { view, tenant, number, .. } = self.question;
         let to = tenant.plan.find(number);
         let user: Option<UserId> = match to {
-            Some(DestinationRef::User(user)) => Some(user.clone()),
+            Some(DestinationRef::User(user) | DestinationRef::Person(user)) => Some(user.clone()),
             Some(
                 DestinationRef::Device(_)
                 | DestinationRef::Group(_)
@@ -157,6 +157,7 @@ impl Oracle<'_, '_> {
             Some(
                 DestinationRef::Device(_)
                 | DestinationRef::User(_)
+                | DestinationRef::Person(_)
                 | DestinationRef::Place(_)
                 | DestinationRef::Number(_),
             )

@@ -114,6 +114,7 @@ impl Named for Destination {
             DestinationRef::Number(number) => format!("number:{}", redacted(number)),
             known @ (DestinationRef::Device(_)
             | DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_)) => known.to_string(),
         }

@@ -90,6 +90,7 @@ prices! {
     USER_NAME "directory" "[method]user.name" "user.name" Read 200;
     USER_ZONE "directory" "[method]user.zone" "user.zone" Read 200;
     USER_DEVICES "directory" "[method]user.devices" "user.devices" Read 300;
+    USER_REACH "directory" "[method]user.reach" "user.reach" Read 100;
     GROUP_NAME "directory" "[method]group.name" "group.name" Read 100;
     GROUP_MEMBERS "directory" "[method]group.members" "group.members" Read 300;
     GROUP_WHOLE "directory" "[method]group.whole" "group.whole" Read 200;

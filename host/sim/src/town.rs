@@ -103,6 +103,7 @@ impl Household {
             name: GroupName::from(name),
             extension: Some(extension.into()),
             members: members.iter().map(|member| UserId::from(member.as_str())).collect(),
+            follow_forwarding: false,
         });
     }
 

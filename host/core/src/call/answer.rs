@@ -50,8 +50,10 @@ impl Call {
     ) {
         let by = AnsweredBy { device: leg.device.clone(), user: leg.user.clone(), leg: leg.id };
         self.settle(board, leg, LegRecordEnd::Outcome(Outcome::Answered(by.clone())));
+        let (within, owners) = (self.within(leg.part), self.owners_of(leg.part));
         let Stage::Ringing(mut ring) = std::mem::replace(&mut self.stage, Stage::Deciding) else { return };
-        let report = self.ring_won(board, &mut ring, leg, Outcome::Answered(by.clone()));
+        let outcome = Outcome::Answered(by.clone());
+        let report = self.ring_won(board, &mut ring, leg, &within, outcome.clone());
         let now = board.now;
         let ours_s = self.tenant.session_expires_s;
         let caller_session = Session::of_caller(&self.caller.invite, ours_s, now.mono);
@@ -94,6 +96,7 @@ impl Call {
         self.stage = Stage::Talking(Box::new(talk));
         tracing::info!("call answered");
         self.publish(board);
+        self.nested_won(board, &ring, &owners, &outcome);
         if let Origin::Rule(ask) = ring.origin() {
             self.answer_rule(board, ask, Answer::Rang(Ok(report)));
         }

@@ -3,109 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Span;
-
 use super::ring::{LEGS_AT_ONCE, Origin};
-use super::story::millis;
+use super::run::{Run, STOP_AFTER};
 use super::{Call, Stage};
 use crate::cause::Final;
 use crate::codes::CodePlan;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
-use crate::record::{Disposition, FactKind, RunRecord, Source};
+use crate::record::{Disposition, FactKind, Source};
 use crate::route::{self, Decider};
 use crate::rule::{
-    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, Reached, RingPlan, RunEvent,
-    RunOutcome, RunStart, Spent,
+    ActiveRule, Answer, Ask, BindTarget, CallError, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome,
+    RunStart, Spent,
 };
 use crate::seam::Effect;
 use crate::spans;
 use crate::switchboard::Switchboard;
-use crate::time::{Deadline, Timer};
 
-/// A run that neither asks nor ends for so long is taken for lost. Its CPU time, its queueing and its look-ups
-/// together are well below (RULES §3).
-const RUN_LOST_AFTER: Duration = Duration::from_secs(5);
-/// Between telling a rule that its caller has gone and stopping it (RULES §2).
-const STOP_AFTER: Duration = Duration::from_millis(50);
 /// How long a rule may go on after it has refused the call itself.
 const FINISH_AFTER: Duration = Duration::from_millis(600);
-
-/// The run of a rule, from its start to its one end.
-pub(super) struct Run {
-    pub(super) id: RunId,
-    pub(super) rule: Arc<ActiveRule>,
-    phase: RunPhase,
-    fuel: u64,
-    fuel_exact: bool,
-    ran_us: u64,
-    limits: Vec<Reached>,
-    /// Bytes of its journal that the call holds, with those of the run before it.
-    journalled: usize,
-    /// The standard rule follows it.
-    hands_over: bool,
-    /// Running time until the first question or the end.
-    decide_us: Option<u64>,
-    span: Span,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum RunPhase {
-    /// It runs.
-    Thinking { until: Duration },
-    /// It waits for our answer.
-    Asking(AskId),
-    /// Its call is over, or is the standard rule's; it may still say something.
-    Leaving { stop_at: Duration },
-    /// It was told to stop; its end is owed.
-    Stopped { until: Duration },
-    /// It has ended.
-    Over(RunOutcome),
-}
-
-impl Run {
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.phase, RunPhase::Over(_))
-    }
-
-    pub(super) fn deadline(&self) -> Option<Deadline> {
-        let at = match self.phase {
-            RunPhase::Thinking { until } | RunPhase::Stopped { until } => until,
-            RunPhase::Leaving { stop_at } => stop_at,
-            RunPhase::Asking(_) | RunPhase::Over(_) => return None,
-        };
-        Some(Deadline { at, why: Timer::Run })
-    }
-
-    pub(super) fn record(&self) -> RunRecord {
-        let outcome = match &self.phase {
-            RunPhase::Over(outcome) => outcome.clone(),
-            RunPhase::Thinking { .. }
-            | RunPhase::Asking(_)
-            | RunPhase::Leaving { .. }
-            | RunPhase::Stopped { .. } => RunOutcome::CallerGone,
-        };
-        RunRecord {
-            rule: self.rule.name.clone(),
-            version: self.rule.version.clone(),
-            outcome,
-            fuel: self.fuel,
-            fuel_exact: self.fuel_exact,
-            decide_us: self.decide_us.unwrap_or(self.ran_us),
-            ran_us: self.ran_us,
-            limits: self.limits.clone(),
-        }
-    }
-
-    /// Bytes of its journal that the call holds.
-    pub(super) fn journalled(&self) -> usize {
-        self.journalled
-    }
-
-    fn source(&self) -> Source {
-        Source::Rule(self.rule.name.clone())
-    }
-}
 
 impl Call {
     /// Decides what can be decided at once, or starts the rule.
@@ -168,23 +84,11 @@ impl Call {
 
     fn start_rule(&mut self, board: &mut Switchboard, rule: Arc<ActiveRule>) {
         let id = board.next_run();
-        let phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
-        let span = spans::rule(&self.span, &rule);
-        let run = Run {
-            id,
-            rule: Arc::clone(&rule),
-            phase,
-            fuel: 0,
-            fuel_exact: true,
-            ran_us: 0,
-            limits: Vec::new(),
-            journalled: self.run.as_ref().map_or(0, Run::journalled),
-            hands_over: false,
-            decide_us: None,
-            span,
-        };
+        let mut run = Run::new(id, &rule, spans::rule(&self.span, &rule), board.now.mono);
+        run.journalled = self.run.as_ref().map_or(0, Run::journalled);
+        let kept = self.kept_from_running(board, &mut run);
         self.run = Some(run);
-        if let Some(why) = self.kept_from_running(board) {
+        if let Some(why) = kept {
             self.run_over(board, why);
             return;
         }
@@ -203,8 +107,7 @@ impl Call {
     }
 
     /// Counts the run that is about to start; why it may not, where it may not.
-    fn kept_from_running(&mut self, board: &mut Switchboard) -> Option<RunOutcome> {
-        let run = self.run.as_mut()?;
+    pub(super) fn kept_from_running(&self, board: &mut Switchboard, run: &mut Run) -> Option<RunOutcome> {
         if board.breaker.is_open(&run.rule, board.now.mono) {
             return Some(RunOutcome::BreakerOpen);
         }
@@ -213,36 +116,43 @@ impl Call {
         Some(RunOutcome::TenantThrottled)
     }
 
-    /// What the driver tells of the run.
-    pub(crate) fn run_event(&mut self, board: &mut Switchboard, event: RunEvent, spent: Spent) {
-        let Some(run) = &mut self.run else { return };
-        if run.is_over() {
-            return;
+    /// The rule of the call, or a person's own.
+    fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
+        if self.run.as_ref().is_some_and(|run| run.id == id) {
+            return self.run.as_mut();
         }
+        self.nested.get_mut(&id).map(|nested| &mut nested.run)
+    }
+
+    /// What the driver tells of a run.
+    pub(crate) fn run_event(&mut self, board: &mut Switchboard, id: RunId, event: RunEvent, spent: Spent) {
+        let tenant = self.facts.tenant.clone();
+        let Some(run) = self.run_mut(id).filter(|run| !run.is_over()) else { return };
         let mut spent = spent;
         let _rule = run.span.clone().entered();
-        run.fuel = spent.fuel;
-        run.fuel_exact = spent.fuel_exact;
-        run.ran_us = spent.ran_us;
-        run.limits.append(&mut spent.limits);
-        run.decide_us = run.decide_us.or(Some(spent.ran_us));
+        run.heard(&mut spent);
         let source = run.source();
-        board.admission.log(&self.facts.tenant, board.now.mono, &mut spent.log);
+        board.admission.log(&tenant, board.now.mono, &mut spent.log);
         let last = usize::from(matches!(event, RunEvent::Ended(_)));
-        run.journalled +=
-            board.admission.journal(&self.facts.tenant, board.now.mono, &mut spent.journal, last);
+        run.journalled += board.admission.journal(&tenant, board.now.mono, &mut spent.journal, last);
         self.story.spent(board.now, &source, spent);
+        let is_nested = self.nested.contains_key(&id);
         match event {
-            RunEvent::Asked { ask, what } => self.asked(board, ask, what),
-            RunEvent::Ended(outcome) => self.run_ended(board, outcome),
+            RunEvent::Asked { ask, what } => {
+                if let Some(run) = self.run_mut(id) {
+                    run.asks(ask);
+                }
+                match is_nested {
+                    true => self.nested_asked(board, id, ask, what),
+                    false => self.asked(board, ask, what),
+                }
+            }
+            RunEvent::Ended(outcome) => self.run_ended(board, id, outcome),
         }
     }
 
     fn asked(&mut self, board: &mut Switchboard, ask: AskId, what: Ask) {
-        let Some(run) = &mut self.run else { return };
-        if let RunPhase::Thinking { .. } = run.phase {
-            run.phase = RunPhase::Asking(ask);
-        }
+        let Some(run) = &self.run else { return };
         let source = run.source();
         match (&self.stage, what) {
             // Also when the call is over: a rule may still count what came of it.
@@ -305,7 +215,7 @@ impl Call {
         let stop_at = board.now.mono + FINISH_AFTER;
         match &mut self.run {
             Some(run) if self.handed_over.is_none() && board.picture.config.standard.is_some() => {
-                run.phase = RunPhase::Leaving { stop_at };
+                run.leave(stop_at);
                 run.hands_over = true;
             }
             Some(_) | None => self.ring_dialled(board),
@@ -316,44 +226,45 @@ impl Call {
         self.run.as_ref().is_some_and(|run| run.hands_over)
     }
 
-    /// Answers the open question, with the picture of this moment.
+    /// Answers the open question of the call's rule.
     pub(super) fn answer_rule(&mut self, board: &mut Switchboard, ask: AskId, answer: Answer) {
-        let Some(run) = &mut self.run else { return };
-        match run.phase {
-            RunPhase::Asking(open) if open == ask => {
-                run.phase = RunPhase::Thinking { until: board.now.mono + RUN_LOST_AFTER };
-            }
-            RunPhase::Leaving { .. } => {}
-            RunPhase::Asking(_)
-            | RunPhase::Thinking { .. }
-            | RunPhase::Stopped { .. }
-            | RunPhase::Over(_) => return,
+        if let Some(id) = self.run.as_ref().map(|run| run.id) {
+            self.answer(board, id, ask, answer);
         }
-        let (id, view, now) = (run.id, board.view(), board.now);
-        board.emit(Effect::Answer { run: id, ask, answer, view, now });
     }
 
-    fn run_ended(&mut self, board: &mut Switchboard, outcome: RunOutcome) {
-        if let Some(run) = &self.run {
-            board.admission.release(&self.facts.tenant, run.fuel);
-            board.runs.remove(&run.id);
+    /// Answers the open question of a run, with the picture of this moment.
+    pub(super) fn answer(&mut self, board: &mut Switchboard, id: RunId, ask: AskId, answer: Answer) {
+        let now = board.now;
+        if self.run_mut(id).is_some_and(|run| run.hears(ask, now.mono)) {
+            let view = board.view();
+            board.emit(Effect::Answer { run: id, ask, answer, view, now });
+        }
+    }
+
+    fn run_ended(&mut self, board: &mut Switchboard, id: RunId, outcome: RunOutcome) {
+        let tenant = self.facts.tenant.clone();
+        if let Some(run) = self.run_mut(id) {
+            board.admission.release(&tenant, run.fuel);
+            board.runs.remove(&id);
         }
         // Whatever a rule returns to a caller who has gone, it refuses nobody.
         let is_vain = matches!(outcome, RunOutcome::Declined(_)) && self.story.has_lost_its_caller();
         let outcome = if is_vain { RunOutcome::CallerGone } else { outcome };
-        self.run_over(board, outcome);
+        match self.nested.contains_key(&id) {
+            true => self.nested_over(board, id, outcome),
+            false => self.run_over(board, outcome),
+        }
+    }
+
+    pub(super) fn are_runs_over(&self) -> bool {
+        self.run.as_ref().is_none_or(Run::is_over) && self.nested.values().all(|one| one.run.is_over())
     }
 
     /// The run is over: where it left the call undecided the fallback takes it (RULES §2).
     fn run_over(&mut self, board: &mut Switchboard, outcome: RunOutcome) {
         let Some(run) = &mut self.run else { return };
-        run.span.in_scope(|| tracing::info!(fuel_used = run.fuel, cause = outcome.word(), "run ended"));
-        board.count_run(&outcome, run.fuel, run.ran_us);
-        if board.breaker.ended(&run.rule, &outcome, board.now.mono) {
-            run.span.in_scope(|| tracing::warn!("a version that keeps failing is withdrawn"));
-            board.emit(Effect::Withdraw(Arc::clone(&run.rule)));
-        }
-        run.phase = RunPhase::Over(outcome.clone());
+        run.over(board, &outcome);
         let (source, own) = (run.source(), run.rule.fallback.clone());
         match &self.stage {
             Stage::Deciding if run.hands_over => {
@@ -385,7 +296,9 @@ impl Call {
             }
             Stage::Over { .. } => {
                 self.story.fact(board.now, source, FactKind::RunEnded(outcome));
-                self.write_record(board);
+                if self.are_runs_over() {
+                    self.write_record(board);
+                }
             }
         }
     }
@@ -422,37 +335,21 @@ impl Call {
         self.start_ring(board, plan, Origin::Fallback, Source::Switch);
     }
 
-    /// The call is over: its rule hears it, and is stopped a little later.
+    /// The call is over: its rules hear it, and are stopped a little later.
     pub(super) fn dismiss_run(&mut self, board: &mut Switchboard) {
         let refused = self.story.was_refused();
-        let Some(run) = &mut self.run else { return };
-        let stop_at = board.now.mono + if refused { FINISH_AFTER } else { STOP_AFTER };
-        match run.phase {
-            RunPhase::Thinking { .. } | RunPhase::Asking(_) => run.phase = RunPhase::Leaving { stop_at },
-            RunPhase::Leaving { .. } | RunPhase::Stopped { .. } | RunPhase::Over(_) => {}
+        let now = board.now.mono;
+        if let Some(run) = &mut self.run {
+            run.leave(now + if refused { FINISH_AFTER } else { STOP_AFTER });
         }
+        self.stop_nested(board);
     }
 
     pub(super) fn run_tick(&mut self, board: &mut Switchboard) {
-        let now = board.now.mono;
-        let Some(run) = &mut self.run else { return };
-        let id = run.id;
-        match run.phase {
-            RunPhase::Leaving { stop_at } if stop_at <= now => {
-                run.phase = RunPhase::Stopped { until: now + RUN_LOST_AFTER };
-                board.emit(Effect::Stop { run: id });
-            }
-            RunPhase::Thinking { until } | RunPhase::Stopped { until } if until <= now => {
-                run.span.in_scope(|| tracing::warn!(run = %id, "a run was lost by its driver"));
-                board.emit(Effect::Stop { run: id });
-                let waited = millis(RUN_LOST_AFTER);
-                self.run_ended(board, RunOutcome::Internal(format!("no word from the run for {waited} ms")));
-            }
-            RunPhase::Leaving { .. }
-            | RunPhase::Thinking { .. }
-            | RunPhase::Stopped { .. }
-            | RunPhase::Asking(_)
-            | RunPhase::Over(_) => {}
+        let runs = self.run.iter_mut().chain(self.nested.values_mut().map(|nested| &mut nested.run));
+        let lost: Vec<_> = runs.filter_map(|run| run.tick(board).map(|outcome| (run.id, outcome))).collect();
+        for (id, outcome) in lost {
+            self.run_ended(board, id, outcome);
         }
     }
 }

@@ -26,7 +26,8 @@ impl Call {
         }
         let Some((number, to)) = deflection(board, &tenant, response) else { return false };
         let Some(leg) = self.legs.remove(&id) else { return false };
-        let Some((plan, ring_busy)) = self.plan_of_part(leg.part) else { return false };
+        let Some((plan, _)) = self.part_plan(leg.part) else { return false };
+        let ring_busy = self.rings_busy(leg.part);
         let way = Way { rings: leg.rings_on(), hops: leg.hops + 1 };
         tracing::debug!(aor = %leg.device, "leg deflected");
         self.settle(board, &leg, LegRecordEnd::Deflected { number, to: to.clone() });

@@ -7,6 +7,7 @@ use callwright_sip::{ClientTx, Flow, Message, Method, Name, Text};
 
 use tracing::Span;
 
+use super::nested::Nested;
 use super::ring::{RingsUntil, Way};
 use super::{Call, Purpose, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, LegState};
@@ -280,7 +281,7 @@ impl Call {
         self.settle(board, &leg, LegRecordEnd::Outcome(outcome.clone()));
         self.part_heard(&leg, board.now, outcome);
         if declined {
-            self.person_declined(board, leg.user.as_ref());
+            self.person_declined(board, leg.user.as_ref(), leg.part);
         }
         self.ring_on(board);
     }
@@ -315,7 +316,7 @@ impl Call {
         leg.span
             .in_scope(|| tracing::debug!(aor = %leg.device, status = leg.status, cause = label, "leg ended"));
         if let (Some(user), Some(_)) = (&leg.user, leg.rang) {
-            self.story.rang(user, leg.rang_for(board.now), self.keeps_unmissed());
+            self.story.rang(user, leg.rang_for(board.now), self.keeps_unmissed(leg.part));
         }
         // A ring that its rule left in the middle was not rung to an end (TELEPHONY T32).
         let came_of_it = match &end {
@@ -399,7 +400,9 @@ impl Call {
     fn is_last_resort(&self, id: LegId) -> bool {
         let no_other = self.legs.values().all(|leg| leg.id == id || !leg.is_wanted());
         match &self.stage {
-            Stage::Ringing(ring) => no_other && ring.is_last(),
+            Stage::Ringing(ring) => {
+                no_other && ring.is_last() && !self.nested.values().any(Nested::is_active)
+            }
             Stage::Deciding | Stage::Coding(_) | Stage::Talking(_) | Stage::Over { .. } => false,
         }
     }

@@ -4,13 +4,15 @@
 //! when nothing of the ring is alive any more, so that no caller waits for silence.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::leg::Leg;
+use super::nested::Nested;
 use super::{Call, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, Final};
 use crate::dial::{self, Reach};
-use crate::names::{AskId, Extension, UserId};
+use crate::names::{AskId, Extension, RunId, UserId};
 use crate::record::{Cause, Disposition, FactKind, LegRecordEnd, NotRung, Source};
 use crate::rule::{Answer, DestinationRef, LegEnd, LegPlan, LegReport, Outcome, RingPlan, RingReport};
 use crate::switchboard::Switchboard;
@@ -23,10 +25,11 @@ pub(crate) const LEGS_A_CALL: u32 = 30;
 
 /// The ring in progress.
 pub(super) struct Ring {
-    plan: RingPlan,
     origin: Origin,
     ends: Duration,
+    /// Those that were planned, and behind them those of people's rules within.
     parts: Vec<Part>,
+    planned: usize,
     /// People who declined in this ring: their other devices stay silent (TELEPHONY T10).
     declined: BTreeSet<UserId>,
 }
@@ -43,10 +46,22 @@ pub(super) enum Origin {
 }
 
 struct Part {
+    plan: LegPlan,
+    /// The person's rule that it belongs to; none where it is of the ring itself.
+    owner: Option<RunId>,
+    manners: Manners,
     state: PartState,
     /// Best outcome of its legs so far.
     best: Option<Outcome>,
     rang: Duration,
+}
+
+/// What the plan of a ring says of all its legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Manners {
+    stop_on_decline: bool,
+    ring_busy: bool,
+    keep_unmissed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,19 +124,10 @@ impl Call {
         source: Source,
     ) {
         let began = board.now.mono;
-        let parts = plan
-            .legs
-            .iter()
-            .map(|leg| Part {
-                state: PartState::Waiting { start: began.saturating_add(leg.start_after) },
-                best: None,
-                rang: Duration::ZERO,
-            })
-            .collect();
-        let legs = plan.legs.iter().map(|leg| (leg.to.clone(), millis32(leg.start_after))).collect();
-        self.story.fact(board.now, source, FactKind::RingBegan { legs, time_ms: millis32(plan.time) });
-        let ends = began.saturating_add(plan.time);
-        self.stage = Stage::Ringing(Ring { plan, origin, ends, parts, declined: BTreeSet::new() });
+        self.story.fact(board.now, source, FactKind::ring_began(&plan));
+        let parts = parts_of(&plan, began, None).collect();
+        let (ends, planned) = (began.saturating_add(plan.time), plan.legs.len());
+        self.stage = Stage::Ringing(Ring { origin, ends, parts, planned, declined: BTreeSet::new() });
         self.ring_on(board);
     }
 
@@ -130,9 +136,10 @@ impl Call {
         while let Some(at) = self.next_part(board.now.mono) {
             self.start_part(board, at);
         }
-        for at in 0..self.ring().map_or(0, |ring| ring.parts.len()) {
+        for at in (0..self.ring().map_or(0, |ring| ring.parts.len())).rev() {
             self.close_part(at);
         }
+        self.nested_rings_over(board);
         let over = self
             .ring()
             .is_some_and(|ring| ring.parts.iter().all(|part| matches!(part.state, PartState::Done(_))));
@@ -146,7 +153,6 @@ impl Call {
     /// The part that starts now: its time has come, or nothing else is alive.
     fn next_part(&self, now: Duration) -> Option<usize> {
         let ring = self.ring()?;
-        let idle = !self.legs.values().any(|leg| leg.is_alive());
         ring.parts
             .iter()
             .enumerate()
@@ -154,16 +160,35 @@ impl Call {
                 PartState::Waiting { start } => Some((start, at)),
                 PartState::Rung | PartState::Done(_) => None,
             })
+            .filter(|(start, at)| *start <= now || self.is_idle(ring.parts[*at].owner))
             .min()
-            .filter(|(start, _)| *start <= now || idle)
             .map(|(_, at)| at)
+    }
+
+    /// Whether nothing that belongs to a rule is alive; of the ring itself, nothing at all.
+    fn is_idle(&self, owner: Option<RunId>) -> bool {
+        let mut rules = self.nested.values().filter(|one| one.is_active());
+        !self.legs.values().any(|leg| leg.is_alive() && self.belongs(leg.part, owner))
+            && !rules.any(|one| self.belongs(one.part, owner))
+    }
+
+    /// Whether a part belongs to a rule, itself or by rules within; to the ring itself everything does.
+    fn belongs(&self, part: usize, owner: Option<RunId>) -> bool {
+        owner.is_none_or(|owner| self.owners_of(part).contains(&owner))
     }
 
     fn start_part(&mut self, board: &mut Switchboard, at: usize) {
         let Some(ring) = self.ring_mut() else { return };
         let Some(part) = ring.parts.get_mut(at) else { return };
         part.state = PartState::Rung;
-        let (plan, ring_busy) = (ring.plan.legs[at].clone(), ring.plan.ring_busy);
+        let (plan, ring_busy) = (part.plan.clone(), part.manners.ring_busy);
+        let people = self.people_behind(board, &plan.to);
+        if !people.is_empty() {
+            for user in people {
+                self.ring_person(board, at, &user);
+            }
+            return;
+        }
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         match dial::reach(&board.picture, &tenant, &plan.to, ring_busy) {
             Ok(found) => {
@@ -173,10 +198,48 @@ impl Call {
                     self.not_rung(board, at, plan.to.clone(), NotRung::AlreadyRung);
                     self.part_was(at, before);
                 }
-                self.ring_devices(board, at, &plan, Way::planned(&plan), &found);
+                self.ring_planned(board, at, &plan, &found);
             }
             Err(why) => self.not_rung(board, at, plan.to, why),
         }
+    }
+
+    /// The people whose own rules ring them; nobody where devices are rung.
+    fn people_behind(&self, board: &Switchboard, to: &DestinationRef) -> Vec<UserId> {
+        let tenant = || board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
+        match to {
+            DestinationRef::Person(user) => vec![user.clone()],
+            DestinationRef::Group(group) => {
+                let tenant = tenant();
+                let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
+                group.map_or_else(Vec::new, |group| group.members.clone())
+            }
+            // A place stands for anything but another place.
+            DestinationRef::Place(place) => {
+                match tenant().places.get(place).map(|place| place.target.clone()) {
+                    Some(DestinationRef::Place(_)) | None => Vec::new(),
+                    Some(
+                        target @ (DestinationRef::Person(_)
+                        | DestinationRef::Group(_)
+                        | DestinationRef::Device(_)
+                        | DestinationRef::User(_)
+                        | DestinationRef::Number(_)),
+                    ) => self.people_behind(board, &target),
+                }
+            }
+            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
+        }
+    }
+
+    /// Rings devices as their part was planned.
+    pub(super) fn ring_planned(
+        &mut self,
+        board: &mut Switchboard,
+        at: usize,
+        plan: &LegPlan,
+        found: &[Reach],
+    ) {
+        self.ring_devices(board, at, plan, Way::planned(plan), found);
     }
 
     pub(super) fn ring_devices(
@@ -261,10 +324,57 @@ impl Call {
         }
     }
 
-    /// How the part was planned that a leg belongs to, and whether it rings people on a call too.
-    pub(super) fn plan_of_part(&self, at: usize) -> Option<(LegPlan, bool)> {
-        let ring = self.ring()?;
-        Some((ring.plan.legs.get(at)?.clone(), ring.plan.ring_busy))
+    /// How a part was planned, and whose it is.
+    pub(super) fn part_plan(&self, at: usize) -> Option<(LegPlan, Option<RunId>)> {
+        self.ring()?.parts.get(at).map(|part| (part.plan.clone(), part.owner))
+    }
+
+    /// Whether a part rings people on a call too.
+    pub(super) fn rings_busy(&self, at: usize) -> bool {
+        self.ring().and_then(|ring| ring.parts.get(at)).is_some_and(|part| part.manners.ring_busy)
+    }
+
+    /// When a part is over at the latest.
+    pub(super) fn part_ends(&self, at: usize) -> Duration {
+        let owner = self.part_plan(at).and_then(|(_, owner)| self.nested.get(&owner?));
+        let own = owner.map_or(Duration::MAX, Nested::ends);
+        self.ring().map_or(own, |ring| ring.ends.min(own))
+    }
+
+    /// What came of a part otherwise than by its legs.
+    pub(super) fn part_hears(&mut self, at: usize, outcome: Option<Outcome>) {
+        let part = self.ring_mut().and_then(|ring| ring.parts.get_mut(at));
+        if let (Some(part), Some(outcome)) = (part, outcome) {
+            part.hear(outcome);
+        }
+    }
+
+    /// Adds what a person's rule rings, and says where it stands.
+    pub(super) fn add_parts(&mut self, now: Duration, plan: &RingPlan, owner: RunId) -> Option<Range<usize>> {
+        let ring = self.ring_mut()?;
+        let first = ring.parts.len();
+        ring.parts.extend(parts_of(plan, now, Some(owner)));
+        Some(first..ring.parts.len())
+    }
+
+    pub(super) fn parts_are_over(&self, parts: Range<usize>) -> bool {
+        let parts = self.ring().and_then(|ring| ring.parts.get(parts));
+        parts.is_some_and(|parts| parts.iter().all(|part| matches!(part.state, PartState::Done(_))))
+    }
+
+    pub(super) fn best_of(&self, parts: Range<usize>) -> Option<Outcome> {
+        let parts = self.ring()?.parts.get(parts)?;
+        parts.iter().filter_map(|part| part.best.clone()).reduce(cause::better)
+    }
+
+    /// Nothing starts any more of what belongs to a rule; of the ring itself, nothing at all.
+    pub(super) fn cancel_waiting(&mut self, owner: Option<RunId>) {
+        let Some(ring) = self.ring_mut() else { return };
+        for part in ring.parts.iter_mut().filter(|part| owner.is_none() || part.owner == owner) {
+            if matches!(part.state, PartState::Waiting { .. }) {
+                part.state = PartState::Done(LegEnd::Cancelled);
+            }
+        }
     }
 
     /// A leg of the part is silent: unreachable for now, without closing the leg.
@@ -276,7 +386,8 @@ impl Call {
 
     /// A part none of whose legs is alive is over, and comes back when a silent phone speaks after all.
     fn close_part(&mut self, at: usize) {
-        let alive = self.legs.values().any(|leg| leg.part == at && leg.is_alive());
+        let asked = self.nested.values().any(|one| one.part == at && one.is_active());
+        let alive = asked || self.legs.values().any(|leg| leg.part == at && leg.is_alive());
         let Some(part) = self.ring_mut().and_then(|ring| ring.parts.get_mut(at)) else { return };
         match (&part.state, alive) {
             (PartState::Rung, false) => {
@@ -291,23 +402,19 @@ impl Call {
     }
 
     /// A person's decline ends their other legs, or the ring where it says so (TELEPHONY T10).
-    pub(super) fn person_declined(&mut self, board: &mut Switchboard, user: Option<&UserId>) {
+    pub(super) fn person_declined(&mut self, board: &mut Switchboard, user: Option<&UserId>, at: usize) {
         let Some(ring) = self.ring_mut() else { return };
-        let whole = ring.plan.stop_on_decline;
         ring.declined.extend(user.cloned());
+        let Some(part) = ring.parts.get(at) else { return };
+        let (whole, owner) = (part.manners.stop_on_decline, part.owner);
         if whole {
-            for part in &mut ring.parts {
-                if matches!(part.state, PartState::Waiting { .. }) {
-                    part.state = PartState::Done(LegEnd::Cancelled);
-                }
-            }
+            self.cancel_waiting(owner);
         }
-        let theirs: Vec<_> = self
-            .legs
-            .values()
-            .filter(|leg| leg.is_wanted() && (whole || (user.is_some() && leg.user.as_ref() == user)))
-            .map(|leg| leg.id)
-            .collect();
+        let is_theirs = |leg: &&Box<Leg>| {
+            let is_persons = user.is_some() && leg.user.as_ref() == user;
+            leg.is_wanted() && (is_persons || (whole && self.belongs(leg.part, owner)))
+        };
+        let theirs: Vec<_> = self.legs.values().filter(is_theirs).map(|leg| leg.id).collect();
         for id in theirs {
             self.take_back(board, id, None, LegRecordEnd::Cancelled(Cause::Declined));
         }
@@ -330,6 +437,7 @@ impl Call {
         for id in due {
             self.leg_due(board, id);
         }
+        self.nested_tick(board);
         self.ring_on(board);
     }
 
@@ -339,7 +447,8 @@ impl Call {
             PartState::Rung | PartState::Done(_) => None,
         });
         let legs = self.legs.values().filter_map(|leg| leg.deadline());
-        starts.chain(legs).chain([Deadline { at: ring.ends, why: Timer::RingEnd }]).min()
+        let ends = self.nested_deadline().map_or(ring.ends, |ends| ends.min(ring.ends));
+        starts.chain(legs).chain([Deadline { at: ends, why: Timer::RingEnd }]).min()
     }
 
     fn ring_timed_out(&mut self, board: &mut Switchboard) {
@@ -347,13 +456,8 @@ impl Call {
             let rings = self.legs.get(&id).is_some_and(|leg| leg.is_ringing());
             self.give_up(board, id, if rings { Outcome::NoAnswer } else { Outcome::Unreachable });
         }
-        if let Some(ring) = self.ring_mut() {
-            for part in &mut ring.parts {
-                if matches!(part.state, PartState::Waiting { .. }) {
-                    part.state = PartState::Done(LegEnd::Cancelled);
-                }
-            }
-        }
+        self.cancel_waiting(None);
+        self.stop_nested(board);
         self.ring_on(board);
     }
 
@@ -364,7 +468,9 @@ impl Call {
         for id in self.wanted_legs() {
             self.take_back(board, id, None, LegRecordEnd::Outcome(Outcome::Unreachable));
         }
-        let best = ring.parts.iter().filter_map(|part| part.best.clone()).reduce(cause::better);
+        self.stop_nested(board);
+        let planned = ring.parts.iter().take(ring.planned);
+        let best = planned.filter_map(|part| part.best.clone()).reduce(cause::better);
         if let Some(outcome) = &best {
             self.story.fact(board.now, Source::Switch, FactKind::RingEnded(outcome.clone()));
         }
@@ -376,7 +482,7 @@ impl Call {
         match ring.origin {
             Origin::Rule(ask) => {
                 let outcome = best.unwrap_or(Outcome::Unreachable);
-                self.answer_rule(board, ask, Answer::Rang(Ok(ring.report(outcome))));
+                self.answer_rule(board, ask, Answer::Rang(Ok(ring.report(0..ring.planned, outcome))));
             }
             Origin::Fallback | Origin::Device => {
                 let last = Final::of_outcome(self.best.as_ref());
@@ -391,6 +497,7 @@ impl Call {
         board: &mut Switchboard,
         ring: &mut Ring,
         winner: &Leg,
+        within: &[usize],
         outcome: Outcome,
     ) -> RingReport {
         self.tell_the_unheard(board);
@@ -398,22 +505,25 @@ impl Call {
             self.take_back(board, id, Some(COMPLETED_ELSEWHERE), LegRecordEnd::Elsewhere);
         }
         for (at, part) in ring.parts.iter_mut().enumerate() {
-            part.state = match (&part.state, at == winner.part) {
+            part.state = match (&part.state, within.contains(&at)) {
                 (_, true) => PartState::Done(LegEnd::Outcome(outcome.clone())),
                 (PartState::Waiting { .. }, false) => PartState::Done(LegEnd::Cancelled),
                 (PartState::Rung, false) => PartState::Done(LegEnd::Elsewhere),
                 (PartState::Done(end), false) => PartState::Done(end.clone()),
             };
         }
-        if let Some(part) = ring.parts.get_mut(winner.part) {
-            part.rang = winner.rang_for(board.now);
+        for at in within {
+            if let Some(part) = ring.parts.get_mut(*at) {
+                part.rang = winner.rang_for(board.now);
+            }
         }
-        ring.report(outcome)
+        ring.report(0..ring.planned, outcome)
     }
 
     /// The call ends, or its rule does, while phones ring.
     pub(super) fn abandon_ring(&mut self, board: &mut Switchboard, ring: &Ring, cause: Cause) {
         self.take_back_all(board, &cause);
+        self.stop_nested(board);
         if let (Origin::Rule(ask), Cause::CallerCancelled | Cause::CallerLost | Cause::ShuttingDown) =
             (ring.origin, cause)
         {
@@ -421,8 +531,20 @@ impl Call {
         }
     }
 
-    pub(super) fn keeps_unmissed(&self) -> bool {
-        self.ring().is_some_and(|ring| ring.plan.keep_unmissed)
+    /// Whether nobody misses anything when a part moves on: its own ring says so, or one that it is within.
+    pub(super) fn keeps_unmissed(&self, part: usize) -> bool {
+        let says = |at: &usize| {
+            self.ring().and_then(|ring| ring.parts.get(*at)).map(|part| part.manners.keep_unmissed)
+        };
+        self.within(part).iter().filter_map(says).any(|keeps| keeps)
+    }
+
+    /// How some parts of the ring went.
+    pub(super) fn report_of(&self, parts: Range<usize>, outcome: Outcome) -> RingReport {
+        match self.ring() {
+            Some(ring) => ring.report(parts, outcome),
+            None => RingReport { outcome, legs: Vec::new() },
+        }
     }
 
     fn ring(&self) -> Option<&Ring> {
@@ -450,22 +572,16 @@ impl Part {
 }
 
 impl Ring {
-    fn report(&self, outcome: Outcome) -> RingReport {
-        let legs = self
-            .plan
-            .legs
-            .iter()
-            .zip(&self.parts)
-            .map(|(plan, part)| LegReport {
-                to: plan.to.clone(),
-                ended: match &part.state {
-                    PartState::Done(end) => end.clone(),
-                    PartState::Waiting { .. } | PartState::Rung => LegEnd::Cancelled,
-                },
-                rang: part.rang,
-            })
-            .collect();
-        RingReport { outcome, legs }
+    pub(super) fn report(&self, parts: Range<usize>, outcome: Outcome) -> RingReport {
+        let report = |part: &Part| LegReport {
+            to: part.plan.to.clone(),
+            ended: match &part.state {
+                PartState::Done(end) => end.clone(),
+                PartState::Waiting { .. } | PartState::Rung => LegEnd::Cancelled,
+            },
+            rang: part.rang,
+        };
+        RingReport { outcome, legs: self.parts.get(parts).unwrap_or_default().iter().map(report).collect() }
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -473,6 +589,18 @@ impl Ring {
     }
 }
 
-fn millis32(time: Duration) -> u32 {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+fn parts_of(plan: &RingPlan, began: Duration, owner: Option<RunId>) -> impl Iterator<Item = Part> + '_ {
+    let manners = Manners {
+        stop_on_decline: plan.stop_on_decline,
+        ring_busy: plan.ring_busy,
+        keep_unmissed: plan.keep_unmissed,
+    };
+    plan.legs.iter().map(move |leg| Part {
+        plan: leg.clone(),
+        owner,
+        manners,
+        state: PartState::Waiting { start: began.saturating_add(leg.start_after) },
+        best: None,
+        rang: Duration::ZERO,
+    })
 }

@@ -116,9 +116,12 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
             left_out.push((to, why));
         }
     }
-    let person = left_out
-        .iter()
-        .any(|(to, why)| matches!((to, why), (DestinationRef::User(_), NotRung::NotRegistered { .. })));
+    let person = left_out.iter().any(|(to, why)| {
+        matches!(
+            (to, why),
+            (DestinationRef::User(_) | DestinationRef::Person(_), NotRung::NotRegistered { .. })
+        )
+    });
     left_out
         .into_iter()
         .filter(|(to, why)| match (to, why) {

@@ -375,7 +375,9 @@ impl<'a> Teller<'a> {
         let person = self.record.dialled_user.as_ref();
         let rang = || self.record.legs.iter().filter(|leg| leg.to == *to);
         match to {
-            DestinationRef::User(user) => person.is_some_and(|person| person != user),
+            DestinationRef::User(user) | DestinationRef::Person(user) => {
+                person.is_some_and(|person| person != user)
+            }
             DestinationRef::Device(_) => person.is_some() && rang().any(|leg| leg.user.as_ref() != person),
             DestinationRef::Group(_) => true,
             DestinationRef::Number(_) => person.is_none() || rang().all(|leg| leg.user.as_ref() != person),

@@ -52,7 +52,7 @@ fn rule(name: &str) -> Source {
 impl Tale {
     fn of(number: &str, to: Option<DestinationRef>) -> Self {
         let dialled_user = match &to {
-            Some(DestinationRef::User(user)) => Some(user.clone()),
+            Some(DestinationRef::User(user) | DestinationRef::Person(user)) => Some(user.clone()),
             Some(
                 DestinationRef::Device(_)
                 | DestinationRef::Group(_)

@@ -161,7 +161,7 @@ pub(super) fn phone(leg: &LegRecord) -> String {
 pub(super) fn destination(to: &DestinationRef) -> String {
     match to {
         DestinationRef::Device(device) => device.to_string(),
-        DestinationRef::User(user) => user.to_string(),
+        DestinationRef::User(user) | DestinationRef::Person(user) => user.to_string(),
         DestinationRef::Group(group) => format!("group {group}"),
         DestinationRef::Place(place) => place.to_string(),
         DestinationRef::Number(number) => number.clone(),
@@ -172,7 +172,7 @@ pub(super) fn destination(to: &DestinationRef) -> String {
 pub(super) fn exact_destination(to: &DestinationRef) -> String {
     match to {
         DestinationRef::Device(device) => format!("device {device}"),
-        DestinationRef::User(user) => format!("user {user}"),
+        DestinationRef::User(user) | DestinationRef::Person(user) => format!("user {user}"),
         DestinationRef::Group(group) => format!("group {group}"),
         DestinationRef::Place(place) => format!("place {place}"),
         DestinationRef::Number(number) => format!("number {number}"),
@@ -193,6 +193,7 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
             DestinationRef::Group(group) => format!("nobody in group {group} was free"),
             DestinationRef::Device(_)
             | DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_) => format!("{} was on a call", destination(to)),
         },
@@ -200,6 +201,7 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
             DestinationRef::Group(group) => format!("nobody in group {group} was to be disturbed"),
             DestinationRef::Device(_)
             | DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_) => format!("{} was not to be disturbed", destination(to)),
         },
@@ -224,11 +226,20 @@ fn not_registered(
         (DestinationRef::Group(group), _) => format!("nobody in group {group} could be rung"),
         (DestinationRef::Device(device), None) => format!("{device} is not registered"),
         (DestinationRef::Device(device), Some((_, end))) => format!("{device} is not registered; it {end}"),
-        (DestinationRef::User(_) | DestinationRef::Place(_) | DestinationRef::Number(_), None) => {
+        (
+            DestinationRef::User(_)
+            | DestinationRef::Person(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_),
+            None,
+        ) => {
             format!("{} has no registered device", destination(to))
         }
         (
-            DestinationRef::User(_) | DestinationRef::Place(_) | DestinationRef::Number(_),
+            DestinationRef::User(_)
+            | DestinationRef::Person(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_),
             Some((device, end)),
         ) => {
             format!("{} has no registered device; the last, {device}, {end}", destination(to))

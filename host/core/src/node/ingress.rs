@@ -154,6 +154,7 @@ impl Node {
                 Some(
                     DestinationRef::Device(_)
                     | DestinationRef::User(_)
+                    | DestinationRef::Person(_)
                     | DestinationRef::Place(_)
                     | DestinationRef::Number(_),
                 )

@@ -38,6 +38,7 @@ impl call::HostCallWithStore<RunState> for Imports {
     fn entered(mut host: Host<'_>, call: Resource<Call>) -> wasmtime::Result<Entry> {
         host_call(&mut host, &price::CALL_ENTERED, &[&call], |run| {
             Ok(match &run.call.entry {
+                core::Entry::Nested { by, .. } => Entry::Nested(by.to_string()),
                 core::Entry::Device(device) => {
                     Entry::Device(device.as_ref().map(ToString::to_string).unwrap_or_default())
                 }

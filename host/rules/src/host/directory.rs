@@ -111,6 +111,13 @@ impl directory::HostUserWithStore<RunState> for Imports {
         })
     }
 
+    fn reach(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<Resource<Destination>> {
+        host_call(&mut host, &price::USER_REACH, &[&user], |run| {
+            let id = run.table.get(&user)?.0.clone();
+            run.handle(Destination(DestinationRef::Person(id)))
+        })
+    }
+
     fn drop(mut host: Host<'_>, user: Resource<User>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(user)?;
         Ok(())

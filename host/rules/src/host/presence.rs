@@ -128,6 +128,7 @@ fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension
         }
         DestinationRef::Device(_)
         | DestinationRef::User(_)
+        | DestinationRef::Person(_)
         | DestinationRef::Group(_)
         | DestinationRef::Number(_) => Some(to),
     };
@@ -135,6 +136,7 @@ fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension
         Some(DestinationRef::Device(device)) => Some(device.clone()),
         Some(
             DestinationRef::User(_)
+            | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Place(_)
             | DestinationRef::Number(_),

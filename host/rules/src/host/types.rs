@@ -74,7 +74,7 @@ fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
             let device_of = tenant.and_then(|tenant| tenant.devices.get(device));
             device_of.map_or_else(|| device.to_string(), |device| device.label.clone())
         }
-        DestinationRef::User(user) => {
+        DestinationRef::User(user) | DestinationRef::Person(user) => {
             let user_of = tenant.and_then(|tenant| tenant.users.get(user));
             user_of.map_or_else(|| user.to_string(), |user| user.name.clone())
         }
@@ -88,12 +88,12 @@ fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
 fn place(tenant: Option<&Tenant>, to: &DestinationRef) -> Place {
     match to {
         DestinationRef::Device(_) => Place::Device,
-        DestinationRef::User(_) => Place::User,
+        DestinationRef::User(_) | DestinationRef::Person(_) => Place::User,
         DestinationRef::Group(_) => Place::Group,
         DestinationRef::Place(name) => {
             match tenant.and_then(|tenant| tenant.places.get(name)).map(|place| &place.target) {
                 Some(DestinationRef::Device(_)) => Place::Device,
-                Some(DestinationRef::User(_)) => Place::User,
+                Some(DestinationRef::User(_) | DestinationRef::Person(_)) => Place::User,
                 Some(DestinationRef::Group(_)) => Place::Group,
                 Some(DestinationRef::Number(_)) => Place::Outside,
                 Some(DestinationRef::Place(_)) | None => Place::Other("unknown".to_owned()),

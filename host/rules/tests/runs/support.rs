@@ -249,6 +249,7 @@ pub(crate) fn tenant() -> Tenant {
         name: "sales".into(),
         extension: Some("200".into()),
         members: vec!["ana".into(), "bob".into()],
+        follow_forwarding: false,
     };
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     let night = Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) };

@@ -309,12 +309,12 @@ fn keeping(dice: &mut Dice) -> KeptAsk {
 
 fn ring(house: &Household, dice: &mut Dice) -> RingPlan {
     let legs = (0..=dice.below(3)).map(|_| {
-        let to = match dice.below(5) {
+        let person = || "ana".into();
+        let to = match dice.below(6) {
             0 => DestinationRef::Group("everybody".into()),
             1 => DestinationRef::Place("night-desk".into()),
-            2 => DestinationRef::User(
-                dice.pick(&house.users).map_or_else(|| "ana".into(), |user| user.id.clone()),
-            ),
+            2 => DestinationRef::User(dice.pick(&house.users).map_or_else(person, |user| user.id.clone())),
+            3 => DestinationRef::Person(dice.pick(&house.users).map_or_else(person, |user| user.id.clone())),
             _ => DestinationRef::Device(
                 dice.pick(&house.devices).map_or_else(|| "1000".into(), |device| device.extension.clone()),
             ),

@@ -27,6 +27,11 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
         words.colon()?;
         let members = list(words, |words| words.text("a user"))?;
         blueprint.house().group(&name, &extension, &members);
+        if words.accept_all(&["follows", "forwarding"])
+            && let Some(group) = blueprint.house().groups.last_mut()
+        {
+            group.follow_forwarding = true;
+        }
     } else if words.accept("number") {
         let number = words.text("a number")?;
         words.expect("is")?;

@@ -1,0 +1,410 @@
+//! Rings within a ring: a person who is rung as a person is rung by their own rule, whose legs are legs of the same ring
+//! (TELEPHONY T13).
+//!
+//! The run of such a rule stands for one part of the ring. What it rings becomes further parts that belong to it; when they
+//! are over it hears how, and when it ends the best of them is what came of its part.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ring::{LEGS_AT_ONCE, Ring};
+use super::run::{Run, STOP_AFTER};
+use super::{Call, Stage};
+use crate::cause;
+use crate::dial;
+use crate::names::{AskId, LegId, RunId, UserId};
+use crate::record::{Cause, FactKind, LegRecordEnd, NotRung, Source};
+use crate::route;
+use crate::rule::{
+    ActiveRule, Answer, Ask, CallError, DestinationRef, Entry, Outcome, Party, Refusal, RingPlan, RunOutcome,
+    RunStart,
+};
+use crate::seam::Effect;
+use crate::spans;
+use crate::switchboard::Switchboard;
+
+/// Rules within rules within the rule of the call.
+const DEPTH_MAX: usize = 3;
+
+/// The run of a person's own rule.
+pub(super) struct Nested {
+    pub(super) run: Run,
+    /// The part of the ring that it stands for.
+    pub(super) part: usize,
+    /// Whose rules led here, its own person's last.
+    chain: Vec<UserId>,
+    depth: usize,
+    /// What it rings now.
+    ring: Option<NestedRing>,
+    /// The best outcome of its rings so far.
+    best: Option<Outcome>,
+    /// When its part is over at the latest.
+    until: Duration,
+    /// It has no more say: its part is over or somebody else's.
+    is_detached: bool,
+}
+
+struct NestedRing {
+    ask: AskId,
+    parts: Range<usize>,
+    ends: Duration,
+}
+
+impl Nested {
+    /// Whether its part waits for it.
+    pub(super) fn is_active(&self) -> bool {
+        !self.is_detached
+    }
+
+    pub(super) fn ends(&self) -> Duration {
+        self.ring.as_ref().map_or(self.until, |ring| ring.ends.min(self.until))
+    }
+}
+
+impl Call {
+    /// Rings a person by their own rule; by their devices where they have none.
+    pub(super) fn ring_person(&mut self, board: &mut Switchboard, at: usize, user: &UserId) {
+        let Some((plan, owner)) = self.part_plan(at) else { return };
+        let (mut chain, depth) = match owner.and_then(|owner| self.nested.get(&owner)) {
+            Some(owner) => (owner.chain.clone(), owner.depth),
+            None => (self.facts.for_user.iter().cloned().collect(), 0),
+        };
+        let person = DestinationRef::Person(user.clone());
+        if chain.contains(user) {
+            self.not_rung(board, at, person, NotRung::Loop);
+            return;
+        }
+        if depth >= DEPTH_MAX {
+            self.not_rung(board, at, person, NotRung::Limit("nesting".to_owned()));
+            return;
+        }
+        chain.push(user.clone());
+        let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
+        match route::of_user(&board.picture, &tenant, user) {
+            Some(rule) if tenant.users.contains_key(user) => {
+                let now = board.now.mono;
+                let limit = plan.ring_for.map_or(Duration::MAX, |time| now.saturating_add(time));
+                let until = self.part_ends(at).min(limit);
+                self.start_nested(board, at, rule, chain, depth + 1, until);
+            }
+            Some(_) | None => self.ring_devices_of(board, at, user),
+        }
+    }
+
+    fn start_nested(
+        &mut self,
+        board: &mut Switchboard,
+        part: usize,
+        rule: Arc<ActiveRule>,
+        chain: Vec<UserId>,
+        depth: usize,
+        until: Duration,
+    ) {
+        let Some(user) = chain.last().cloned() else { return };
+        let id = board.next_run();
+        let mut run = Run::new(id, &rule, spans::rule(&self.span, &rule), board.now.mono);
+        let version = rule.version.clone();
+        let chosen = FactKind::Nested { version, user: user.clone() };
+        self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
+        let kept = self.kept_from_running(board, &mut run);
+        let call = Arc::new(self.facts_for(&user, part));
+        let nested = Nested { run, part, chain, depth, ring: None, best: None, until, is_detached: false };
+        self.nested.insert(id, nested);
+        if let Some(why) = kept {
+            self.nested_over(board, id, why);
+            return;
+        }
+        board.runs.insert(id, self.key);
+        let start = RunStart {
+            run: id,
+            rule,
+            call,
+            seed: board.run_seed(),
+            view: board.view(),
+            now: board.now,
+            call_began: self.story.began().mono,
+        };
+        board.emit(Effect::Start(Box::new(start)));
+    }
+
+    /// The call as the person's rule sees it.
+    fn facts_for(&self, user: &UserId, part: usize) -> crate::rule::CallFacts {
+        let mut facts = (*self.facts).clone();
+        let known = self.tenant.users.get(user);
+        facts.dialled = Party {
+            name: known.map_or_else(String::new, |user| user.name.clone()),
+            number: known.and_then(|user| user.extension.as_ref()).map(ToString::to_string),
+            user: Some(user.clone()),
+            withheld: false,
+        };
+        facts.group = None;
+        facts.for_user = Some(user.clone());
+        let owner = self.part_plan(part).and_then(|(_, owner)| self.nested.get(&owner?));
+        let by = owner.map(|owner| &owner.run).or(self.run.as_ref()).map(|run| run.rule.name.clone());
+        facts.entry = Entry::Nested {
+            by: by.unwrap_or_else(|| ActiveRule::STANDARD.into()),
+            device: self.facts.calling_device().cloned(),
+        };
+        facts
+    }
+
+    /// What a person's devices come to, without their rule.
+    fn ring_devices_of(&mut self, board: &mut Switchboard, at: usize, user: &UserId) {
+        let Some((plan, _)) = self.part_plan(at) else { return };
+        let ring_busy = self.rings_busy(at);
+        let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
+        let to = DestinationRef::User(user.clone());
+        match dial::reach(&board.picture, &tenant, &to, ring_busy) {
+            Ok(found) => {
+                let found = self.not_yet_rung(found);
+                if found.is_empty() {
+                    self.not_rung(board, at, to, NotRung::AlreadyRung);
+                }
+                self.ring_planned(board, at, &plan, &found);
+            }
+            Err(why) => self.not_rung(board, at, to, why),
+        }
+    }
+
+    /// A person's rule asks.
+    pub(super) fn nested_asked(&mut self, board: &mut Switchboard, id: RunId, ask: AskId, what: Ask) {
+        let Some(nested) = self.nested.get(&id) else { return };
+        let is_heard = nested.is_active() && matches!(self.stage, Stage::Ringing(_));
+        let (part, source) = (nested.part, nested.run.source());
+        match what {
+            Ask::Keep(what) => {
+                let answer = board.keep(&self.facts.tenant, &self.facts.id, what);
+                self.answer(board, id, ask, Answer::Kept(answer));
+            }
+            Ask::Ring(_) if !is_heard => {
+                self.answer(board, id, ask, Answer::Rang(Err(CallError::CallerGone)));
+            }
+            Ask::Standard | Ask::Refuse(_) | Ask::Conclude if !is_heard => {
+                self.answer(board, id, ask, Answer::Done(Err(CallError::CallerGone)));
+            }
+            Ask::Ring(plan) if plan.legs.len() > LEGS_AT_ONCE => {
+                let error = CallError::LimitExceeded("legs".to_owned());
+                self.answer(board, id, ask, Answer::Rang(Err(error)));
+            }
+            Ask::Ring(plan) => self.nested_rings(board, id, ask, &plan),
+            Ask::Standard => {
+                self.story.fact(board.now, source, FactKind::Standard);
+                self.answer(board, id, ask, Answer::Done(Ok(())));
+                self.nested_standard(board, id);
+            }
+            Ask::Refuse(how) => {
+                self.story.fact(board.now, source, FactKind::Refused(how.to_string()));
+                self.answer(board, id, ask, Answer::Done(Ok(())));
+                self.part_hears(part, Some(of_refusal(&how)));
+                self.detach(board, id);
+                self.ring_on(board);
+            }
+            Ask::Conclude => {
+                self.answer(board, id, ask, Answer::Done(Ok(())));
+                self.detach(board, id);
+                self.ring_on(board);
+            }
+        }
+    }
+
+    fn nested_rings(&mut self, board: &mut Switchboard, id: RunId, ask: AskId, plan: &RingPlan) {
+        let now = board.now.mono;
+        let Some(nested) = self.nested.get(&id) else { return };
+        let source = nested.run.source();
+        let ends = now.saturating_add(plan.time).min(nested.until);
+        self.story.fact(board.now, source, FactKind::ring_began(plan));
+        let Some(parts) = self.add_parts(now, plan, id) else { return };
+        if let Some(nested) = self.nested.get_mut(&id) {
+            nested.ring = Some(NestedRing { ask, parts, ends });
+        }
+        self.ring_on(board);
+    }
+
+    /// It hands its person to the standard rule; from that one, and where there is none, their devices ring.
+    fn nested_standard(&mut self, board: &mut Switchboard, id: RunId) {
+        let Some(nested) = self.nested.get(&id) else { return };
+        let (part, chain, depth, until) = (nested.part, nested.chain.clone(), nested.depth, nested.until);
+        let is_standard = nested.run.rule.name.as_str() == ActiveRule::STANDARD;
+        self.detach(board, id);
+        match board.picture.config.standard.clone().filter(|_| !is_standard) {
+            Some(version) => {
+                let rule = Arc::new(ActiveRule::standard(&self.facts.tenant, version));
+                self.start_nested(board, part, rule, chain, depth, until);
+            }
+            None => {
+                if let Some(user) = chain.last() {
+                    self.ring_devices_of(board, part, user);
+                }
+            }
+        }
+        self.ring_on(board);
+    }
+
+    /// A person's rule has ended. Where it has rung nobody, or failed, their devices ring: the caller hears nothing of it.
+    pub(super) fn nested_over(&mut self, board: &mut Switchboard, id: RunId, outcome: RunOutcome) {
+        let Some(nested) = self.nested.get_mut(&id) else { return };
+        let source = nested.run.source();
+        nested.run.over(board, &outcome);
+        let is_done = outcome == RunOutcome::Ok && nested.best.is_some();
+        let is_active = nested.is_active();
+        let (part, user) = (nested.part, nested.chain.last().cloned());
+        self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+        if is_active && matches!(self.stage, Stage::Ringing(_)) {
+            if !is_done {
+                for leg in self.legs_of_nested(id) {
+                    self.take_back(board, leg, None, LegRecordEnd::Cancelled(Cause::RuleFailed));
+                }
+            }
+            self.detach(board, id);
+            if let (false, Some(user)) = (is_done, user) {
+                self.ring_devices_of(board, part, &user);
+            }
+            self.ring_on(board);
+        }
+        if matches!(self.stage, Stage::Over { .. }) && self.are_runs_over() {
+            self.write_record(board);
+        }
+    }
+
+    /// Rules within whose rings are over hear how they were.
+    pub(super) fn nested_rings_over(&mut self, board: &mut Switchboard) {
+        let ids: Vec<_> = self.nested.iter().filter(|(_, one)| one.is_active()).map(|(id, _)| *id).collect();
+        for id in ids {
+            let Some(ring) = self.nested.get(&id).and_then(|one| one.ring.as_ref()) else { continue };
+            let (ask, parts) = (ring.ask, ring.parts.clone());
+            if !self.parts_are_over(parts.clone()) {
+                continue;
+            }
+            let outcome = self.best_of(parts.clone()).unwrap_or(Outcome::Unreachable);
+            let report = self.report_of(parts, outcome.clone());
+            if let Some(nested) = self.nested.get_mut(&id) {
+                nested.ring = None;
+                nested.best = Some(match nested.best.take() {
+                    Some(best) => cause::better(best, outcome),
+                    None => outcome,
+                });
+            }
+            self.answer(board, id, ask, Answer::Rang(Ok(report)));
+        }
+    }
+
+    /// What happens to rings within by time.
+    pub(super) fn nested_tick(&mut self, board: &mut Switchboard) {
+        let now = board.now.mono;
+        let due: Vec<_> = self
+            .nested
+            .iter()
+            .filter(|(_, one)| one.is_active() && one.ends() <= now)
+            .map(|(id, one)| (*id, one.until <= now))
+            .collect();
+        for (id, is_last) in due {
+            for leg in self.legs_of_nested(id) {
+                let rings = self.legs.get(&leg).is_some_and(|leg| leg.is_ringing());
+                self.give_up(board, leg, if rings { Outcome::NoAnswer } else { Outcome::Unreachable });
+            }
+            self.cancel_waiting(Some(id));
+            if is_last {
+                self.dismiss_nested(board, id);
+            }
+        }
+    }
+
+    pub(super) fn nested_deadline(&self) -> Option<Duration> {
+        self.nested.values().filter(|one| one.is_active()).map(Nested::ends).min()
+    }
+
+    /// The ring that they belong to is over: whoever has won hears it, all others that they are not wanted.
+    pub(super) fn stop_nested(&mut self, board: &mut Switchboard) {
+        for id in self.nested.keys().copied().collect::<Vec<_>>() {
+            self.dismiss_nested(board, id);
+        }
+    }
+
+    /// Tells the rules whose leg has won, innermost first, and stops the others.
+    pub(super) fn nested_won(
+        &mut self,
+        board: &mut Switchboard,
+        ring: &Ring,
+        owners: &[RunId],
+        outcome: &Outcome,
+    ) {
+        for id in owners {
+            let Some(nested) = self.nested.get_mut(id) else { continue };
+            nested.is_detached = true;
+            if let Some(own) = nested.ring.take() {
+                let report = ring.report(own.parts, outcome.clone());
+                self.answer(board, *id, own.ask, Answer::Rang(Ok(report)));
+            }
+        }
+        for id in self.nested.keys().copied().filter(|id| !owners.contains(id)).collect::<Vec<_>>() {
+            self.dismiss_nested(board, id);
+        }
+    }
+
+    /// Nobody waits for it any more: it hears so, and is stopped.
+    fn dismiss_nested(&mut self, board: &mut Switchboard, id: RunId) {
+        let open = self.nested.get(&id).and_then(|nested| nested.ring.as_ref()).map(|ring| ring.ask);
+        self.detach(board, id);
+        if let Some(ask) = open {
+            self.answer(board, id, ask, Answer::Rang(Err(CallError::CallerGone)));
+        }
+        if let Some(nested) = self.nested.get_mut(&id) {
+            nested.run.leave(board.now.mono + STOP_AFTER);
+        }
+    }
+
+    /// From now on it has no say; what its rings came to is what came of its part.
+    fn detach(&mut self, board: &mut Switchboard, id: RunId) {
+        let Some(nested) = self.nested.get_mut(&id) else { return };
+        if std::mem::replace(&mut nested.is_detached, true) {
+            return;
+        }
+        let (part, best) = (nested.part, nested.best.clone());
+        let open = nested.ring.take().and_then(|ring| self.best_of(ring.parts));
+        self.part_hears(part, best);
+        self.part_hears(part, open);
+        self.cancel_waiting(Some(id));
+        let inner = |one: &Nested| self.part_plan(one.part).is_some_and(|(_, owner)| owner == Some(id));
+        let inner: Vec<_> = self.nested.iter().filter(|(_, one)| inner(one)).map(|(id, _)| *id).collect();
+        for id in inner {
+            self.dismiss_nested(board, id);
+        }
+    }
+
+    /// The rules that a part belongs to, innermost first.
+    pub(super) fn owners_of(&self, part: usize) -> Vec<RunId> {
+        let mut owners = Vec::new();
+        let mut at = Some(part);
+        while let Some(owner) = at.and_then(|at| self.part_plan(at)).and_then(|(_, owner)| owner) {
+            at = self.nested.get(&owner).map(|one| one.part);
+            owners.push(owner);
+        }
+        owners
+    }
+
+    /// The parts of the ring that a leg's part stands in, its own first.
+    pub(super) fn within(&self, part: usize) -> Vec<usize> {
+        let owners = self.owners_of(part);
+        std::iter::once(part)
+            .chain(owners.iter().filter_map(|owner| self.nested.get(owner)).map(|one| one.part))
+            .collect()
+    }
+
+    fn legs_of_nested(&self, id: RunId) -> Vec<LegId> {
+        self.wanted_legs()
+            .into_iter()
+            .filter(|leg| self.legs.get(leg).is_some_and(|leg| self.owners_of(leg.part).contains(&id)))
+            .collect()
+    }
+}
+
+/// How a part ended whose rule refuses the caller.
+fn of_refusal(how: &Refusal) -> Outcome {
+    match how {
+        Refusal::Busy => Outcome::Busy,
+        Refusal::Declined | Refusal::AnonymousRefused | Refusal::Unwanted => Outcome::Declined,
+        Refusal::NotFound | Refusal::TemporarilyUnavailable => Outcome::Unreachable,
+        Refusal::Other(text) => Outcome::Other(text.clone()),
+    }
+}
