@@ -353,9 +353,13 @@ fn route_to(
         Some(DestinationRef::User(user)) if user == dialler.user => Err(CodeError::NotAllowed),
         Some(DestinationRef::User(user)) if takes_calls(user) => Ok(DestinationRef::User(user.clone())),
         Some(DestinationRef::User(_)) => Err(CodeError::NotAllowed),
-        Some(DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_)) | None => {
-            Err(CodeError::NoSuchNumber)
-        }
+        Some(
+            DestinationRef::Person(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_),
+        )
+        | None => Err(CodeError::NoSuchNumber),
     }
 }
 
