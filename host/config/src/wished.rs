@@ -16,7 +16,7 @@ pub fn document(wishes: &Wishes) -> Value {
             map.insert(key.to_owned(), value);
         }
     };
-    put("enabled", (!wishes.enabled).then(|| json!(false)));
+    put("enabled", (!wishes.enabled).then_some(json!(false)));
     put("when", when(&wishes.when));
     match wishes.mode() {
         // A mode says nothing of conditions that wait to be activated again.
@@ -25,20 +25,20 @@ pub fn document(wishes: &Wishes) -> Value {
         }
         _ => put("conditions", Some(conditions(wishes))),
     }
-    put("to", some(destinations(&wishes.numbers)));
-    put("own", some(wishes.own.iter().cloned().collect()));
-    put("in-order", wishes.in_order.then(|| json!(true)));
+    put("to", some(&destinations(&wishes.numbers)));
+    put("own", some(&wishes.own.iter().cloned().collect::<Vec<_>>()));
+    put("in-order", wishes.in_order.then_some(json!(true)));
     put("rings", wishes.rings.map(|rings| json!(rings)));
     put("unanswered", wishes.unanswered.as_ref().map(|to| json!(to.to_string())));
     put("cold-route", wishes.cold_route.as_ref().map(|to| json!(to.to_string())));
-    put("takes-for", some(wishes.takes_for.iter().map(ToString::to_string).collect()));
-    put("do-not-disturb", wishes.do_not_disturb.then(|| json!(true)));
-    put("silent", some(wishes.silent.iter().map(ToString::to_string).collect()));
-    put("queues", some(wishes.queues.iter().cloned().collect()));
+    put("takes-for", some(&wishes.takes_for.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    put("do-not-disturb", wishes.do_not_disturb.then_some(json!(true)));
+    put("silent", some(&wishes.silent.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    put("queues", some(&wishes.queues.iter().cloned().collect::<Vec<_>>()));
     Value::Object(map)
 }
 
-fn some(list: Vec<String>) -> Option<Value> {
+fn some(list: &[String]) -> Option<Value> {
     (!list.is_empty()).then(|| json!(list))
 }
 
@@ -56,7 +56,7 @@ fn of(wish: &Wish) -> Value {
     if !wish.active {
         map.insert("active".to_owned(), json!(false));
     }
-    if let Some(to) = some(destinations(&wish.to)) {
+    if let Some(to) = some(&destinations(&wish.to)) {
         map.insert("to".to_owned(), to);
     }
     if let Some(after) = wish.after {

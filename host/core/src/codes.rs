@@ -330,9 +330,9 @@ fn destination(number: &str, dialler: Dialler<'_>) -> Result<DestinationRef, Cod
             digits.map(|digits| DestinationRef::Number(format!("+{digits}"))).ok_or(CodeError::NoSuchNumber)
         }
     };
-    to.and_then(|to| match to {
-        DestinationRef::User(user) if user == *dialler.user => Err(CodeError::NotAllowed),
-        other => Ok(other),
+    to.and_then(|to| {
+        let is_oneself = to == DestinationRef::User(dialler.user.clone());
+        if is_oneself { Err(CodeError::NotAllowed) } else { Ok(to) }
     })
 }
 

@@ -46,7 +46,7 @@ impl Call {
                     time: self.tenant.ring_time,
                     ..RingPlan::default()
                 };
-                self.start_ring(board, plan, Origin::Device, Source::Switch);
+                self.start_ring(board, &plan, Origin::Device, Source::Switch);
             }
             Decider::Rule(rule, bound_to) => self.start_bound_rule(board, rule, &bound_to),
             Decider::Standard(rule) => self.start_standard_rule(board, rule),
@@ -182,7 +182,7 @@ impl Call {
             (Stage::Deciding, Ask::Ring(plan)) if plan.legs.len() > LEGS_AT_ONCE => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::LimitExceeded("legs".to_owned()))));
             }
-            (Stage::Deciding, Ask::Ring(plan)) => self.start_ring(board, plan, Origin::Rule(ask), source),
+            (Stage::Deciding, Ask::Ring(plan)) => self.start_ring(board, &plan, Origin::Rule(ask), source),
             (Stage::Deciding, Ask::Standard) => {
                 self.story.fact(board.now, source, FactKind::Standard);
                 self.answer_rule(board, ask, Answer::Done(Ok(())));
@@ -319,7 +319,7 @@ impl Call {
                 self.story.fact(board.now, Source::Switch, FactKind::Fallback(format!("rings {to}")));
                 let time = Duration::from_millis(u64::from(for_ms));
                 let plan = RingPlan { legs: vec![plan_of(to)], time, ..RingPlan::default() };
-                self.start_ring(board, plan, Origin::Fallback, Source::Switch);
+                self.start_ring(board, &plan, Origin::Fallback, Source::Switch);
             }
             Fallback::Refuse(how) => {
                 let text = format!("refuses the call as {how}");
@@ -332,7 +332,7 @@ impl Call {
     fn ring_dialled(&mut self, board: &mut Switchboard) {
         let legs = self.to.iter().cloned().map(plan_of).collect();
         let plan = RingPlan { legs, time: self.tenant.ring_time, ..RingPlan::default() };
-        self.start_ring(board, plan, Origin::Fallback, Source::Switch);
+        self.start_ring(board, &plan, Origin::Fallback, Source::Switch);
     }
 
     /// The call is over: its rules hear it, and are stopped a little later.

@@ -63,6 +63,33 @@ impl Nested {
 }
 
 impl Call {
+    /// The people whose own rules ring them; nobody where devices are rung.
+    pub(super) fn people_behind(&self, board: &Switchboard, to: &DestinationRef) -> Vec<UserId> {
+        let tenant = || board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
+        match to {
+            DestinationRef::Person(user) => vec![user.clone()],
+            DestinationRef::Group(group) => {
+                let tenant = tenant();
+                let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
+                group.map_or_else(Vec::new, |group| group.members.clone())
+            }
+            // A place stands for anything but another place.
+            DestinationRef::Place(place) => {
+                match tenant().places.get(place).map(|place| place.target.clone()) {
+                    Some(DestinationRef::Place(_)) | None => Vec::new(),
+                    Some(
+                        target @ (DestinationRef::Person(_)
+                        | DestinationRef::Group(_)
+                        | DestinationRef::Device(_)
+                        | DestinationRef::User(_)
+                        | DestinationRef::Number(_)),
+                    ) => self.people_behind(board, &target),
+                }
+            }
+            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
+        }
+    }
+
     /// Rings a person by their own rule; by their devices where they have none.
     pub(super) fn ring_person(&mut self, board: &mut Switchboard, at: usize, user: &UserId) {
         let Some((plan, owner)) = self.part_plan(at) else { return };

@@ -119,13 +119,13 @@ impl Call {
     pub(super) fn start_ring(
         &mut self,
         board: &mut Switchboard,
-        plan: RingPlan,
+        plan: &RingPlan,
         origin: Origin,
         source: Source,
     ) {
         let began = board.now.mono;
-        self.story.fact(board.now, source, FactKind::ring_began(&plan));
-        let parts = parts_of(&plan, began, None).collect();
+        self.story.fact(board.now, source, FactKind::ring_began(plan));
+        let parts = parts_of(plan, began, None).collect();
         let (ends, planned) = (began.saturating_add(plan.time), plan.legs.len());
         self.stage = Stage::Ringing(Ring { origin, ends, parts, planned, declined: BTreeSet::new() });
         self.ring_on(board);
@@ -201,33 +201,6 @@ impl Call {
                 self.ring_planned(board, at, &plan, &found);
             }
             Err(why) => self.not_rung(board, at, plan.to, why),
-        }
-    }
-
-    /// The people whose own rules ring them; nobody where devices are rung.
-    fn people_behind(&self, board: &Switchboard, to: &DestinationRef) -> Vec<UserId> {
-        let tenant = || board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
-        match to {
-            DestinationRef::Person(user) => vec![user.clone()],
-            DestinationRef::Group(group) => {
-                let tenant = tenant();
-                let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
-                group.map_or_else(Vec::new, |group| group.members.clone())
-            }
-            // A place stands for anything but another place.
-            DestinationRef::Place(place) => {
-                match tenant().places.get(place).map(|place| place.target.clone()) {
-                    Some(DestinationRef::Place(_)) | None => Vec::new(),
-                    Some(
-                        target @ (DestinationRef::Person(_)
-                        | DestinationRef::Group(_)
-                        | DestinationRef::Device(_)
-                        | DestinationRef::User(_)
-                        | DestinationRef::Number(_)),
-                    ) => self.people_behind(board, &target),
-                }
-            }
-            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
         }
     }
 
@@ -410,11 +383,11 @@ impl Call {
         if whole {
             self.cancel_waiting(owner);
         }
-        let is_theirs = |leg: &&Box<Leg>| {
+        let is_theirs = |leg: &Leg| {
             let is_persons = user.is_some() && leg.user.as_ref() == user;
             leg.is_wanted() && (is_persons || (whole && self.belongs(leg.part, owner)))
         };
-        let theirs: Vec<_> = self.legs.values().filter(is_theirs).map(|leg| leg.id).collect();
+        let theirs: Vec<_> = self.legs.values().filter(|leg| is_theirs(leg)).map(|leg| leg.id).collect();
         for id in theirs {
             self.take_back(board, id, None, LegRecordEnd::Cancelled(Cause::Declined));
         }

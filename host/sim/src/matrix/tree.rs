@@ -10,7 +10,7 @@ pub(super) enum Tree {
     /// Whatever else holds.
     Leaf(String),
     /// By the axis of that number: values that come to the same stand together.
-    Branch(usize, Vec<(Vec<usize>, Tree)>),
+    Branch(usize, Vec<(Vec<usize>, Self)>),
 }
 
 impl Tree {
