@@ -207,9 +207,7 @@ impl Server {
                 .map_err(|error| no_resource(&error))?;
         let runtime = io_threads().map_err(|error| no_resource(&error))?;
         runtime.block_on(office.wish_all()).map_err(|error| data::failed(&error))?;
-        let entered = runtime.enter();
-        let signals = Signals::install().map_err(|error| no_resource(&error))?;
-        drop(entered);
+        let signals = signals_within(&runtime).map_err(|error| no_resource(&error))?;
         let mut tasks = JoinSet::new();
         tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
         let kept = dialled::keep_all(Arc::clone(&office), Arc::clone(&nodes), dialled);
@@ -264,6 +262,11 @@ impl Server {
         self.runtime.shutdown_timeout(TASKS_END_WITHIN);
         info!("ended");
     }
+}
+
+fn signals_within(runtime: &Runtime) -> std::io::Result<Signals> {
+    let _entered = runtime.enter();
+    Signals::install()
 }
 
 /// The threads that wait for sockets and signals.

@@ -11,14 +11,6 @@ use crate::names::Extension;
 
 /// Ana (100: desk 1001, soft 1002, mobile 1003) and Bob (101: desk 1011) of acme.example; group sales (200) is both.
 pub(crate) fn tenant() -> Tenant {
-    let device = |extension: &str, label: &str, user: &str| Device {
-        extension: extension.into(),
-        label: label.to_owned(),
-        user: user.into(),
-        secret: Some(Secret::new(format!("pw{extension}"))),
-        contact: None,
-        early_dialogs: EarlyDialogs::PerLeg,
-    };
     let devices: BTreeMap<Extension, Device> = [
         device("1001", "desk", "ana"),
         device("1002", "soft", "ana"),
@@ -80,5 +72,16 @@ pub(crate) fn tenant() -> Tenant {
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
         uploads_per_hour: 30,
+    }
+}
+
+fn device(extension: &str, label: &str, user: &str) -> Device {
+    Device {
+        extension: extension.into(),
+        label: label.to_owned(),
+        user: user.into(),
+        secret: Some(Secret::new(format!("pw{extension}"))),
+        contact: None,
+        early_dialogs: EarlyDialogs::PerLeg,
     }
 }

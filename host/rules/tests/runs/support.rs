@@ -214,14 +214,6 @@ pub(crate) fn view() -> Arc<View> {
 
 /// Ana with three devices, Bob with one, both of them sales; the office closes at six.
 pub(crate) fn tenant() -> Tenant {
-    let device = |extension: &str, label: &str, user: &str| Device {
-        extension: extension.into(),
-        label: label.to_owned(),
-        user: user.into(),
-        secret: Some(Secret::new("secret")),
-        contact: None,
-        early_dialogs: EarlyDialogs::PerLeg,
-    };
     let devices = [
         device("1001", "desk", "ana"),
         device("1002", "soft", "ana"),
@@ -283,5 +275,16 @@ pub(crate) fn tenant() -> Tenant {
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
         uploads_per_hour: 30,
+    }
+}
+
+fn device(extension: &str, label: &str, user: &str) -> Device {
+    Device {
+        extension: extension.into(),
+        label: label.to_owned(),
+        user: user.into(),
+        secret: Some(Secret::new("secret")),
+        contact: None,
+        early_dialogs: EarlyDialogs::PerLeg,
     }
 }
