@@ -151,6 +151,9 @@ pub struct Group {
     pub extension: Option<String>,
     /// Names of users, in order.
     pub members: Vec<String>,
+    /// Whether the forwarding of its members holds for calls to the group; no where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_forwarding: Option<bool>,
 }
 
 /// A destination with a name of its own: `user:NAME`, `device:EXTENSION` or `group:NAME`.
@@ -167,6 +170,9 @@ pub struct Hours {
     /// Where it is not the tenant's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Lists of holidays that close all day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holidays: Vec<String>,
     /// Days that replace the week's entry, as `2026-12-25`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub exceptions: BTreeMap<String, Exception>,
@@ -289,6 +295,7 @@ impl From<&config::Group> for Group {
         Self {
             extension: group.extension.as_ref().map(ToString::to_string),
             members: group.members.iter().map(ToString::to_string).collect(),
+            follow_forwarding: group.follow_forwarding.then_some(true),
         }
     }
 }
@@ -307,6 +314,8 @@ impl From<&config::Hours> for Hours {
         });
         Self {
             weekly: hours.weekly.iter().map(weekly).collect(),
+            // They are among the days already.
+            holidays: Vec::new(),
             zone: hours.zone.as_ref().and_then(zone_name),
             exceptions: exceptions.collect(),
         }
