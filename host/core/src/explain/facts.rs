@@ -8,6 +8,7 @@ use super::Line;
 use super::words::{
     self, Clock, between, caller, destination, exact_destination, grouped, list, phone, span,
 };
+use crate::codes::CodePlan;
 use crate::names::RuleName;
 use crate::record::{
     CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd, RunRecord, Source,
@@ -72,7 +73,8 @@ fn source(source: &Source) -> String {
 fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
     match &fact.what {
         FactKind::Dialled { number, to } => {
-            let to = to.as_ref().map_or_else(|| "nobody's number".to_owned(), exact_destination);
+            let unknown = if CodePlan::is_code(number) { "a code" } else { "nobody's number" };
+            let to = to.as_ref().map_or_else(|| unknown.to_owned(), exact_destination);
             format!("{} dialled {number}: {to}", caller(record))
         }
         FactKind::RuleChosen { version, bound_to } => {
