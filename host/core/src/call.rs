@@ -207,6 +207,8 @@ impl Call {
             board.admission.let_go(&self.facts.tenant, run.journalled());
         }
         board.callers.remove(&(self.caller.flow, self.key));
+        // Its caller may have gone before the store answered, which then need not answer at all.
+        board.wishing.retain(|_, call| *call != self.key);
     }
 
     /// A response to one of its requests.

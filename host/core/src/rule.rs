@@ -110,6 +110,26 @@ pub enum DestinationRef {
     Number(String),
 }
 
+impl DestinationRef {
+    /// The person that it is, however they are rung.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::User(user) | Self::Person(user) => Some(user),
+            Self::Device(_) | Self::Group(_) | Self::Place(_) | Self::Number(_) => None,
+        }
+    }
+
+    /// The group that it is.
+    #[must_use]
+    pub fn group(&self) -> Option<&GroupName> {
+        match self {
+            Self::Group(group) => Some(group),
+            Self::Device(_) | Self::User(_) | Self::Person(_) | Self::Place(_) | Self::Number(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for DestinationRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

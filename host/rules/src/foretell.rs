@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callwright_core::config::{Fallback, Tenant};
 use callwright_core::kept::Rehearsal;
-use callwright_core::names::{AskId, Extension, RunId, UserId, Version};
+use callwright_core::names::{AskId, Extension, RunId, Version};
 use callwright_core::record::NotRung;
 use callwright_core::route::{self, Decider, Foretold, Route, Step, What};
 use callwright_core::rule::{
@@ -142,27 +142,8 @@ impl Oracle<'_, '_> {
     fn start(&self, rule: &Arc<ActiveRule>) -> RunStart {
         let Question { view, tenant, number, .. } = self.question;
         let to = tenant.plan.find(number);
-        let user: Option<UserId> = match to {
-            Some(DestinationRef::User(user) | DestinationRef::Person(user)) => Some(user.clone()),
-            Some(
-                DestinationRef::Device(_)
-                | DestinationRef::Group(_)
-                | DestinationRef::Place(_)
-                | DestinationRef::Number(_),
-            )
-            | None => None,
-        };
-        let group = match to {
-            Some(DestinationRef::Group(group)) => Some(group.clone()),
-            Some(
-                DestinationRef::Device(_)
-                | DestinationRef::User(_)
-                | DestinationRef::Person(_)
-                | DestinationRef::Place(_)
-                | DestinationRef::Number(_),
-            )
-            | None => None,
-        };
+        let user = to.and_then(DestinationRef::user).cloned();
+        let group = to.and_then(DestinationRef::group).cloned();
         let name = user.as_ref().and_then(|user| tenant.users.get(user)).map(|user| user.name.clone());
         let call = CallFacts {
             id: FORETOLD.into(),

@@ -51,16 +51,7 @@ fn rule(name: &str) -> Source {
 
 impl Tale {
     fn of(number: &str, to: Option<DestinationRef>) -> Self {
-        let dialled_user = match &to {
-            Some(DestinationRef::User(user) | DestinationRef::Person(user)) => Some(user.clone()),
-            Some(
-                DestinationRef::Device(_)
-                | DestinationRef::Group(_)
-                | DestinationRef::Place(_)
-                | DestinationRef::Number(_),
-            )
-            | None => None,
-        };
+        let dialled_user = to.as_ref().and_then(DestinationRef::user).cloned();
         let tale = Self(CallRecord {
             id: "0-c1".into(),
             tenant: "acme".into(),

@@ -149,17 +149,7 @@ impl Node {
             tenant: tenant.id.clone(),
             caller: dial::caller_of(tenant, device, withheld),
             dialled: dial::dialled_party(tenant, &number, to),
-            group: match to {
-                Some(DestinationRef::Group(group)) => Some(group.clone()),
-                Some(
-                    DestinationRef::Device(_)
-                    | DestinationRef::User(_)
-                    | DestinationRef::Person(_)
-                    | DestinationRef::Place(_)
-                    | DestinationRef::Number(_),
-                )
-                | None => None,
-            },
+            group: to.and_then(DestinationRef::group).cloned(),
             number,
             for_user: None,
             entry: Entry::Device((!withheld).then(|| device.clone())),
