@@ -14,8 +14,10 @@ mod calls;
 mod error;
 mod metrics;
 mod openapi;
+mod orphans;
 mod overlap;
 mod people;
+mod person;
 mod registrations;
 mod routes;
 mod rules;
@@ -61,10 +63,17 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
             [Does::get("who changed what, newest first").query::<audit::Wanted>().answers::<audit::Audit>()],
             get(audit::list),
         );
-    let described =
-        [people::describe, rules::describe, calls::describe, routes::describe, registrations::describe]
-            .into_iter()
-            .fold(described, |described, more| more(described));
+    let described = [
+        people::describe,
+        person::describe,
+        rules::describe,
+        calls::describe,
+        routes::describe,
+        orphans::describe,
+        registrations::describe,
+    ]
+    .into_iter()
+    .fold(described, |described, more| more(described));
     described
         .into_router()
         .fallback(unknown)

@@ -4,16 +4,26 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
-use callwright_core::explain::{self, RouteText};
+use callwright_core::Kind;
+use callwright_core::config::Tenant;
+use callwright_core::explain::{self, Changed, RouteText};
+use callwright_core::names::UserId;
+use callwright_core::route::Decider;
+use callwright_core::rule::DestinationRef;
+use callwright_store::{Action, AuditFilter};
 use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::openapi::{Described, Does};
-use crate::{Caller, Handle};
+use crate::{Caller, Handle, switch};
+
+/// How many entries of the log are looked through for the last change that held.
+const CHANGES: usize = 20;
 
 /// The path of routes.
 pub(crate) fn describe(described: Described) -> Described {
@@ -37,7 +47,7 @@ pub(crate) struct Told {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     route: RouteText,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// `GET /v1/tenants/{tenant}/numbers/{number}/route?at=Sun+03:00`: where a call would go if nobody answered.
@@ -57,10 +67,62 @@ pub(crate) async fn of_number(
                 .help("write as `Sun 03:00`, `03:00`, `2026-12-24 18:00` or 2026-12-24T17:00:00Z")
         })?,
     };
-    let route = switch.foretell(tenant.clone(), number.clone(), at).await?;
-    let route = explain::route(&route, &tenant, &number, at);
+    told(&switch, &tenant, number, at).await.map(Json)
+}
+
+/// Follows a call and says in words where it went.
+pub(crate) async fn told(
+    switch: &Handle,
+    tenant: &Arc<Tenant>,
+    number: String,
+    at: Timestamp,
+) -> Result<Told, ApiError> {
+    let route = switch.foretell(Arc::clone(tenant), number.clone(), at).await?;
+    let user = tenant.plan.find(&number).and_then(DestinationRef::user).cloned();
+    let changed = changed(switch, tenant, &route.decider, user).await?;
+    let route = RouteText { changed, ..explain::route(&route, tenant, &number, at) };
     let text = route.to_string();
-    Ok(Json(Told { route, text }))
+    Ok(Told { route, text })
+}
+
+/// Who made it what it is: whoever activated the rule, or saved what the person wishes.
+async fn changed(
+    switch: &Handle,
+    tenant: &Arc<Tenant>,
+    decider: &Decider,
+    user: Option<UserId>,
+) -> Result<Option<Changed>, ApiError> {
+    let (owner, zone) = (tenant.id.clone(), tenant.zone.clone());
+    let when = move |at: Timestamp| at.to_zoned(zone.clone()).strftime("%A %Y-%m-%d %H:%M").to_string();
+    match (decider, user) {
+        (Decider::Rule(rule, _), _) => {
+            let name = rule.name.clone();
+            let history = switch::ask(switch, move |store| store.history(&owner, &name)).await??;
+            Ok(history.into_iter().next().map(|last| Changed {
+                when: when(last.at),
+                by: last.by,
+                until: None,
+            }))
+        }
+        (Decider::Standard(_), Some(user)) => {
+            let name = Some(user.as_str().to_owned());
+            let filter = AuditFilter { kind: Some(Kind::Forwarding), name, before: None };
+            let log = switch::ask(switch, move |store| store.audit(&owner, &filter, CHANGES)).await??;
+            // A draft that somebody prepared has changed nothing.
+            let last = log
+                .into_iter()
+                .find(|entry| entry.action != Action::Staged && entry.action != Action::Discarded);
+            Ok(last.map(|last| Changed { when: when(last.at), by: last.who, until: last.until.map(when) }))
+        }
+        (
+            Decider::Standard(_)
+            | Decider::Emergency
+            | Decider::Nobody
+            | Decider::Device(_)
+            | Decider::Fallback,
+            _,
+        ) => Ok(None),
+    }
 }
 
 /// A moment as people write it: with a date, with a weekday, or the next time that the clock shows it.

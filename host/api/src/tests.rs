@@ -6,7 +6,7 @@ use callwright_core::config::{Config, Expiry, Fallback, NumberPlan, Tenant};
 use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Cause, Disposition};
 use callwright_core::route::{self, Route};
-use callwright_core::rule::{ActiveRule, BindTarget, Party};
+use callwright_core::rule::{ActiveRule, BindTarget, Care, Party};
 use callwright_core::view::Counters;
 use callwright_core::{Change, View};
 use callwright_sip::digest::Algorithm;
@@ -132,6 +132,7 @@ impl Desk {
             bind: vec![BindTarget::Tenant],
             fallback: None,
             settings: Arc::default(),
+            care: Care::default(),
         };
         let kept = NewVersion {
             rule,
@@ -344,6 +345,7 @@ async fn whoever_uploads_or_activates_hears_which_rules_want_the_same_calls() {
             bind: vec![BindTarget::Tenant, BindTarget::User("ana".into())],
             fallback: None,
             settings: Arc::default(),
+            care: Care::default(),
         };
         let manifest = String::new();
         let kept = NewVersion { rule, manifest, size: 1, uploaded: desk.now(), uploaded_by: String::new() };

@@ -111,6 +111,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Names what leads nowhere: phones silent for 60 days, people without one, rules bound to nothing or due for review.
+    Orphans {
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Is a phone on a real socket: registers, takes calls until Ctrl-C, or makes one.
     Phone(PhoneArgs),
     /// Serves a demo tenant and makes two calls through two rules.

@@ -29,7 +29,7 @@ mod simulate;
 mod standard;
 mod token;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, DocumentCommand};
 use error::UserError;
 use output::Output;
 
@@ -59,6 +59,9 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Call { command, remote } => call::run(&command, &remote, out),
         Command::Number { command, remote } => number::run(&command, &remote, out),
         Command::Tenant { command, remote } => people::tenants(&command, &remote, out),
+        Command::User { command: DocumentCommand::Show { name }, remote } => {
+            people::user(&name, &remote, out)
+        }
         Command::User { command, remote } => people::run(&command, &remote, out),
         Command::Device { command, remote } => people::run(&command, &remote, out),
         Command::Group { command, remote } => people::run(&command, &remote, out),
@@ -66,6 +69,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Hours { command, remote } => people::run(&command, &remote, out),
         Command::Forwarding { command, remote } => people::run(&command, &remote, out),
         Command::Audit { wanted, remote } => people::audit(&wanted, &remote, out),
+        Command::Orphans { remote } => people::orphans(&remote, out),
         Command::Phone(args) => phone::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Scenario(args) => simulate::scenario(&args, out),

@@ -133,6 +133,42 @@ pub(crate) fn run<K: Keys>(
     Ok(())
 }
 
+/// Shows a person: their phones, and where a call to them would go now. Scripts get their document with it.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn user(name: &str, remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let tenant = client.tenant(remote.tenant.as_deref())?;
+    let path = format!("/v1/tenants/{tenant}/users/{}", segment(name));
+    let reach: Value = client.get(&format!("{path}/reach"))?;
+    if !out.is_json() {
+        out.line(text(&reach, "text").trim_end());
+        return Ok(());
+    }
+    let mut shown: Value = client.get(&path)?;
+    if let Some(shown) = shown.as_object_mut() {
+        shown.insert("reach".to_owned(), reach);
+    }
+    out.result(&shown, String::new);
+    Ok(())
+}
+
+/// Lists what leads nowhere.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn orphans(remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let client = Client::of(remote)?;
+    let tenant = client.tenant(remote.tenant.as_deref())?;
+    let found: Value = client.get(&format!("/v1/tenants/{tenant}/orphans"))?;
+    out.result(&found, || {
+        let lines: Vec<_> = list(&found, "orphans").iter().map(|orphan| text(orphan, "text")).collect();
+        if lines.is_empty() { "everything leads somewhere".to_owned() } else { lines.join("\n") }
+    });
+    Ok(())
+}
+
 /// Runs one of the verbs of tenants.
 ///
 /// # Errors

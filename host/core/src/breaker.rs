@@ -117,6 +117,7 @@ mod tests {
             bind: Vec::new(),
             fallback: None,
             settings: Arc::default(),
+            care: crate::rule::Care::default(),
         }
     }
 

@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-pub use self::route::{RouteStep, RouteText, route};
+pub use self::route::{Changed, RouteStep, RouteText, route};
 use self::words::Clock;
 pub use self::words::grouped;
+pub(crate) use self::words::list;
 use crate::names::CallId;
 use crate::record::CallRecord;
 pub use crate::schedule::weekday_name;

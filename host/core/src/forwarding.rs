@@ -290,6 +290,12 @@ impl Wishes {
         to.iter().filter(|to| !self.is_silenced(to)).cloned().collect()
     }
 
+    /// Everybody whom a call may be sent to under any of these wishes, whether or not they hold now.
+    pub fn targets(&self) -> impl Iterator<Item = &DestinationRef> {
+        let conditional = self.conditions.values().flat_map(|wish| &wish.to);
+        self.numbers.iter().chain(conditional).chain(&self.unanswered).chain(&self.cold_route)
+    }
+
     /// How long devices ring before a call moves on.
     #[must_use]
     pub fn ring_time(&self, tenant: &Tenant) -> Duration {

@@ -19,6 +19,7 @@ pub mod kept;
 mod kind;
 pub mod names;
 mod node;
+pub mod orphan;
 pub mod presence;
 pub mod record;
 mod registrar;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Fallback;
@@ -32,6 +33,18 @@ pub struct ActiveRule {
     pub fallback: Option<Fallback>,
     /// The rule's parameters.
     pub settings: Arc<BTreeMap<String, Setting>>,
+    /// Who answers for it.
+    #[serde(default)]
+    pub care: Care,
+}
+
+/// Who answers for a rule, so that what was meant for a while does not stay for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Care {
+    /// A person or a department, in the tenant's own words.
+    pub owner: Option<String>,
+    /// The day by which they look at it again, in the tenant's zone.
+    pub review: Option<Date>,
 }
 
 impl ActiveRule {
@@ -48,6 +61,7 @@ impl ActiveRule {
             bind: Vec::new(),
             fallback: None,
             settings: Arc::default(),
+            care: Care::default(),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use callwright_core::Now;
 use callwright_core::names::{AskId, RunId};
-use callwright_core::rule::{ActiveRule, CallFacts, Entry, Party, RunEvent, RunOutcome, RunStart, Spent};
+use callwright_core::rule::{
+    ActiveRule, CallFacts, Care, Entry, Party, RunEvent, RunOutcome, RunStart, Spent,
+};
 use jiff::Timestamp;
 use wasmtime::component::Resource;
 use wasmtime::{Store, UpdateDeadline};
@@ -191,6 +193,7 @@ fn rehearsal(ready: &Ready) -> RunStart {
         bind: Vec::new(),
         fallback: None,
         settings: Arc::default(),
+        care: Care::default(),
     };
     let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
     let (rule, call, view) = (Arc::new(rule), Arc::new(call), Arc::default());

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use callwright_core::config::{Fallback, Tenant};
 use callwright_core::names::{RuleName, Version};
-use callwright_core::rule::{ActiveRule, BindTarget, Setting};
+use callwright_core::rule::{ActiveRule, BindTarget, Care, Setting};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -55,6 +55,8 @@ pub struct Manifest {
     pub bind: Vec<BindTarget>,
     /// Its parameters.
     pub settings: BTreeMap<String, Setting>,
+    /// Who answers for it.
+    pub care: Care,
 }
 
 /// One thing that is wrong with an upload.
@@ -90,6 +92,7 @@ impl Manifest {
             bind: self.bind.clone(),
             fallback: self.fallback.clone(),
             settings: self.settings.clone().into(),
+            care: self.care.clone(),
         }
     }
 }

@@ -15,7 +15,7 @@ use callwright_core::config::{
 };
 use callwright_core::names::{AskId, Extension, GroupName, RunId, UserId};
 use callwright_core::rule::{
-    ActiveRule, Ask, BindTarget, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
+    ActiveRule, Ask, BindTarget, Care, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
 };
 use callwright_core::seam::{Effect, Input};
 use callwright_core::{Node, Now, Setup};
@@ -248,6 +248,7 @@ fn rule() -> ActiveRule {
         bind: vec![BindTarget::Tenant],
         fallback: None,
         settings: Arc::default(),
+        care: Care::default(),
     }
 }
 

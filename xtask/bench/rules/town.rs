@@ -7,8 +7,8 @@ use std::time::Duration;
 use callwright_core::config::{Config, Device, EarlyDialogs, Expiry, Fallback, NumberPlan, Tenant, User};
 use callwright_core::names::{Extension, LegId, RunId};
 use callwright_core::rule::{
-    ActiveRule, Answer, AnsweredBy, CallFacts, DestinationRef, Entry, LegEnd, LegPlan, LegReport, Outcome,
-    Party, RingPlan, RingReport, RunStart, Setting,
+    ActiveRule, Answer, AnsweredBy, CallFacts, Care, DestinationRef, Entry, LegEnd, LegPlan, LegReport,
+    Outcome, Party, RingPlan, RingReport, RunStart, Setting,
 };
 use callwright_core::{Now, View};
 use callwright_sip::digest::Algorithm;
@@ -71,6 +71,7 @@ impl Town {
                 bind: Vec::new(),
                 fallback: None,
                 settings: Arc::new(BTreeMap::from([("mobile-after-s".to_owned(), Setting::Number(10))])),
+                care: Care::default(),
             }),
             call: Arc::new(CallFacts {
                 id: "1-0123456789abcdef".into(),

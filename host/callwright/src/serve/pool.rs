@@ -375,7 +375,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use callwright_core::names::AskId;
-    use callwright_core::rule::{ActiveRule, Answer, CallFacts, Entry, Party};
+    use callwright_core::rule::{ActiveRule, Answer, CallFacts, Care, Entry, Party};
     use callwright_core::{Now, View};
     use jiff::Timestamp;
 
@@ -403,6 +403,7 @@ mod tests {
             bind: Vec::new(),
             fallback: None,
             settings: Arc::new(BTreeMap::new()),
+            care: Care::default(),
         };
         let call = CallFacts {
             id: "c".into(),

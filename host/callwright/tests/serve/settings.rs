@@ -62,6 +62,17 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
     switch.call(&[ana, "b-secret".to_owned()], "102");
     let explained = switch.does("call explain last");
     assert!(explained.contains("1001 (desk)"), "{explained}");
+    let cleo = switch.does("user show cleo");
+    for told in [
+        "cleo (cleo), 102: offline",
+        "user:cleo answers for it; first start changed it ",
+        "1001 (desk) of ana",
+    ] {
+        assert!(cleo.contains(told), "{told}: {cleo}");
+    }
+    let orphans = switch.does("orphans");
+    let lost = "user:cleo: has no device; extension 102, group all and place night lead there";
+    assert!(orphans.contains(lost), "{orphans}");
     switch.does("user set ana --extension 110");
     assert!(
         switch.does("audit --kind user --name ana").contains("extension 100 → 110"),

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::words::{self, Clock, destination, list, quoted, span};
 use crate::config::{Fallback, Tenant};
 use crate::names::{Extension, UserId};
 use crate::route::{Decider, Foretold, Route, What, status_of};
-use crate::rule::Outcome;
+use crate::rule::{ActiveRule, Care, DestinationRef, Outcome};
 
 /// Where a call to a number would go if nobody answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,8 +28,25 @@ pub struct RouteText {
     pub decides: String,
     /// The rule that decides it, and its version.
     pub rule: Option<(String, String)>,
+    /// Who answers for it: of a rule whom its `rule.toml` names, of a person's own wishes the person.
+    pub owner: Option<String>,
+    /// By when they want to look at it again.
+    pub review: Option<Date>,
+    /// Who made it what it is, where that is known.
+    pub changed: Option<Changed>,
     /// Each step: seconds after the call began, and what.
     pub steps: Vec<RouteStep>,
+}
+
+/// The last change of what decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// When, as people of the tenant say it.
+    pub when: String,
+    /// Whose token it was.
+    pub by: String,
+    /// When it ends by itself, said likewise.
+    pub until: Option<String>,
 }
 
 /// One step of it.
@@ -47,9 +66,17 @@ pub fn route(route: &Route, tenant: &Tenant, number: &str, at: Timestamp) -> Rou
     let local = at.to_zoned(tenant.zone.clone());
     let zone = tenant.zone.iana_name().unwrap_or("UTC");
     let to = tenant.plan.find(number).map(words::exact_destination);
+    let care = match &route.decider {
+        Decider::Rule(rule, _) => rule.care.clone(),
+        Decider::Standard(_) => Care { owner: tenant.plan.find(number).and_then(owner), review: None },
+        Decider::Emergency | Decider::Nobody | Decider::Device(_) | Decider::Fallback => Care::default(),
+    };
     RouteText {
         number: number.to_owned(),
         to,
+        owner: care.owner,
+        review: care.review,
+        changed: None,
         at,
         when: format!("{}, {zone}", local.strftime("%A %Y-%m-%d %H:%M")),
         decides: decides(&route.decider),
@@ -68,6 +95,7 @@ impl std::fmt::Display for RouteText {
         let to = self.to.as_deref().unwrap_or("nobody's number");
         writeln!(f, "{}: {to}, {}", self.number, self.when)?;
         writeln!(f, "{}", self.decides)?;
+        self.write_care(f)?;
         let times: Vec<_> = self.steps.iter().map(|step| span(Duration::from_millis(step.at_ms))).collect();
         let wide = times.iter().map(String::len).max().unwrap_or(0);
         for (time, step) in times.iter().zip(&self.steps) {
@@ -75,6 +103,32 @@ impl std::fmt::Display for RouteText {
         }
         Ok(())
     }
+}
+
+impl RouteText {
+    /// Who answers for it, until when, and who made it so, in a line; none where nothing of it is known.
+    fn write_care(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let owner = self.owner.as_ref().map(|owner| format!("{owner} answers for it"));
+        let is_over = |review| self.at.to_zoned(TimeZone::UTC).date() > review;
+        let review = self.review.map(|review| {
+            let is = if is_over(review) { "was" } else { "is" };
+            format!("it {is} to be looked at again by {review}")
+        });
+        let changed = self.changed.as_ref().map(|Changed { when, by, until }| {
+            let until = until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
+            format!("{by} changed it {when}{until}")
+        });
+        let mut known: Vec<_> = [owner, review, changed].into_iter().flatten().collect();
+        if self.owner.is_none() && self.rule.as_ref().is_some_and(|(name, _)| name != ActiveRule::STANDARD) {
+            known.insert(0, "nobody is named who answers for it".to_owned());
+        }
+        if known.is_empty() { Ok(()) } else { writeln!(f, "  {}", known.join("; ")) }
+    }
+}
+
+/// A person's own wishes are theirs.
+fn owner(to: &DestinationRef) -> Option<String> {
+    to.user().map(|user| format!("user:{user}"))
 }
 
 fn decides(decider: &Decider) -> String {

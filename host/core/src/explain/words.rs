@@ -96,7 +96,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// `1001, 1002 and 1003`.
-pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
+pub(crate) fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {
         [] => String::new(),
         [one] => one.as_ref().to_owned(),

@@ -17,7 +17,7 @@ use super::{Node, Setup};
 use crate::config::{Config, Hours, Tenant};
 use crate::names::AskId;
 use crate::rule::{
-    ActiveRule, Ask, BindTarget, DestinationRef, Entry, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
+    ActiveRule, Ask, BindTarget, Care, DestinationRef, Entry, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
 };
 use crate::seam::{Change, Effect, Input};
 use crate::testing::tenant;
@@ -60,6 +60,7 @@ fn node() -> Node {
         bind: vec![BindTarget::Tenant],
         fallback: None,
         settings: Arc::default(),
+        care: Care::default(),
     };
     let binding = Binding {
         key: BindingKey { tenant: "acme".into(), device: "1001".into(), phone: "p".to_owned() },

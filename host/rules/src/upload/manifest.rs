@@ -1,9 +1,11 @@
-//! `rule.toml`: name, fallback, what the rule is bound to, and its settings.
+//! `rule.toml`: name, fallback, what the rule is bound to, who answers for it, and its settings.
 //!
 //! ```toml
 //! name = "follow-me"
 //! fallback = "ring-dialled"          # or "refuse-busy", or { ring = "place:night-desk", for-s = 20 }
 //! bind = ["user:ana"]                # or "tenant", "group:sales", "number:+4930123456"
+//! owner = "Ana, switchboard"         # who answers for it
+//! review = 2027-03-01                # by when they look at it again
 //! [settings]
 //! mobile-after-s = 10
 //! night = "place:night-desk"
@@ -13,13 +15,16 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use callwright_core::config::{Fallback, Tenant};
-use callwright_core::rule::{BindTarget, DestinationRef, Refusal, Setting};
+use callwright_core::rule::{BindTarget, Care, DestinationRef, Refusal, Setting};
+use jiff::civil::Date;
 use toml::{Table, Value};
 
 use super::{Manifest, Problem, RULE_TOML_BYTES_MAX};
 
 /// Characters of a rule's name and of a setting's.
 const NAME_MAX: usize = 63;
+/// Characters of an owner.
+const OWNER_MAX: usize = 100;
 /// Things that one rule may be bound to.
 const BINDS_MAX: usize = 1_000;
 /// Settings of one rule.
@@ -50,16 +55,49 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Problem>) -> Option<Manifest>
     let fallback = table.remove("fallback");
     let bind = table.remove("bind");
     let settings = table.remove("settings");
+    let (owner, review) = (table.remove("owner"), table.remove("review"));
     for key in table.keys() {
-        let known = "a rule.toml has name, fallback, bind and [settings]";
+        let known = "a rule.toml has name, fallback, bind, owner, review and [settings]";
         problems.push(problem(key, format!("unknown key; {known}")));
     }
     let name = parse_name(name, problems);
     let fallback = fallback.and_then(|value| parse_fallback(&value, problems));
     let bind = bind.map(|value| parse_bind(&value, problems)).unwrap_or_default();
     let settings = settings.map(|value| parse_settings(value, problems)).unwrap_or_default();
+    let care = Care {
+        owner: owner.and_then(|value| parse_owner(&value, problems)),
+        review: review.and_then(|value| parse_review(&value, problems)),
+    };
     let name = name?;
-    (problems.len() == before).then(|| Manifest { name: name.as_str().into(), fallback, bind, settings })
+    (problems.len() == before).then(|| Manifest {
+        name: name.as_str().into(),
+        fallback,
+        bind,
+        settings,
+        care,
+    })
+}
+
+fn parse_owner(value: &Value, problems: &mut Vec<Problem>) -> Option<String> {
+    let Some(owner) = value.as_str().map(str::trim) else {
+        problems.push(wrong_type("owner", "a text", value));
+        return None;
+    };
+    if !(1..=OWNER_MAX).contains(&owner.chars().count()) {
+        problems.push(problem("owner", format!("write 1 to {OWNER_MAX} characters")));
+        return None;
+    }
+    Some(owner.to_owned())
+}
+
+/// With or without quotes.
+fn parse_review(value: &Value, problems: &mut Vec<Problem>) -> Option<Date> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let day = text.parse().ok();
+    if day.is_none() {
+        problems.push(problem("review", format!("`{text}` is no day: write it as 2027-03-01")));
+    }
+    day
 }
 
 /// Whatever it names must be the tenant's.

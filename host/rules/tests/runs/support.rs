@@ -10,8 +10,8 @@ use callwright_core::config::{
 };
 use callwright_core::names::{Extension, LegId, RunId, Version};
 use callwright_core::rule::{
-    ActiveRule, Answer, AnsweredBy, BindTarget, CallFacts, DestinationRef, Entry, LegEnd, LegReport, Outcome,
-    Party, RingReport, RunEvent, RunOutcome, RunStart, Setting, Spent,
+    ActiveRule, Answer, AnsweredBy, BindTarget, CallFacts, Care, DestinationRef, Entry, LegEnd, LegReport,
+    Outcome, Party, RingReport, RunEvent, RunOutcome, RunStart, Setting, Spent,
 };
 use callwright_core::{Now, View};
 use callwright_rules::{Answered, Engine, EngineLimits, Rule, Run, RunLimits, Step};
@@ -164,6 +164,7 @@ pub(crate) fn start() -> RunStart {
         bind: vec![BindTarget::Tenant],
         fallback: None,
         settings: Arc::new(settings),
+        care: Care::default(),
     };
     let caller = Party {
         name: "Bob Brown".into(),

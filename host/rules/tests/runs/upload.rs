@@ -1,7 +1,7 @@
 //! What an upload is told, and how compiled code comes back in.
 
 use callwright_core::config::Fallback;
-use callwright_core::rule::{BindTarget, DestinationRef, Refusal, Setting};
+use callwright_core::rule::{BindTarget, Care, DestinationRef, Refusal, Setting};
 use callwright_rules::compile::{ChildEnd, CompileLimits, Compiler, reply};
 use callwright_rules::price::PRICES;
 use callwright_rules::upload::{COMPONENT_BYTES_MAX, Upload, admit, version_of};
@@ -42,7 +42,7 @@ fn every_problem_is_listed_at_once() {
         problems,
         [
             "component: is native code or a precompiled artefact; send the component itself, the switch compiles it",
-            "rule.toml: fallbacks: unknown key; a rule.toml has name, fallback, bind and [settings]",
+            "rule.toml: fallbacks: unknown key; a rule.toml has name, fallback, bind, owner, review and [settings]",
             "rule.toml: name: missing",
             "rule.toml: bind[1]: `tenants` binds to nothing: write tenant, user:NAME, group:NAME or number:NUMBER",
             "rule.toml: settings.pi: must be a text, a whole number, a yes or no, or a place, not float",
@@ -70,6 +70,8 @@ fn a_rule_toml_is_read_as_it_is_written() {
         name = \"after-hours\"
         bind = [\"tenant\", \"user:ana\", \"group:sales\", \"number:+4930123456\"]
         fallback = { ring = \"place:night-desk\", for-s = 25 }
+        owner = \" Ana, switchboard \"
+        review = 2027-03-01
         [settings]
         hours = \"office\"
         wait = 10
@@ -93,8 +95,20 @@ fn a_rule_toml_is_read_as_it_is_written() {
             named("wait", Setting::Number(10)),
         ]
     );
+    let care =
+        Care { owner: Some("Ana, switchboard".to_owned()), review: Some(jiff::civil::date(2027, 3, 1)) };
+    assert_eq!(manifest.care, care);
     let active = manifest.activate(&tenant(), version_of(b""));
+    assert_eq!(active.care, care);
     assert_eq!((active.tenant.as_str(), active.name.as_str()), ("acme", "after-hours"));
+}
+
+#[test]
+fn who_answers_for_a_rule_is_a_text_and_when_they_look_again_a_day() {
+    let told = |lines: &str| problems(&guest(OK, ""), &format!("name = \"x\"\n{lines}"));
+    assert_eq!(told("owner = \"  \""), ["rule.toml: owner: write 1 to 100 characters"]);
+    assert_eq!(told("owner = 5"), ["rule.toml: owner: must be a text, not integer"]);
+    assert_eq!(told("review = \"soon\""), ["rule.toml: review: `soon` is no day: write it as 2027-03-01"]);
 }
 
 #[test]

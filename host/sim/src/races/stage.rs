@@ -11,7 +11,7 @@ use callwright_core::config::FixedContact;
 use callwright_core::names::AskId;
 use callwright_core::record::CallRecord;
 use callwright_core::rule::{
-    ActiveRule, Answer, Ask, BindTarget, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
+    ActiveRule, Answer, Ask, BindTarget, Care, DestinationRef, LegPlan, RingPlan, RunEvent, RunOutcome, Spent,
 };
 use callwright_core::{Change, Config, Effect, Input, Node, Now, Setup};
 use callwright_sip::{Dialog, Flow, Message, Method, Name, Text};
@@ -522,6 +522,7 @@ fn rule() -> ActiveRule {
         bind: vec![BindTarget::Tenant],
         fallback: None,
         settings: Arc::default(),
+        care: Care::default(),
     }
 }
 

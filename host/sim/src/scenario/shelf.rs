@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use callwright_core::config::Tenant;
 use callwright_core::names::{AskId, RuleName, RunId, TenantId, Version};
-use callwright_core::rule::{ActiveRule, Answer, BindTarget, RunOutcome, RunStart};
+use callwright_core::rule::{ActiveRule, Answer, BindTarget, Care, RunOutcome, RunStart};
 use callwright_core::{Now, View};
 use callwright_rules::upload::{Problem, Upload, admit, version_of};
 use callwright_rules::{Answered, Engine, LoadError, Rule, Run, Step};
@@ -195,7 +195,15 @@ impl Drivers {
     ) -> ActiveRule {
         self.scripts.add(tenant.clone(), name.clone(), script);
         let settings = Arc::default();
-        ActiveRule { tenant: tenant.clone(), name: name.clone(), version, bind, fallback: None, settings }
+        ActiveRule {
+            tenant: tenant.clone(),
+            name: name.clone(),
+            version,
+            bind,
+            fallback: None,
+            settings,
+            care: Care::default(),
+        }
     }
 
     /// The components that are ready.

@@ -9,7 +9,9 @@ use callwright_core::config::{Exception, Expiry, Fallback, Hours, Place, WeeklyS
 use callwright_core::forwarding::{Mode, Wishes};
 use callwright_core::kept::KeptAsk;
 use callwright_core::names::{TenantId, UserId};
-use callwright_core::rule::{ActiveRule, BindTarget, DestinationRef, LegPlan, Refusal, RingPlan, RunOutcome};
+use callwright_core::rule::{
+    ActiveRule, BindTarget, Care, DestinationRef, LegPlan, Refusal, RingPlan, RunOutcome,
+};
 use callwright_rules::Rule;
 use callwright_rules::upload::version_of;
 use callwright_sip::Transport;
@@ -251,6 +253,7 @@ fn rule(
             bind: vec![bind],
             fallback: None,
             settings,
+            care: Care::default(),
         });
     }
     let script = script(house, dice);

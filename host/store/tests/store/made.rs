@@ -11,7 +11,7 @@ use callwright_core::record::{
     CallRecord, Cause, Disposition, Fact, FactKind, Gone, LegRecord, LegRecordEnd, NotRung, RunRecord, Source,
 };
 use callwright_core::rule::{
-    ActiveRule, BindTarget, DestinationRef, LogLine, Outcome, Party, RunOutcome, Setting,
+    ActiveRule, BindTarget, Care, DestinationRef, LogLine, Outcome, Party, RunOutcome, Setting,
 };
 use callwright_core::view::{Binding, BindingKey};
 use callwright_sip::Flow;
@@ -163,6 +163,7 @@ pub(crate) fn version(rule: &str, module: &str, uploaded: i64) -> NewVersion {
             bind: vec![BindTarget::User("ana".into()), BindTarget::Tenant],
             fallback: Some(Fallback::Ring { to: DestinationRef::Group("sales".into()), for_ms: 20_000 }),
             settings: Arc::new(settings),
+            care: Care::default(),
         },
         manifest: format!("name = \"{rule}\"\n"),
         size: 123_456,
