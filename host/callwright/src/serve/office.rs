@@ -163,16 +163,31 @@ impl Office {
         if is_of_file && edits.iter().any(|edit| edit.kind != Kind::Forwarding) {
             return Err(ChangeError::OfFile(tenant.clone()));
         }
-        let documents = self.store.documents(tenant).map_err(outside)?;
+        // Wishes alone change nothing else of a tenant, which may have ten thousand people, and what is taken away must
+        // not come back from what the tenant was made of.
+        let is_of_wishes =
+            edits.iter().all(|edit| edit.kind == Kind::Forwarding && edit.what != Step::Remove);
+        let mut documents = Vec::new();
+        if is_of_wishes {
+            for edit in edits {
+                documents.extend(self.store.document(tenant, edit.kind, &edit.name).map_err(outside)?);
+            }
+        }
+        let mut next = becoming(&documents, edits);
+        let holds = |edit: &Edit| next.iter().any(|next| next.name == edit.name && next.live.is_some());
+        let is_small = is_of_file || (among.tenants.contains_key(tenant) && edits.iter().all(holds));
+        if !(is_of_wishes && is_small) {
+            documents = self.store.documents(tenant).map_err(outside)?;
+            next = becoming(&documents, edits);
+        }
         if let Some(first) = edits.first() {
             expect(*expects, &documents, first)?;
         }
-        let next = becoming(&documents, edits);
         let is_live = edits.iter().any(|edit| match edit.what {
             Step::Save { .. } | Step::Remove | Step::Expire => true,
             Step::Stage(_) | Step::Discard => false,
         });
-        let effect = if is_of_file {
+        let effect = if is_of_file || (is_of_wishes && is_small) {
             Effect::Wishes(wished(tenant, edits, &next, among)?)
         } else {
             let wishes = edits.iter().filter(|edit| edit.kind == Kind::Forwarding);
@@ -285,10 +300,15 @@ fn wished(
     let Some(tenant) = among.tenants.get(tenant) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for edit in edits {
-        let live = next.iter().find(|it| it.kind == edit.kind && it.name == edit.name);
-        let live = live.and_then(|next| next.live.as_ref());
-        let read = live.map(|live| wishes(tenant, &edit.name, live)).transpose().map_err(refused)?;
-        all.push((edit.name.as_str().into(), read));
+        let found = next.iter().find(|it| it.kind == edit.kind && it.name == edit.name);
+        let read =
+            |json: &Option<Value>| json.as_ref().map(|json| wishes(tenant, &edit.name, json)).transpose();
+        let (live, then) = found.map(|next| (&next.live, &next.then)).unzip();
+        let read_now = live.map_or(Ok(None), read).map_err(refused)?;
+        if live != then {
+            then.map_or(Ok(None), read).map_err(refused_later)?;
+        }
+        all.push((edit.name.as_str().into(), read_now));
     }
     Ok(all)
 }
@@ -319,6 +339,11 @@ fn refused(problems: Vec<Problem>) -> ChangeError {
     ChangeError::Refused(problems.into_iter().map(|problem| problem.to_string()).collect())
 }
 
+fn refused_later(problems: Vec<Problem>) -> ChangeError {
+    let later = problems.into_iter().map(|it| format!("when temporary changes have ended: {it}"));
+    ChangeError::Refused(later.collect())
+}
+
 /// The tenant that documents make, now and when every temporary change has ended; none where there is no tenant.
 fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<Tenant>, ChangeError> {
     if documents.is_empty() {
@@ -330,10 +355,7 @@ fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<
     };
     let now = assemble(tenant, sections(|it| &it.live), among).map_err(refused)?;
     if documents.iter().any(|it| it.live != it.then) {
-        assemble(tenant, sections(|it| &it.then), among).map_err(|problems| {
-            let later = problems.iter().map(|it| format!("when temporary changes have ended: {it}"));
-            ChangeError::Refused(later.collect())
-        })?;
+        assemble(tenant, sections(|it| &it.then), among).map_err(refused_later)?;
     }
     Ok(Some(now))
 }

@@ -22,6 +22,8 @@ use crate::data::Data;
 use crate::error::UserError;
 use crate::standard;
 
+/// What compiling the rule that this program carries may cost: nobody sent it, so a slow machine is no reason to be without.
+const OWN_LIMITS: CompileLimits = CompileLimits { cpu_s: 120, memory_bytes: 512 * 1024 * 1024, wall_s: 300 };
 /// How many runs may be alive at once, where the system has mappings for so many.
 const RUNS_MAX: u32 = 1_000;
 /// How many versions are kept ready; of those that are not active the one loaded first gives way, so that one tenant's
@@ -141,7 +143,7 @@ impl Shelf {
             self.put(rule);
             return;
         }
-        let refused = match self.make(&version, standard::COMPONENT) {
+        let refused = match self.make_within(&OWN_LIMITS, &version, standard::COMPONENT) {
             Ok(Ok(())) => return,
             Ok(Err(problem)) => problem.to_string(),
             Err(error) => error.to_string(),
@@ -183,10 +185,18 @@ impl Shelf {
         version: &Version,
         component: &[u8],
     ) -> Result<Result<(), Problem>, UploadError> {
+        self.make_within(&CompileLimits::default(), version, component)
+    }
+
+    fn make_within(
+        &self,
+        limits: &CompileLimits,
+        version: &Version,
+        component: &[u8],
+    ) -> Result<Result<(), Problem>, UploadError> {
         let outside = |error: &dyn std::fmt::Display| UploadError::Outside(error.to_string());
-        let limits = CompileLimits::default();
-        let ended = compile::in_child(component, &limits).map_err(|error| outside(&error))?;
-        let compiled = match reply(&ended.output, ended.end, &limits) {
+        let ended = compile::in_child(component, limits).map_err(|error| outside(&error))?;
+        let compiled = match reply(&ended.output, ended.end, limits) {
             Ok(compiled) => compiled,
             Err(problem) => return Ok(Err(problem)),
         };

@@ -120,6 +120,35 @@ fn a_draft_changes_nothing_until_it_is_saved() {
 }
 
 #[test]
+fn wishes_that_are_taken_away_do_not_come_back() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let to = |name: &str| switch.does(&format!("forwarding set ana --mode forward-only --to user:{name}"));
+    let rings = |number: &str| switch.does(&format!("number show {number}"));
+    to("bob");
+    // A change of the tenant, which is made anew with what ana wishes.
+    switch.does("user create cleo --display-name Cleo");
+    to("cleo");
+    assert!(rings("100").contains("cleo"), "{}", rings("100"));
+    switch.does("forwarding remove ana");
+    assert!(!rings("100").contains("cleo") && !rings("100").contains("bob has"), "{}", rings("100"));
+    switch.put(
+        "/acme/forwarding/ana?save=true&until=1s",
+        &json!({ "mode": "forward-only", "to": ["user:bob"] }),
+    );
+    switch.waits("/acme/audit?kind=forwarding&name=ana&limit=1", |log| {
+        log["entries"][0]["action"] == "expired"
+    });
+    let end = Instant::now() + PATIENCE;
+    while rings("100").contains("bob has") {
+        assert!(Instant::now() < end, "{}", rings("100"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (status, refused) = switch.ask("PUT", "/nobody/forwarding/ana?save=true", Some(&json!({})));
+    assert_eq!(status, 404, "{refused}");
+}
+
+#[test]
 fn a_temporary_change_ends_by_itself_also_after_a_restart() {
     let switch = Switch::start_with(EMPTY);
     switch.with_acme();
