@@ -36,9 +36,13 @@ pub(crate) struct Args {
     /// Leaves the search for the highest rate out.
     #[arg(long)]
     quick: bool,
-    /// Only these, by name: callwright, callwright-2, kamailio-native, kamailio-lua, kamailio-python.
+    /// Only these, by name: callwright, callwright-2, callwright-standard, callwright-before, kamailio-native, kamailio-lua,
+    /// kamailio-python.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Another build of callwright, to compare with what is built now.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -57,6 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     tools::ensure_kamailio()?;
     let built = Built {
         callwright: shell::build_callwright_for_speed(Budget::unbounded())?,
+        before: args.before.as_ref().map(std::fs::canonicalize).transpose()?,
         rule: guests::build(&["hello-ring"])?.remove(0),
     };
     let chosen: Vec<Peer> = Peer::ALL.into_iter().filter(|peer| args.is_chosen(*peer)).collect();
@@ -90,6 +95,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 impl Args {
     fn is_chosen(&self, peer: Peer) -> bool {
+        if peer == Peer::CallwrightBefore && self.before.is_none() {
+            return false;
+        }
         self.only.is_empty() || self.only.iter().any(|name| name == peer.name())
     }
 }
@@ -210,7 +218,7 @@ fn report(args: &Args, results: &[Result]) -> anyhow::Result<()> {
 
 fn table(ours: Option<f64>, results: &[Result]) -> anyhow::Result<()> {
     shell::answer(
-        "name             CPU ms/call  ratio  INVITE-180 p50     p99   MiB  failed  max calls/s  sipp ms/call",
+        "name                 CPU ms/call  ratio  INVITE-180 p50     p99   MiB  failed  max calls/s  sipp ms/call",
     )?;
     for result in results {
         let times =
@@ -218,7 +226,7 @@ fn table(ours: Option<f64>, results: &[Result]) -> anyhow::Result<()> {
         let max = result.max_cps.map_or_else(|| "-".to_owned(), |rate| rate.to_string());
         let ratio = ours.map_or_else(|| "-".to_owned(), |ours| format!("{:.2}", ours / result.cpu_ms()));
         shell::answer(&format!(
-            "{:<16} {:>11.3} {ratio:>6} {:>15} {:>8} {:>5.0} {:>7} {max:>12} {:>13.2}",
+            "{:<20} {:>11.3} {ratio:>6} {:>15} {:>8} {:>5.0} {:>7} {max:>12} {:>13.2}",
             result.peer.name(),
             result.cpu_ms(),
             times(0.5),

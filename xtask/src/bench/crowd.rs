@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     tools::ensure_compiler()?;
     tools::ensure_phones()?;
     let built = Built {
+        before: None,
         callwright: shell::build_callwright_for_speed(Budget::unbounded())?,
         rule: guests::build(&["hello-ring"])?.remove(0),
     };
@@ -96,7 +97,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn crowd(amount: &Amount, folder: &Path, built: &Built, report: &mut Report) -> anyhow::Result<()> {
     let Amount { phones, calls, seconds } = *amount;
     let began = Instant::now();
-    let Started { running, address } = peers::switch(folder, built, &configuration(phones)?, &[TENANT])?;
+    let Started { running, address } =
+        peers::switch(folder, &built.callwright, Some(&built.rule), &configuration(phones)?, &[TENANT])?;
     let _undertaker = Undertaker::of(&running, folder)?;
     let pid = running.0.id();
     report.tell("phones", phones);

@@ -55,7 +55,8 @@ fn whole_switch(most: u32, folder: &Path, built: &Built, report: &mut Report) ->
         std::fs::create_dir_all(&own)?;
         std::fs::write(own.join("users.csv"), called(users))?;
         let began = Instant::now();
-        let Started { running, address } = peers::switch(&own, built, &configuration(users)?, &[TENANT])?;
+        let Started { running, address } =
+            peers::switch(&own, &built.callwright, Some(&built.rule), &configuration(users)?, &[TENANT])?;
         report.tell(format!("start_with_{users}_users_s"), rounded(began.elapsed().as_secs_f64()));
         let pid = running.0.id();
         report.tell(format!("memory_with_{users}_users_mib"), usage::resident(pid) / 1024 / 1024);

@@ -31,6 +31,10 @@ pub(super) enum Peer {
     Callwright,
     /// The same with two nodes and a tenant for each, called in turns from one address.
     CallwrightTwo,
+    /// Our switch without a rule of the tenant's, so that the standard rule decides.
+    CallwrightStandard,
+    /// Another build of ours, with `hello-ring`: what there was before.
+    CallwrightBefore,
     /// Kamailio's own language.
     KamailioNative,
     /// Kamailio with Lua.
@@ -46,9 +50,11 @@ pub(super) struct Started {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Callwright,
         Self::CallwrightTwo,
+        Self::CallwrightStandard,
+        Self::CallwrightBefore,
         Self::KamailioNative,
         Self::KamailioLua,
         Self::KamailioPython,
@@ -59,6 +65,8 @@ impl Peer {
         match self {
             Self::Callwright => "callwright",
             Self::CallwrightTwo => "callwright-2",
+            Self::CallwrightStandard => "callwright-standard",
+            Self::CallwrightBefore => "callwright-before",
             Self::KamailioNative => "kamailio-native",
             Self::KamailioLua => "kamailio-lua",
             Self::KamailioPython => "kamailio-python",
@@ -68,8 +76,13 @@ impl Peer {
     /// Starts it with all users.
     pub(super) fn start(self, folder: &Path, built: &Built) -> anyhow::Result<Started> {
         let started = match self {
-            Self::Callwright => callwright(folder, built, &TENANTS[..1]),
-            Self::CallwrightTwo => callwright(folder, built, &TENANTS),
+            Self::Callwright => callwright(folder, &built.callwright, Some(&built.rule), &TENANTS[..1]),
+            Self::CallwrightTwo => callwright(folder, &built.callwright, Some(&built.rule), &TENANTS),
+            Self::CallwrightStandard => callwright(folder, &built.callwright, None, &TENANTS[..1]),
+            Self::CallwrightBefore => {
+                let before = built.before.as_ref().context("`--before` names no program")?;
+                callwright(folder, before, Some(&built.rule), &TENANTS[..1])
+            }
             Self::KamailioNative => kamailio(folder, &[]),
             Self::KamailioLua => kamailio(folder, &["-A", "KEMI", "-A", "LUA"]),
             Self::KamailioPython => kamailio(folder, &["-A", "KEMI", "-A", "PYTHON"]),
@@ -84,6 +97,8 @@ impl Peer {
 pub(super) struct Built {
     /// The switch.
     pub(super) callwright: PathBuf,
+    /// Another build of it to compare with.
+    pub(super) before: Option<PathBuf>,
     /// The component of `hello-ring`.
     pub(super) rule: PathBuf,
 }
@@ -111,7 +126,12 @@ fn kamailio(folder: &Path, defines: &[&str]) -> anyhow::Result<Started> {
 }
 
 /// Starts our switch with a node for each tenant.
-fn callwright(folder: &Path, built: &Built, tenants: &[&str]) -> anyhow::Result<Started> {
+fn callwright(
+    folder: &Path,
+    program: &Path,
+    rule: Option<&PathBuf>,
+    tenants: &[&str],
+) -> anyhow::Result<Started> {
     let mut text = format!("nodes = {}\n{}", tenants.len(), head());
     for name in tenants {
         text.push_str(&tenant(name));
@@ -124,7 +144,7 @@ fn callwright(folder: &Path, built: &Built, tenants: &[&str]) -> anyhow::Result<
             )?;
         }
     }
-    switch(folder, built, &text, tenants)
+    switch(folder, program, rule, &text, tenants)
 }
 
 /// What our configurations begin with.
@@ -156,16 +176,17 @@ pub(super) fn called(user: impl std::fmt::Display, tenant: &str) -> String {
     format!("{user};{tenant}.example;\n")
 }
 
-/// Starts our switch with this configuration, and the rule in each tenant.
+/// Starts our switch with this configuration, and the rule in each tenant where there is one.
 pub(super) fn switch(
     folder: &Path,
-    built: &Built,
+    program: &Path,
+    rule: Option<&PathBuf>,
     configuration: &str,
     tenants: &[&str],
 ) -> anyhow::Result<Started> {
     std::fs::write(folder.join("switch.toml"), configuration)?;
     let output = folder.join("started.json");
-    let mut command = Command::new(&built.callwright);
+    let mut command = Command::new(program);
     command.current_dir(folder).args(["--json", "serve", "--config", "switch.toml"]).stdin(Stdio::null());
     command.stdout(File::create(&output)?).stderr(File::create(folder.join("log"))?);
     let mut running = Running::start(command)?;
@@ -183,9 +204,9 @@ pub(super) fn switch(
     let word =
         |key: &str| told.get(key).and_then(Value::as_str).with_context(|| format!("it told no `{key}`"));
     let (sip, http, token) = (word("sip")?, word("http")?, word("operator_token")?);
-    for tenant in tenants {
-        let mut push = Command::new(&built.callwright);
-        push.args(["rule", "push", "--activate"]).arg(&built.rule).current_dir(folder);
+    for (tenant, rule) in tenants.iter().zip(rule.into_iter().cycle()) {
+        let mut push = Command::new(program);
+        push.args(["rule", "push", "--activate"]).arg(rule).current_dir(folder);
         push.env("CALLWRIGHT_SERVER", format!("http://{http}")).env("CALLWRIGHT_TOKEN", token);
         push.env("CALLWRIGHT_TENANT", tenant).stdin(Stdio::null()).stdout(Stdio::null());
         shell::Budget::unbounded().run(&mut push)?;
