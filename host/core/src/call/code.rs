@@ -174,8 +174,21 @@ impl Call {
         flow: callwright_sip::Flow,
         request: &Message,
     ) {
-        let is_bye = request.method() == Some(&Method::Bye);
-        let status = if is_bye { 200 } else { 488 };
+        let in_order = match &mut self.stage {
+            Stage::Coding(Coding::Told { dialog, .. }) => dialog.received(request).is_ok(),
+            Stage::Coding(Coding::Keeping { .. })
+            | Stage::Deciding
+            | Stage::Ringing(_)
+            | Stage::Talking(_)
+            | Stage::Over { .. } => true,
+        };
+        let is_bye = in_order && request.method() == Some(&Method::Bye);
+        let status = match (in_order, is_bye) {
+            // RFC 3261 §12.2.2.
+            (false, _) => 500,
+            (true, true) => 200,
+            (true, false) => 488,
+        };
         board.refuse_for_good(flow, request, Message::reply(request, status));
         if is_bye {
             self.code_over(board);

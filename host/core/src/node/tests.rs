@@ -129,7 +129,7 @@ fn invite(branch: &str) -> Message {
 fn proven(node: &mut Node, invite: impl Fn(&str) -> Message) -> Message {
     let refused = sent(&receive(node, CALLER, &invite("1")), CALLER);
     let challenge = refused[0].headers.get(&Name::WwwAuthenticate).unwrap();
-    let uri = "sip:100@10.0.0.100".into();
+    let uri = invite("2").uri().unwrap().clone();
     let proof =
         digest::answer(challenge, &Method::Invite, &uri, "1011", &digest::Secret::new("pw1011"), "c", 1);
     invite("2").with(Name::Authorization, proof.unwrap())

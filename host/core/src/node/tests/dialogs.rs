@@ -111,6 +111,32 @@ fn a_bye_in_an_early_dialog_that_is_older_than_its_invite_ends_nothing() {
     assert_eq!((sent(&effects, CALLEE).len(), node.view().calls.len()), (0, 1));
 }
 
+// spec: RFC 3261 §12.2.2
+#[test]
+fn a_bye_to_a_code_that_is_older_than_its_invite_ends_nothing() {
+    let mut node = node();
+    let effects = begins(&mut node, |branch| {
+        let uri = "sip:*51@10.0.0.100";
+        let mut dials = Message::request(Method::Invite, uri);
+        dials.headers = invite(branch).headers;
+        dials.headers.set(Name::To, format!("<{uri}>"));
+        dials.with_body("application/sdp", "v=0\r\n")
+    });
+    let ticket = effects.iter().find_map(|effect| match effect {
+        Effect::Wish { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    let kept = Input::Stored { ticket: ticket.unwrap(), result: Ok(()) };
+    let told = sent(&handle(&mut node, kept), CALLER).remove(0);
+    assert_eq!(told.status(), Some(200), "{told:?}");
+    receive(&mut node, CALLER, &of_caller(&Method::Ack, &told, "ack", 2, CALLER));
+    for (seq, status, calls) in [(2, 500, 1), (3, 200, 0)] {
+        let bye = of_caller(&Method::Bye, &told, &format!("bye{seq}"), seq, CALLER);
+        assert_eq!(statuses(&receive(&mut node, CALLER, &bye), CALLER), [(status, "BYE".to_owned())]);
+        assert_eq!(node.view().calls.len(), calls);
+    }
+}
+
 #[test]
 fn an_early_dialog_is_known_by_all_of_its_name() {
     let mut node = node();
