@@ -10,6 +10,7 @@ mod route;
 mod sentence;
 #[cfg(test)]
 mod tests;
+mod wishes;
 mod words;
 
 use std::fmt;

@@ -3,6 +3,8 @@
 //! There is one model of five conditions, each with destinations of its own or the user's list of numbers. The modes that
 //! people choose are presets over it; what codes and single settings make of it has no mode and is called by condition.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+pub use self::standing::{NoStanding, Standing};
 use crate::config::{Hours, Tenant};
 use crate::names::{Extension, UserId};
 use crate::rule::DestinationRef;
@@ -213,6 +216,10 @@ impl Condition {
 }
 
 impl WhyNot {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 5] =
+        [Self::Suspended, Self::NoNumbers, Self::QueueSignIn, Self::ModeOff, Self::OutsideSchedule];
+
     /// Its word, the reason code.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -51,6 +51,18 @@ fn every_scenario_of_the_simulator_holds() {
     assert!(wrong.is_empty(), "{} scenarios fail\n\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Each says in one sentence why somebody did not get a call.
+#[test]
+fn every_missed_call_is_explained() {
+    let files = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/missed"));
+    assert!(files.len() >= 30, "{} cases", files.len());
+    let asks = |file: &&PathBuf| !std::fs::read_to_string(file).unwrap().contains("explained as \"");
+    let silent: Vec<_> = files.iter().filter(asks).collect();
+    assert!(silent.is_empty(), "no sentence is expected: {silent:?}");
+    let wrong = play_all(&files);
+    assert!(wrong.is_empty(), "{} scenarios fail\n\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn every_scenario_of_the_example_rules_holds() {
     let examples = std::fs::read_dir(root().join("rules-examples")).unwrap();

@@ -93,6 +93,8 @@ fn refusal(leg: &LegRecord, outcome: &Outcome) -> Option<String> {
             None => format!("{phone} declined"),
         }),
         Outcome::NotConfirmed => Some(format!("{phone} was picked up, but nobody confirmed")),
+        // spec: TELEPHONY T9
+        Outcome::Busy if status == 480 => Some(format!("{phone} itself was not to be disturbed ({status})")),
         Outcome::Busy => Some(format!("{phone} was busy ({status})")),
         Outcome::Refused(q850) if status < 300 => {
             Some(format!("{phone} refused the call (Q.850 cause {q850})"))
@@ -122,22 +124,47 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
             (DestinationRef::User(_) | DestinationRef::Person(_), NotRung::NotRegistered { .. })
         )
     });
-    left_out
-        .into_iter()
-        .filter(|(to, why)| match (to, why) {
-            (_, NotRung::AlreadyRung) => false,
-            (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
-            (
-                _,
-                NotRung::NotRegistered { .. }
-                | NotRung::Busy
-                | NotRung::DoNotDisturb
-                | NotRung::NoTrunk
-                | NotRung::Loop
-                | NotRung::Unknown
-                | NotRung::Limit(_),
-            ) => true,
-        })
-        .map(|(to, why)| words::not_rung(to, why, clock))
-        .collect()
+    left_out.retain(|(to, why)| match (to, why) {
+        (_, NotRung::AlreadyRung) => false,
+        (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
+        (
+            _,
+            NotRung::NotRegistered { .. }
+            | NotRung::Busy
+            | NotRung::DoNotDisturb
+            | NotRung::NoTrunk
+            | NotRung::Loop
+            | NotRung::Unknown
+            | NotRung::Limit(_),
+        ) => true,
+    });
+    let mut told: Vec<String> = Vec::new();
+    for (to, why) in &left_out {
+        let text = match (to, why) {
+            (DestinationRef::Device(_), NotRung::Busy | NotRung::DoNotDisturb) => devices(&left_out, why),
+            (_, _) => words::not_rung(to, why, clock),
+        };
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told
+}
+
+/// All devices that were left out for one and the same reason.
+fn devices(left_out: &[(&DestinationRef, &NotRung)], wanted: &NotRung) -> String {
+    let with = |(to, why): &(&DestinationRef, &NotRung)| match to {
+        DestinationRef::Device(device) if *why == wanted => Some(device.to_string()),
+        DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Person(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Place(_)
+        | DestinationRef::Number(_) => None,
+    };
+    let devices: Vec<_> = left_out.iter().filter_map(with).collect();
+    let were = if devices.len() == 1 { "was" } else { "were" };
+    // A person is engaged with all of their devices.
+    let why = if *wanted == NotRung::Busy { "rung, as their user was on a call" } else { "to be disturbed" };
+    format!("{} {were} not {why}", list(&devices))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::reasons;
+use super::wishes;
 use super::words::{self, Clock, after, between, caller, destination, dialled, list, phone, quoted, span};
 use crate::names::{Extension, RuleName, UserId};
 use crate::record::{CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd};
@@ -10,6 +11,8 @@ use crate::rule::{DestinationRef, Outcome, RunOutcome};
 
 /// A phone that begins to ring at least so much later than the first is told as the later one.
 const LATER: Duration = Duration::from_secs(1);
+/// More phones than that are counted and not named.
+const OTHERS_MAX: usize = 3;
 
 pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> String {
     words::one_line(&told(record, clock))
@@ -22,13 +25,18 @@ fn told(record: &CallRecord, clock: &Clock<'_>) -> String {
     }
     let end = teller.end();
     let sent = teller.sent_on();
-    match (teller.failure(), sent) {
-        (None, None) => format!("{}.", end.alone()),
-        (None, Some(sent)) => format!("{}; {}.", opened(&sent.who, &sent.told()), end.inside()),
-        (Some(failure), None) => format!("{failure}, so the fallback took over: {}.", end.inside()),
+    let told = match (teller.failure(), sent) {
+        (None, None) => end.alone(),
+        (None, Some(sent)) => format!("{}; {}", opened(&sent.who, &sent.told()), end.inside()),
+        (Some(failure), None) => format!("{failure}, so the fallback took over: {}", end.inside()),
         (Some(failure), Some(sent)) => {
-            format!("{failure}, so the fallback took over and {}; {}.", sent.told(), end.inside())
+            format!("{failure}, so the fallback took over and {}; {}", sent.told(), end.inside())
         }
+    };
+    let was_answered = matches!(record.disposition, Disposition::Answered { .. });
+    match wishes::of(record).filter(|_| !was_answered) {
+        Some(wishes) => format!("{told}; {wishes}."),
+        None => format!("{told}."),
     }
 }
 
@@ -127,11 +135,26 @@ impl<'a> Teller<'a> {
                 None => format!("{before}; then {phone} rang{too} and was answered {after}"),
             }
         };
+        what.push_str(&winner.map(|winner| self.rang_too(winner)).unwrap_or_default());
         if self.sent_on().is_none() {
             what.push_str(&self.own_words());
         }
         what.push_str(&self.cut());
         Clause::named(what)
+    }
+
+    /// Phones of others, which rang at the same time: they may have missed the call.
+    fn rang_too(&self, winner: &LegRecord) -> String {
+        let legs = self.record.legs.iter().filter(|leg| leg.end == LegRecordEnd::Elsewhere);
+        let rang: Vec<_> = legs
+            .filter(|leg| leg.rang.is_some() && leg.user != winner.user)
+            .filter(|leg| between(leg.started, winner.started) < LATER)
+            .collect();
+        match reasons::phones(&rang).len() {
+            0 => String::new(),
+            1..=OTHERS_MAX => format!("; {} rang too", names(&rang)),
+            many => format!("; {many} phones of others rang too"),
+        }
     }
 
     /// The rule's words for a call that stayed with the one who was called.
@@ -190,6 +213,11 @@ impl<'a> Teller<'a> {
             Cause::Blocked(name) if name == "max-forwards" => {
                 Clause::plain("the call was refused", Some("it had been passed on too often".to_owned()))
             }
+            Cause::Blocked(name) if name == "no-trunk" => Clause::plain("nobody could be reached", reasons()),
+            Cause::Blocked(name) if name == "hops" => {
+                let way = reasons().map(|way| format!(": {way}")).unwrap_or_default();
+                Clause::plain("the call was refused", Some(format!("phones had sent it on too often{way}")))
+            }
             Cause::Blocked(name) => {
                 Clause::plain("the call was refused", Some(format!("the limit `{name}` was reached")))
             }
@@ -229,10 +257,13 @@ impl<'a> Teller<'a> {
             return Clause::plain("the call was declined", reasons::of(self.record, self.clock));
         };
         let after = after(between(self.record.began, leg.ended));
-        Clause::named(match &leg.user {
+        let what = match &leg.user {
             Some(user) => format!("{user} declined on {} {after}", phone(leg)),
             None => format!("{} declined {after}", phone(leg)),
-        })
+        };
+        let later: Vec<_> = self.record.legs.iter().filter(|other| other.started >= leg.ended).collect();
+        let then = reasons::of_legs(&later);
+        Clause { what, detail: (!then.is_empty()).then(|| format!("then {}", then.join("; "))), named: true }
     }
 
     /// Refused on purpose, by the rule or by a fallback that is set so.
@@ -378,7 +409,10 @@ impl<'a> Teller<'a> {
             DestinationRef::User(user) | DestinationRef::Person(user) => {
                 person.is_some_and(|person| person != user)
             }
-            DestinationRef::Device(_) => person.is_some() && rang().any(|leg| leg.user.as_ref() != person),
+            // Where that phone sent the call on to is its own affair.
+            DestinationRef::Device(device) => {
+                person.is_some() && rang().any(|leg| leg.device == *device && leg.user.as_ref() != person)
+            }
             DestinationRef::Group(_) => true,
             DestinationRef::Number(_) => person.is_none() || rang().all(|leg| leg.user.as_ref() != person),
             DestinationRef::Place(_) => person.is_none() || rang().all(|leg| leg.user.as_ref() != person),

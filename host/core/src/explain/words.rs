@@ -190,7 +190,7 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
     match why {
         NotRung::NotRegistered { last } => not_registered(to, last.as_ref(), clock),
         NotRung::Busy => match to {
-            DestinationRef::Group(group) => format!("nobody in group {group} was free"),
+            DestinationRef::Group(group) => format!("everyone reachable in group {group} was on a call"),
             DestinationRef::Device(_)
             | DestinationRef::User(_)
             | DestinationRef::Person(_)

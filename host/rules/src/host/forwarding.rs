@@ -30,7 +30,7 @@ impl forwarding::HostWithStore<RunState> for Imports {
             let zone = own.unwrap_or(&tenant.zone).clone();
             let got = wishes.as_ref().map_or_else(
                 || "nothing is set".to_owned(),
-                |wishes| effect_words(wishes.effect(&zone, run.now.wall)),
+                |wishes| core::Standing::of(wishes, &tenant, &zone, run.now.wall).to_string(),
             );
             run.note_read(format!("forwarding.of-user(\"{user}\")"), got);
             match run.handle(Wishes { user, wishes: wishes.unwrap_or_default(), zone, at: run.now.wall }) {
@@ -100,14 +100,6 @@ impl forwarding::HostWishesWithStore<RunState> for Imports {
     fn drop(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(wishes)?;
         Ok(())
-    }
-}
-
-/// As the explanation shows it.
-fn effect_words(effect: core::Effect) -> String {
-    match effect {
-        core::Effect::Active(mode) => format!("active, {}", mode.word()),
-        core::Effect::Inactive(why) => format!("inactive, {}", why.word()),
     }
 }
 

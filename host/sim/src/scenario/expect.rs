@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use callwright_core::explain::{Explanation, explain};
 use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Disposition, FactKind};
+use jiff::tz::TimeZone;
 
 use super::Scenario;
 use super::play::{Failure, caller_of};
@@ -132,18 +134,24 @@ impl Witness<'_> {
                 }
             }
             OfRecord::Explained(text) => {
-                let zone = self
-                    .scenario
-                    .households
-                    .iter()
-                    .find(|house| house.id == record.tenant)
-                    .map(|house| house.zone.clone());
-                let explained =
-                    callwright_core::explain::explain(record, &zone.unwrap_or(jiff::tz::TimeZone::UTC))
-                        .to_string();
+                let explained = self.explained(record).to_string();
                 if explained.contains(text) { Ok(()) } else { Err(explained) }
             }
+            OfRecord::ExplainedAs(sentence) => {
+                let explained = self.explained(record);
+                // A text of a scenario has no double quotes in it.
+                if explained.sentence.replace('"', "'") == *sentence {
+                    Ok(())
+                } else {
+                    Err(explained.to_string())
+                }
+            }
         }
+    }
+
+    fn explained(&self, record: &CallRecord) -> Explanation {
+        let house = self.scenario.households.iter().find(|house| house.id == record.tenant);
+        explain(record, house.map_or(&TimeZone::UTC, |house| &house.zone))
     }
 
     fn of_store(&self, tenant: &TenantId, key: &str, wanted: Option<&str>) -> Result<(), String> {

@@ -125,11 +125,19 @@ pub(super) enum OfRecord {
     Disposition(String),
     Talked(Duration),
     Missed(Vec<String>),
-    Leg { device: String, end: String },
-    Ran { rule: String, outcome: String },
+    Leg {
+        device: String,
+        end: String,
+    },
+    Ran {
+        rule: String,
+        outcome: String,
+    },
     RanNothing,
     Because(String),
     Explained(String),
+    /// The whole sentence.
+    ExplainedAs(String),
 }
 
 /// What is expected of a phone.

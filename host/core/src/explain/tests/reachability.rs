@@ -57,7 +57,7 @@ fn each_way_of_not_being_registered_has_its_words() {
         ),
         (device("1001"), not_registered(None), "Nobody was rung: 1001 is not registered."),
         (sales(), not_registered(None), "Nobody was rung: nobody in group sales could be rung."),
-        (sales(), NotRung::Busy, "Nobody was rung: nobody in group sales was free."),
+        (sales(), NotRung::Busy, "Nobody was rung: everyone reachable in group sales was on a call."),
         (night_desk(), NotRung::Unknown, "Nobody was rung: place night-desk does not exist."),
         (
             device("1001"),

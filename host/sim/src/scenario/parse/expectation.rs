@@ -60,6 +60,8 @@ fn of_record(words: &mut Words) -> Result<OfRecord, Mistake> {
         Ok(OfRecord::Ran { rule: words.text("a rule")?, outcome: words.text("a run's outcome")? })
     } else if words.accept("because") {
         words.text("text in quotes").map(OfRecord::Because)
+    } else if words.accept_all(&["explained", "as"]) {
+        words.text("the sentence in quotes").map(OfRecord::ExplainedAs)
     } else if words.accept("explained") {
         words.text("text in quotes").map(OfRecord::Explained)
     } else {

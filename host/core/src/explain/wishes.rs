@@ -1,0 +1,55 @@
+//! What the wishes of the person who was called had to do with a call that they did not get.
+
+use super::words::{destination, span};
+use crate::forwarding::{Effect, Mode, Standing, WhyNot};
+use crate::names::UserId;
+use crate::record::{CallRecord, Cause, Disposition, FactKind};
+
+/// In one phrase; none where they did what they are for.
+pub(super) fn of(record: &CallRecord) -> Option<String> {
+    let user = record.dialled_user.as_ref()?;
+    let standing = standing(record, user)?;
+    let parts: Vec<_> =
+        [undisturbed(user, &standing), forwarding(record, user, &standing), route(user, &standing)]
+            .into_iter()
+            .flatten()
+            .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// As the rule read them.
+fn standing(record: &CallRecord, user: &UserId) -> Option<Standing> {
+    let wanted = format!("forwarding.of-user(\"{user}\")");
+    let reads = record.facts.iter().filter_map(|fact| {
+        if let FactKind::Read { what, got } = &fact.what { Some((what, got)) } else { None }
+    });
+    reads.filter(|(what, _)| **what == wanted).find_map(|(_, got)| got.parse().ok())
+}
+
+fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option<String> {
+    let why = match standing.effect? {
+        Effect::Inactive(WhyNot::Suspended) => "was suspended".to_owned(),
+        Effect::Inactive(WhyNot::NoNumbers) => "had no number to go to".to_owned(),
+        Effect::Inactive(WhyNot::QueueSignIn) => "was paused by a queue sign-in".to_owned(),
+        Effect::Inactive(WhyNot::ModeOff) => "was off".to_owned(),
+        Effect::Inactive(WhyNot::OutsideSchedule) => "was outside its hours".to_owned(),
+        Effect::Active(Mode::Failover) if record.cause == Cause::NoAnswer => {
+            "(failover) takes no call that rang".to_owned()
+        }
+        Effect::Active(_) => {
+            let rings = record.facts.iter().filter(|fact| matches!(fact.what, FactKind::RingBegan { .. }));
+            let has_waited = record.disposition == Disposition::CallerGone && rings.count() == 1;
+            format!("was to begin after {}", span(standing.after.filter(|_| has_waited)?))
+        }
+    };
+    Some(format!("{user}'s forwarding {why}"))
+}
+
+fn route(user: &UserId, standing: &Standing) -> Option<String> {
+    let only = standing.only.as_ref()?;
+    Some(format!("only {} was to ring for {user}", destination(only)))
+}
+
+fn undisturbed(user: &UserId, standing: &Standing) -> Option<String> {
+    standing.undisturbed.then(|| format!("{user} had do not disturb on"))
+}

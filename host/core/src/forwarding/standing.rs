@@ -1,0 +1,163 @@
+//! What wishes come to at a moment, in the words that a record keeps and an explanation reads again.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Condition, Effect, Mode, WhyNot, Wishes};
+use crate::config::Tenant;
+use crate::rule::DestinationRef;
+
+/// What wishes come to: `active, no-answer after 40 s; only device:1003 rings`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Whether calls are forwarded; none where nobody ever wished it.
+    pub effect: Option<Effect>,
+    /// How long devices ring before a call is forwarded, where that is a matter of time.
+    pub after: Option<Duration>,
+    /// Whose devices ring in place of all of theirs.
+    pub only: Option<DestinationRef>,
+    /// Whether nothing of theirs rings.
+    pub undisturbed: bool,
+}
+
+impl Standing {
+    /// That of somebody's wishes; `zone` is the user's.
+    #[must_use]
+    pub fn of(wishes: &Wishes, tenant: &Tenant, zone: &TimeZone, at: Timestamp) -> Self {
+        let effect = wishes.effect(zone, at);
+        // Without a mode and without numbers there is nothing that could be missed.
+        let is_wished = wishes.mode() != Mode::Off || effect != Effect::Inactive(WhyNot::NoNumbers);
+        let waits = matches!(effect, Effect::Active(_))
+            && wishes.conditions.get(&Condition::NoAnswer).is_some_and(|wish| wish.active);
+        Self {
+            effect: is_wished.then_some(effect),
+            after: waits.then(|| wishes.ring_time(tenant)),
+            only: wishes.cold_route.clone(),
+            undisturbed: wishes.do_not_disturb,
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.effect {
+            None => write!(f, "nothing is forwarded")?,
+            Some(Effect::Active(mode)) => write!(f, "active, {}", mode.word())?,
+            Some(Effect::Inactive(why)) => write!(f, "inactive, {}", why.word())?,
+        }
+        if let Some(after) = self.after {
+            write!(f, " after {} s", after.as_secs_f64())?;
+        }
+        if let Some(only) = &self.only {
+            write!(f, "; only {only} rings")?;
+        }
+        if self.undisturbed { write!(f, "{UNDISTURBED}") } else { Ok(()) }
+    }
+}
+
+/// Nothing of theirs rings.
+const UNDISTURBED: &str = "; not to be disturbed";
+
+/// Words that are none of a standing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not what wishes come to")]
+pub struct NoStanding;
+
+impl FromStr for Standing {
+    type Err = NoStanding;
+
+    fn from_str(text: &str) -> Result<Self, NoStanding> {
+        let (text, undisturbed) = match text.strip_suffix(UNDISTURBED) {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        let (text, only) = match text.split_once("; only ") {
+            Some((text, only)) => (text, Some(only.strip_suffix(" rings").ok_or(NoStanding)?)),
+            None => (text, None),
+        };
+        let (text, after) = match text.split_once(" after ") {
+            Some((text, after)) => (text, Some(after.strip_suffix(" s").ok_or(NoStanding)?)),
+            None => (text, None),
+        };
+        let after = after.map(|after| after.parse().map(Duration::try_from_secs_f64));
+        Ok(Self {
+            effect: effect(text)?,
+            after: after.transpose().map_err(|_| NoStanding)?.transpose().map_err(|_| NoStanding)?,
+            only: only.map(str::parse).transpose().map_err(|_| NoStanding)?,
+            undisturbed,
+        })
+    }
+}
+
+fn effect(text: &str) -> Result<Option<Effect>, NoStanding> {
+    if text == "nothing is forwarded" {
+        return Ok(None);
+    }
+    if let Some(word) = text.strip_prefix("active, ") {
+        let modes = Mode::CHOICES.into_iter().chain([Mode::ByCondition]);
+        return modes
+            .into_iter()
+            .find(|mode| mode.word() == word)
+            .map(Effect::Active)
+            .map(Some)
+            .ok_or(NoStanding);
+    }
+    let word = text.strip_prefix("inactive, ").ok_or(NoStanding)?;
+    WhyNot::ALL.into_iter().find(|why| why.word() == word).map(Effect::Inactive).map(Some).ok_or(NoStanding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn every_standing_is_read_as_it_was_written() {
+        let effects = Mode::CHOICES.into_iter().chain([Mode::ByCondition]).map(Effect::Active);
+        let effects = effects.chain(WhyNot::ALL.map(Effect::Inactive)).map(Some).chain([None]);
+        for effect in effects {
+            for after in [None, Some(Duration::from_secs(40)), Some(Duration::from_millis(4_500))] {
+                for only in [None, Some(DestinationRef::Device("1003".into()))] {
+                    for undisturbed in [false, true] {
+                        let standing = Standing { effect, after, only: only.clone(), undisturbed };
+                        assert_eq!(standing.to_string().parse(), Ok(standing));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn other_words_are_none() {
+        for text in
+            ["", "nothing is set", "active, sometimes", "inactive, off", "active, no-answer after x s"]
+        {
+            assert_eq!(text.parse::<Standing>(), Err(NoStanding), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_that_of_the_rings_and_nobody_is_told_of_what_nobody_wished() {
+        let tenant = testing::tenant();
+        let told = |wishes: &Wishes| {
+            Standing::of(wishes, &tenant, &TimeZone::UTC, Timestamp::UNIX_EPOCH).to_string()
+        };
+        let mut wishes = Wishes::default();
+        assert_eq!(told(&wishes), "nothing is forwarded");
+        wishes.choose(Mode::NoAnswer);
+        assert_eq!(told(&wishes), "inactive, no-numbers");
+        wishes.numbers = vec![DestinationRef::User("bob".into())];
+        wishes.rings = Some(2);
+        let wait = tenant.cadence.saturating_mul(2).as_secs();
+        assert_eq!(told(&wishes), format!("active, no-answer after {wait} s"));
+        wishes.choose(Mode::Failover);
+        wishes.cold_route = Some(DestinationRef::Device("1003".into()));
+        assert_eq!(told(&wishes), "active, failover; only device:1003 rings");
+        wishes.do_not_disturb = true;
+        assert_eq!(told(&wishes), "active, failover; only device:1003 rings; not to be disturbed");
+    }
+}
