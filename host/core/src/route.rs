@@ -75,6 +75,27 @@ pub enum What {
     Refuses(Refusal),
     /// The call ends with the best outcome of its rings.
     Ends(Option<Outcome>),
+    /// It happens within a ring, where a person is rung by their own rule (TELEPHONY T13).
+    Within(UserId, Box<Self>),
+}
+
+impl What {
+    /// The same without the people within whose rules it happens.
+    #[must_use]
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Within(_, what) => what.plain(),
+            Self::Decides(_)
+            | Self::Reads(..)
+            | Self::Says(_)
+            | Self::Rings { .. }
+            | Self::Fails(_)
+            | Self::HandsOver
+            | Self::FallsBack(_)
+            | Self::Refuses(_)
+            | Self::Ends(_) => self,
+        }
+    }
 }
 
 /// One planned leg.
@@ -86,6 +107,8 @@ pub struct Foretold {
     pub after: Duration,
     /// The devices that ring, or why none does.
     pub whom: Result<Vec<Extension>, NotRung>,
+    /// The people whose own rules say which devices ring; then none is named here.
+    pub people: Vec<UserId>,
 }
 
 /// Finds what decides calls to a number of a tenant.
@@ -114,12 +137,51 @@ pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
 }
 
 /// The rule of a person who is rung from inside another: their own, else the standard rule.
-pub(crate) fn of_user(view: &View, tenant: &Tenant, user: &UserId) -> Option<Arc<ActiveRule>> {
+#[must_use]
+pub fn of_user(view: &View, tenant: &Tenant, user: &UserId) -> Option<Arc<ActiveRule>> {
     let own = |rule: &&Arc<ActiveRule>| rule.bind.contains(&BindTarget::User(user.clone()));
     let rules = view.rules.range((tenant.id.clone(), "".into())..);
     let bound = rules.take_while(|((owner, _), _)| *owner == tenant.id).map(|(_, rule)| rule).find(own);
     let standard = || view.config.standard.clone().map(|version| ActiveRule::standard(&tenant.id, version));
     bound.cloned().or_else(|| standard().map(Arc::new))
+}
+
+/// Rules within rules within the rule of the call.
+pub const DEPTH_MAX: usize = 3;
+
+/// The people whose own rules ring them; nobody where devices are rung.
+#[must_use]
+pub fn people_behind(tenant: &Tenant, to: &DestinationRef) -> Vec<UserId> {
+    match to {
+        DestinationRef::Person(user) => vec![user.clone()],
+        DestinationRef::Group(group) => {
+            let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
+            group.map_or_else(Vec::new, |group| group.members.clone())
+        }
+        // A place stands for anything but another place.
+        DestinationRef::Place(place) => match tenant.places.get(place).map(|place| &place.target) {
+            Some(DestinationRef::Place(_)) | None => Vec::new(),
+            Some(
+                target @ (DestinationRef::Person(_)
+                | DestinationRef::Group(_)
+                | DestinationRef::Device(_)
+                | DestinationRef::User(_)
+                | DestinationRef::Number(_)),
+            ) => people_behind(tenant, target),
+        },
+        DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
+    }
+}
+
+/// What a person is to whoever rings them when their rule refuses the caller.
+#[must_use]
+pub fn of_refusal(how: &Refusal) -> Outcome {
+    match how {
+        Refusal::Busy => Outcome::Busy,
+        Refusal::Declined | Refusal::AnonymousRefused | Refusal::Unwanted => Outcome::Declined,
+        Refusal::NotFound | Refusal::TemporarilyUnavailable => Outcome::Unreachable,
+        Refusal::Other(text) => Outcome::Other(text.clone()),
+    }
 }
 
 /// The rule whose binding is the most specific: number, user, group, tenant (RULES §1).
@@ -162,4 +224,10 @@ pub fn whom(
 #[must_use]
 pub fn status_of(best: Option<&Outcome>) -> u16 {
     crate::cause::Final::of_outcome(best).status
+}
+
+/// The final response that a caller gets whom a rule refuses.
+#[must_use]
+pub fn status_of_refusal(how: &Refusal) -> u16 {
+    crate::cause::Final::of_refusal(how).status
 }

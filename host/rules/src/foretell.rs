@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callwright_core::config::{Fallback, Tenant};
 use callwright_core::kept::Rehearsal;
-use callwright_core::names::{AskId, Extension, RunId, Version};
+use callwright_core::names::{AskId, Extension, RuleName, RunId, Version};
 use callwright_core::record::NotRung;
 use callwright_core::route::{self, Decider, Foretold, Route, Step, What};
 use callwright_core::rule::{
@@ -19,6 +19,9 @@ use callwright_core::rule::{
 use callwright_core::{Now, View};
 use jiff::Timestamp;
 
+mod within;
+
+use self::within::Within;
 use crate::door::Answered;
 use crate::engine::Rule;
 use crate::run::{Run, Step as Stretch};
@@ -54,6 +57,10 @@ pub fn foretell(question: &Question<'_>) -> Route {
         rung: BTreeSet::new(),
         best: None,
         kept: Rehearsal::of(&question.view.kept),
+        ringing: Vec::new(),
+        rings_made: 0,
+        within: Vec::new(),
+        by: ActiveRule::STANDARD.into(),
     };
     match &decider {
         Decider::Emergency | Decider::Nobody => {}
@@ -75,6 +82,13 @@ struct Oracle<'a, 'q> {
     rung: BTreeSet<Extension>,
     best: Option<Outcome>,
     kept: Rehearsal,
+    /// Devices that ring, and until when.
+    ringing: Vec<(Extension, Duration)>,
+    rings_made: usize,
+    /// The people within whose rules it happens, the innermost last.
+    within: Vec<Within>,
+    /// The rule that has said something last.
+    by: RuleName,
 }
 
 /// How a rule left the call.
@@ -90,7 +104,7 @@ impl Oracle<'_, '_> {
     }
 
     fn decide(&mut self, rule: &Arc<ActiveRule>) {
-        match self.run(rule) {
+        match self.run(rule).0 {
             Left::Decided => {}
             Left::Undecided => self.fall_back(rule.fallback.clone()),
             Left::HandedOver => {
@@ -104,14 +118,16 @@ impl Oracle<'_, '_> {
         }
     }
 
-    /// Drives a run to its end.
-    fn run(&mut self, rule: &Arc<ActiveRule>) -> Left {
+    /// Drives a run to its end, which may be a good one.
+    fn run(&mut self, rule: &Arc<ActiveRule>) -> (Left, bool) {
         self.step(What::Decides(Arc::clone(rule)));
+        let start = self.start(rule);
+        self.by = rule.name.clone();
         let Some(ready) = (self.question.ready)(&rule.version) else {
             self.step(What::Fails(RunOutcome::InstantiateFailed("it is not loaded".to_owned())));
-            return Left::Undecided;
+            return (Left::Undecided, false);
         };
-        let mut run = Run::start(&ready, self.start(rule));
+        let mut run = Run::start(&ready, start);
         let mut answered = None;
         let mut left = Left::Undecided;
         loop {
@@ -130,10 +146,10 @@ impl Oracle<'_, '_> {
                     let answer = self.answer(what, &mut left);
                     answered = Some(self.answered(ask, answer));
                 }
-                RunEvent::Ended(RunOutcome::Ok) => return left,
+                RunEvent::Ended(RunOutcome::Ok) => return (left, true),
                 RunEvent::Ended(outcome) => {
                     self.step(What::Fails(outcome));
-                    return left;
+                    return (left, false);
                 }
             }
         }
@@ -141,24 +157,33 @@ impl Oracle<'_, '_> {
 
     fn start(&self, rule: &Arc<ActiveRule>) -> RunStart {
         let Question { view, tenant, number, .. } = self.question;
-        let to = tenant.plan.find(number);
-        let user = to.and_then(DestinationRef::user).cloned();
-        let group = to.and_then(DestinationRef::group).cloned();
-        let name = user.as_ref().and_then(|user| tenant.users.get(user)).map(|user| user.name.clone());
+        let to = match self.within.last() {
+            Some(within) => Some(DestinationRef::User(within.user.clone())),
+            None => tenant.plan.find(number).cloned(),
+        };
+        let user = to.as_ref().and_then(DestinationRef::user).cloned();
+        let known = user.as_ref().and_then(|user| tenant.users.get(user));
+        let dialled = match self.within.last() {
+            Some(_) => known.and_then(|user| user.extension.as_ref()).map(ToString::to_string),
+            None => Some((*number).to_owned()),
+        };
         let call = CallFacts {
             id: FORETOLD.into(),
             tenant: tenant.id.clone(),
             caller: Party::default(),
             dialled: Party {
-                name: name.unwrap_or_default(),
-                number: Some((*number).to_owned()),
+                name: known.map(|user| user.name.clone()).unwrap_or_default(),
+                number: dialled,
                 user: user.clone(),
                 withheld: false,
             },
             number: (*number).to_owned(),
-            group,
+            group: to.as_ref().and_then(DestinationRef::group).cloned(),
             for_user: user,
-            entry: Entry::Device(None),
+            entry: match self.within.last() {
+                Some(_) => Entry::Nested { by: self.by.clone(), device: None },
+                None => Entry::Device(None),
+            },
         };
         RunStart {
             run: RunId(0),
@@ -196,12 +221,17 @@ impl Oracle<'_, '_> {
                 Answer::Done(Ok(()))
             }
             (Ask::Refuse(how), Left::Undecided) => {
+                if !self.within.is_empty() {
+                    self.comes_to(route::of_refusal(&how));
+                }
                 self.step(What::Refuses(how));
                 *left = Left::Decided;
                 Answer::Done(Ok(()))
             }
             (Ask::Conclude, Left::Undecided) => {
-                self.end();
+                if self.within.is_empty() {
+                    self.end();
+                }
                 *left = Left::Decided;
                 Answer::Done(Ok(()))
             }
@@ -210,11 +240,11 @@ impl Oracle<'_, '_> {
 
     /// Nobody answers: whoever can ring does so until its time is over.
     fn ring(&mut self, plan: &RingPlan) -> Answer {
-        let rings = self.steps.iter().filter(|step| matches!(step.what, What::Rings { .. })).count();
-        if rings >= RINGS_MAX {
+        if self.rings_made >= RINGS_MAX {
             return Answer::Rang(Err(CallError::LimitExceeded("legs".to_owned())));
         }
-        let report = self.rings(plan, false);
+        let time = plan.time.min(self.left());
+        let report = self.rings(&RingPlan { time, ..plan.clone() }, false);
         Answer::Rang(Ok(report))
     }
 
@@ -224,11 +254,11 @@ impl Oracle<'_, '_> {
     }
 
     fn rings(&mut self, plan: &RingPlan, skips_rung: bool) -> RingReport {
-        let Question { view, tenant, .. } = self.question;
+        self.rings_made += 1;
         let mut waiting: Vec<_> = plan.legs.iter().enumerate().collect();
         waiting.sort_by_key(|(index, leg)| (leg.start_after, *index));
         let (mut legs, mut reports) = (Vec::new(), vec![None; plan.legs.len()]);
-        let mut ringing: Vec<(Extension, Duration)> = Vec::new();
+        let mut inner = Vec::new();
         // Nothing rings after that moment.
         let mut silent_from = Duration::ZERO;
         for (index, leg) in waiting {
@@ -236,46 +266,69 @@ impl Oracle<'_, '_> {
             if begins >= plan.time {
                 continue;
             }
-            let mut whom = route::whom(view, tenant, &leg.to, plan.ring_busy);
-            let mut outcome = comes_to(&whom);
-            if let Ok(devices) = &mut whom {
-                devices.retain(|device| {
-                    !ringing.iter().any(|(known, until)| known == device && *until > begins)
-                });
-                // In this ring it has its outcome from the other leg; in an earlier one it has had it.
-                outcome = outcome.filter(|_| !devices.is_empty());
-                if skips_rung && devices.iter().any(|device| self.rung.contains(device)) {
-                    devices.retain(|device| !self.rung.contains(device));
-                    outcome = Some(Outcome::NoAnswer);
-                }
-            }
-            if whom.as_ref().is_ok_and(Vec::is_empty) {
-                whom = Err(NotRung::AlreadyRung);
-            }
-            let rang = match &whom {
-                Ok(devices) => {
-                    let rang = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
-                    ringing
-                        .extend(devices.iter().map(|device| (device.clone(), begins.saturating_add(rang))));
-                    self.rung.extend(devices.iter().cloned());
-                    rang
-                }
-                Err(_) => Duration::ZERO,
+            let time = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
+            let people = route::people_behind(self.question.tenant, &leg.to);
+            let (foretold, outcome, rang) = if people.is_empty() {
+                self.leg(plan, leg, begins, time, skips_rung)
+            } else {
+                let (outcome, rang) = self.people(&people, begins, time, &mut inner);
+                let to = leg.to.clone();
+                (Foretold { to, after: begins, whom: Ok(Vec::new()), people }, Some(outcome), rang)
             };
             silent_from = silent_from.max(begins.saturating_add(rang));
             reports[index] = outcome.map(|outcome| (outcome, rang));
-            legs.push(Foretold { to: leg.to.clone(), after: begins, whom });
+            legs.push(foretold);
         }
         let best = reports.iter().flatten().map(|(outcome, _)| outcome.clone()).min();
         let best = best.unwrap_or(Outcome::Unreachable);
-        self.best = self.best.take().into_iter().chain([best.clone()]).min();
+        self.comes_to(best.clone());
         self.step(What::Rings { legs, lasts: silent_from, comes_to: best.clone() });
+        inner.sort_by_key(|step: &Step| step.at);
+        self.steps.extend(inner);
         self.now = self.now.saturating_add(silent_from);
         let report = |(leg, report): (&LegPlan, Option<(Outcome, Duration)>)| match report {
             Some((outcome, rang)) => LegReport { to: leg.to.clone(), ended: LegEnd::Outcome(outcome), rang },
             None => LegReport { to: leg.to.clone(), ended: LegEnd::Cancelled, rang: Duration::ZERO },
         };
         RingReport { outcome: best, legs: plan.legs.iter().zip(reports).map(report).collect() }
+    }
+
+    /// Devices that ring for a time: which, what comes of it, and how long they ring.
+    fn leg(
+        &mut self,
+        plan: &RingPlan,
+        leg: &LegPlan,
+        begins: Duration,
+        time: Duration,
+        skips_rung: bool,
+    ) -> (Foretold, Option<Outcome>, Duration) {
+        let Question { view, tenant, .. } = self.question;
+        let from = self.now.saturating_add(begins);
+        let mut whom = route::whom(view, tenant, &leg.to, plan.ring_busy);
+        let mut outcome = comes_to(&whom);
+        if let Ok(devices) = &mut whom {
+            devices
+                .retain(|device| !self.ringing.iter().any(|(known, until)| known == device && *until > from));
+            // In this ring it has its outcome from the other leg; in an earlier one it has had it.
+            outcome = outcome.filter(|_| !devices.is_empty());
+            if skips_rung && devices.iter().any(|device| self.rung.contains(device)) {
+                devices.retain(|device| !self.rung.contains(device));
+                outcome = Some(Outcome::NoAnswer);
+            }
+        }
+        if whom.as_ref().is_ok_and(Vec::is_empty) {
+            whom = Err(NotRung::AlreadyRung);
+        }
+        let devices = whom.as_deref().unwrap_or_default();
+        let until = from.saturating_add(time);
+        self.ringing.extend(devices.iter().map(|device| (device.clone(), until)));
+        self.rung.extend(devices.iter().cloned());
+        let rang = if whom.is_ok() { time } else { Duration::ZERO };
+        (Foretold { to: leg.to.clone(), after: begins, whom, people: Vec::new() }, outcome, rang)
+    }
+
+    fn comes_to(&mut self, outcome: Outcome) {
+        self.best = self.best.take().into_iter().chain([outcome]).min();
     }
 
     fn fall_back(&mut self, own: Option<Fallback>) {

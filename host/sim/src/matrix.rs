@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use callwright_core::names::Version;
 use callwright_core::record::CallRecord;
-use callwright_core::route::{Route, What};
+use callwright_core::route::{self, Route, What};
 use callwright_rules::foretell::{Question, foretell};
+use jiff::Timestamp;
 
 use crate::scenario::shelf::Shelf;
 use crate::scenario::{self, ScenarioError};
@@ -67,28 +68,51 @@ pub fn play(cell: usize, shelf: &Shelf) -> Result<String, MatrixError> {
     let what = Cell::of(cell);
     let text = what.scenario();
     let broken = |what: String| MatrixError::Broken { cell, what, scenario: text.clone() };
-    let played = scenario::parse("matrix", &text)?;
-    let report = scenario::run(&played, shelf, Path::new("."))?;
-    if !report.is_ok() {
-        return Err(broken(report.complaint()));
-    }
-    let record = report.records.iter().map(|kept| &kept.record).find(|record| record.number == what.number());
-    let Some(record) = record else { return Err(broken("the call left no record".to_owned())) };
-    let result = came_to(record);
+    let (result, began) = played(&text, what.number(), shelf)?.map_err(broken)?;
     if what.is_foretold() {
-        let before = scenario::parse("matrix", &what.scenario_before())?;
-        let (view, rules) = scenario::picture(&before, shelf)?;
-        let tenant = view.config.tenants.values().next().cloned();
-        let Some(tenant) = tenant else { return Err(broken("the world has no tenant".to_owned())) };
-        let ready = |version: &Version| rules.iter().find(|rule| rule.version() == version).cloned();
-        let question =
-            Question { view: &view, tenant: &tenant, number: what.number(), at: record.began, ready: &ready };
-        let told = told(&foretell(&question));
+        let told = foretold(&what.scenario_before(), what.number(), began, shelf)?.map_err(broken)?;
         if told != result {
             return Err(broken(format!("came to  {result}\nforetold {told}")));
         }
     }
     Ok(result)
+}
+
+/// What a call to a number comes to in a scenario, and when it began. Inside: what was broken on the way.
+///
+/// # Errors
+/// The scenario cannot be played.
+pub fn played(
+    text: &str,
+    number: &str,
+    shelf: &Shelf,
+) -> Result<Result<(String, Timestamp), String>, ScenarioError> {
+    let report = scenario::run(&scenario::parse("matrix", text)?, shelf, Path::new("."))?;
+    if !report.is_ok() {
+        return Ok(Err(report.complaint()));
+    }
+    let record = report.records.iter().map(|kept| &kept.record).find(|record| record.number == number);
+    Ok(record
+        .map(|record| (came_to(record), record.began))
+        .ok_or_else(|| "the call left no record".to_owned()))
+}
+
+/// What a foreteller says of a call to a number at the end of a scenario. Inside: what was broken on the way.
+///
+/// # Errors
+/// The scenario cannot be played.
+pub fn foretold(
+    text: &str,
+    number: &str,
+    at: Timestamp,
+    shelf: &Shelf,
+) -> Result<Result<String, String>, ScenarioError> {
+    let (view, rules) = scenario::picture(&scenario::parse("matrix", text)?, shelf)?;
+    let Some(tenant) = view.config.tenants.values().next().cloned() else {
+        return Ok(Err("the world has no tenant".to_owned()));
+    };
+    let ready = |version: &Version| rules.iter().find(|rule| rule.version() == version).cloned();
+    Ok(Ok(told(&foretell(&Question { view: &view, tenant: &tenant, number, at, ready: &ready }))))
 }
 
 /// What a record tells: who rang when, and how it ended.
@@ -105,10 +129,10 @@ fn came_to(record: &CallRecord) -> String {
 }
 
 /// The same of a route.
-fn told(route: &Route) -> String {
+fn told(foretold: &Route) -> String {
     let mut rings: Vec<(Duration, Vec<&str>)> = Vec::new();
-    for step in &route.steps {
-        let What::Rings { legs, .. } = &step.what else { continue };
+    for step in &foretold.steps {
+        let What::Rings { legs, .. } = step.what.plain() else { continue };
         for leg in legs {
             let devices = leg.whom.iter().flatten().map(|device| device.as_str());
             let (at, devices) = (step.at + leg.after, devices.collect::<Vec<_>>());
@@ -119,8 +143,9 @@ fn told(route: &Route) -> String {
             }
         }
     }
-    let status = route.steps.iter().rev().find_map(|step| match &step.what {
-        What::Ends(best) => Some(callwright_core::route::status_of(best.as_ref())),
+    let status = foretold.steps.iter().rev().find_map(|step| match &step.what {
+        What::Ends(best) => Some(route::status_of(best.as_ref())),
+        What::Refuses(how) => Some(route::status_of_refusal(how)),
         What::Decides(_)
         | What::Reads(..)
         | What::Says(_)
@@ -128,9 +153,9 @@ fn told(route: &Route) -> String {
         | What::Fails(_)
         | What::HandsOver
         | What::FallsBack(_)
-        | What::Refuses(_) => None,
+        | What::Within(..) => None,
     });
-    line(rings, route.lasts, status.unwrap_or(0))
+    line(rings, foretold.lasts, status.unwrap_or(0))
 }
 
 fn line(mut rings: Vec<(Duration, Vec<&str>)>, lasts: Duration, status: u16) -> String {

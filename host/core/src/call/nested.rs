@@ -17,15 +17,11 @@ use crate::names::{AskId, LegId, RunId, UserId};
 use crate::record::{Cause, FactKind, LegRecordEnd, NotRung, Source};
 use crate::route;
 use crate::rule::{
-    ActiveRule, Answer, Ask, CallError, DestinationRef, Entry, Outcome, Party, Refusal, RingPlan, RunOutcome,
-    RunStart,
+    ActiveRule, Answer, Ask, CallError, DestinationRef, Entry, Outcome, Party, RingPlan, RunOutcome, RunStart,
 };
 use crate::seam::Effect;
 use crate::spans;
 use crate::switchboard::Switchboard;
-
-/// Rules within rules within the rule of the call.
-const DEPTH_MAX: usize = 3;
 
 /// The run of a person's own rule.
 pub(super) struct Nested {
@@ -65,29 +61,8 @@ impl Nested {
 impl Call {
     /// The people whose own rules ring them; nobody where devices are rung.
     pub(super) fn people_behind(&self, board: &Switchboard, to: &DestinationRef) -> Vec<UserId> {
-        let tenant = || board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
-        match to {
-            DestinationRef::Person(user) => vec![user.clone()],
-            DestinationRef::Group(group) => {
-                let tenant = tenant();
-                let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
-                group.map_or_else(Vec::new, |group| group.members.clone())
-            }
-            // A place stands for anything but another place.
-            DestinationRef::Place(place) => {
-                match tenant().places.get(place).map(|place| place.target.clone()) {
-                    Some(DestinationRef::Place(_)) | None => Vec::new(),
-                    Some(
-                        target @ (DestinationRef::Person(_)
-                        | DestinationRef::Group(_)
-                        | DestinationRef::Device(_)
-                        | DestinationRef::User(_)
-                        | DestinationRef::Number(_)),
-                    ) => self.people_behind(board, &target),
-                }
-            }
-            DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
-        }
+        let tenant = board.tenant(&self.facts.tenant);
+        route::people_behind(tenant.as_ref().unwrap_or(&self.tenant), to)
     }
 
     /// Rings a person by their own rule; by their devices where they have none.
@@ -102,7 +77,7 @@ impl Call {
             self.not_rung(board, at, person, NotRung::Loop);
             return;
         }
-        if depth >= DEPTH_MAX {
+        if depth >= route::DEPTH_MAX {
             self.not_rung(board, at, person, NotRung::Limit("nesting".to_owned()));
             return;
         }
@@ -223,7 +198,7 @@ impl Call {
             Ask::Refuse(how) => {
                 self.story.fact(board.now, source, FactKind::Refused(how.to_string()));
                 self.answer(board, id, ask, Answer::Done(Ok(())));
-                self.part_hears(part, Some(of_refusal(&how)));
+                self.part_hears(part, Some(route::of_refusal(&how)));
                 self.detach(board, id);
                 self.ring_on(board);
             }
@@ -423,15 +398,5 @@ impl Call {
             .into_iter()
             .filter(|leg| self.legs.get(leg).is_some_and(|leg| self.owners_of(leg.part).contains(&id)))
             .collect()
-    }
-}
-
-/// How a part ended whose rule refuses the caller.
-fn of_refusal(how: &Refusal) -> Outcome {
-    match how {
-        Refusal::Busy => Outcome::Busy,
-        Refusal::Declined | Refusal::AnonymousRefused | Refusal::Unwanted => Outcome::Declined,
-        Refusal::NotFound | Refusal::TemporarilyUnavailable => Outcome::Unreachable,
-        Refusal::Other(text) => Outcome::Other(text.clone()),
     }
 }

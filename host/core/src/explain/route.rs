@@ -151,7 +151,11 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn step(&self, at: Duration, what: &What) -> RouteStep {
-        let what = match what {
+        RouteStep { at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX), what: self.what(what) }
+    }
+
+    fn what(&self, what: &What) -> String {
+        match what {
             What::Decides(rule) => format!("rule {} in version {}", rule.name, words::version(&rule.version)),
             What::Reads(what, got) => format!("reads {what}: {got}"),
             What::Says(text) => format!("says {}", quoted(text)),
@@ -163,8 +167,8 @@ impl Teller<'_> {
             What::FallsBack(Fallback::Refuse(how)) => format!("the fallback refuses the call as {how}"),
             What::Refuses(how) => format!("the call is refused as {how}"),
             What::Ends(best) => self.ends(best.as_ref()),
-        };
-        RouteStep { at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX), what }
+            What::Within(user, what) => format!("for {user}: {}", self.what(what)),
+        }
     }
 
     fn rings(&self, legs: &[Foretold], lasts: Duration, comes_to: &Outcome) -> String {
@@ -172,7 +176,9 @@ impl Teller<'_> {
         for leg in legs {
             match &leg.whom {
                 Ok(devices) => {
-                    let devices: Vec<_> = devices.iter().map(|device| self.phone(device)).collect();
+                    let people = leg.people.iter().map(|person| format!("{person} as they wish"));
+                    let devices: Vec<_> =
+                        devices.iter().map(|device| self.phone(device)).chain(people).collect();
                     let after = if leg.after.is_zero() {
                         String::new()
                     } else {

@@ -122,9 +122,9 @@ fn a_bye_to_a_code_that_is_older_than_its_invite_ends_nothing() {
         dials.headers.set(Name::To, format!("<{uri}>"));
         dials.with_body("application/sdp", "v=0\r\n")
     });
-    let ticket = effects.iter().find_map(|effect| match effect {
-        Effect::Wish { ticket, .. } => Some(*ticket),
-        _ => None,
+    let ticket = effects.iter().find_map(|effect| {
+        let Effect::Wish { ticket, .. } = effect else { return None };
+        Some(*ticket)
     });
     let kept = Input::Stored { ticket: ticket.unwrap(), result: Ok(()) };
     let told = sent(&handle(&mut node, kept), CALLER).remove(0);
