@@ -9,7 +9,10 @@
 mod audio;
 mod baresip;
 mod calls;
+mod codes;
 mod lab;
+mod ladders;
+mod modes;
 mod registrations;
 mod script;
 mod sipp;

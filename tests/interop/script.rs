@@ -1,5 +1,6 @@
 //! A sipp scenario, put together from the messages in `sipp/`.
 
+use crate::sipp::FIELDS;
 use crate::switch::Device;
 
 /// The messages and waits of one side, in their order.
@@ -9,12 +10,14 @@ pub(crate) struct Script {
     cseq: u32,
     /// The step of the last request that opened a transaction.
     request: usize,
+    /// A step before the end leads to it.
+    ends_at_label: bool,
 }
 
 impl Script {
     /// Nothing yet, of a device.
     pub(crate) fn of(device: Device) -> Self {
-        Self { device, steps: Vec::new(), cseq: 0, request: 0 }
+        Self { device, steps: Vec::new(), cseq: 0, request: 0, ends_at_label: false }
     }
 
     /// Sends the first INVITE.
@@ -126,12 +129,35 @@ impl Script {
         self.step(&format!("  <pause milliseconds=\"{time_ms}\"/>\n"))
     }
 
+    /// The same for calls to the number in the first column of a table.
+    pub(crate) fn for_each_row(mut self) -> Self {
+        for step in &mut self.steps {
+            *step = step.replace("[service]", "[field0]");
+        }
+        self
+    }
+
     /// The scenario as sipp reads it.
     pub(crate) fn xml(&self) -> String {
-        format!("<?xml version=\"1.0\"?>\n<scenario name=\"call\">\n{}</scenario>\n", self.steps.concat())
+        let end = if self.ends_at_label { "  <label id=\"2\"/>\n" } else { "" };
+        let steps = self.steps.concat();
+        format!("<?xml version=\"1.0\"?>\n<scenario name=\"call\">\n{steps}{end}</scenario>\n")
+    }
+
+    /// Waits for a CANCEL and obeys it, which ends the script; where none comes in that time, it goes on.
+    pub(crate) fn unless_cancelled_within(self, time_ms: u32) -> Self {
+        let wait = format!("  <recv request=\"CANCEL\" timeout=\"{time_ms}\" ontimeout=\"1\"/>\n");
+        let end = "  <recv request=\"ACK\" next=\"2\"/>\n  <label id=\"1\"/>\n";
+        let mut script = self.step(&wait).ok().cancelled().step(end);
+        script.ends_at_label = true;
+        script
     }
 
     fn credentials(&self, password: &str) -> String {
+        // A column of a table has all of them.
+        if password == FIELDS.password {
+            return format!("{password}\n");
+        }
         format!("[authentication username={} password={password}]\n", self.device.extension)
     }
 

@@ -52,42 +52,65 @@ pub(crate) struct Sipp {
 impl Sipp {
     /// A phone that plays a script against the switch.
     pub(crate) fn calls(lab: &Lab, transport: Transport, to: &str, script: &Script) -> Self {
-        Self::start(lab, "caller", transport, script, &["-s", to])
+        Self::start(lab, "caller", transport, script, 1, &["-s", to])
+    }
+
+    /// A phone that plays a script for each row of a table, all at once; [`FIELDS`] are its columns.
+    pub(crate) fn plays_each(lab: &Lab, name: &str, rows: &[String], script: &Script) -> Self {
+        let table = lab.write(&format!("{name}.csv"), &format!("SEQUENTIAL\n{}\n", rows.join("\n")));
+        let options = ["-inf", table.to_str().unwrap(), "-r", "50"];
+        Self::start(lab, name, Transport::Udp, script, rows.len(), &options)
     }
 
     /// A phone that registers and then plays a script for each call that comes.
     pub(crate) fn is_called(lab: &Lab, transport: Transport, device: Device, script: &Script) -> Self {
-        let calls = lab.write("callee-call.xml", &script.xml());
-        let registers = Script::of(device).register().expect_challenge();
-        let registers = registers.register_again(device.password).expect(200).pause(STAY_MS);
-        // sipp plays the out-of-call scenario for what does not belong to the call of its own, here the registration.
-        let options = ["-oocsf", calls.to_str().unwrap()];
-        let mut callee = Self::start(lab, "callee", transport, &registers, &options);
-        within(Duration::from_secs(10), "the registration", || {
+        Self::is_called_as(lab, "callee", transport, &[device], script)
+    }
+
+    /// Several phones in one: each device registers, and for each call that comes to one of them the script is played.
+    pub(crate) fn is_called_as(
+        lab: &Lab,
+        name: &str,
+        transport: Transport,
+        devices: &[Device],
+        script: &Script,
+    ) -> Self {
+        let calls = lab.write(&format!("{name}-call.xml"), &script.xml());
+        let registers = Script::of(FIELDS).register().expect_challenge();
+        let registers = registers.register_again(FIELDS.password).expect(200).pause(STAY_MS);
+        let row = |device: &Device| format!("{};{}", device.extension, credentials(device));
+        let rows: Vec<String> = devices.iter().map(row).collect();
+        let table = lab.write(&format!("{name}.csv"), &format!("SEQUENTIAL\n{}\n", rows.join("\n")));
+        // sipp plays the out-of-call scenario for what does not belong to a call of its own, here a registration.
+        let options = ["-oocsf", calls.to_str().unwrap(), "-inf", table.to_str().unwrap(), "-r", "50"];
+        let mut callee = Self::start(lab, name, transport, &registers, devices.len(), &options);
+        within(Duration::from_secs(20), "the registrations", || {
             callee.running.must_run();
-            callee.received().iter().any(|message| message.starts_with("SIP/2.0 200"))
+            callee.received().iter().filter(|message| message.starts_with("SIP/2.0 200")).count()
+                >= devices.len()
         });
         callee
     }
 
-    fn start(lab: &Lab, name: &str, transport: Transport, script: &Script, options: &[&str]) -> Self {
-        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
-        must_be_free(port);
+    fn start(
+        lab: &Lab,
+        name: &str,
+        transport: Transport,
+        script: &Script,
+        calls: usize,
+        options: &[&str],
+    ) -> Self {
+        let port = NEXT_PORT.fetch_add(1, Ordering::Relaxed).to_string();
+        must_be_free(port.parse().unwrap());
         let file = |ending: &str| lab.path(&format!("{name}{ending}"));
         let (messages, errors) = (file("-messages.txt"), file("-errors.txt"));
         let scenario = lab.write(&format!("{name}.xml"), &script.xml());
         let mut command = Command::new("sipp");
-        command.arg("-sf").arg(scenario).args([
-            "-i",
-            SWITCH,
-            "-p",
-            &port.to_string(),
-            "-t",
-            transport.option(),
-        ]);
-        command.args(["-m", "1", "-nostdin", "-timeout", "150s", "-timeout_error", "-max_retrans", "6"]);
-        command.args(["-trace_msg", "-message_file"]).arg(&messages).args(["-trace_err", "-error_file"]);
-        command.arg(errors).args(options).arg(format!("{SWITCH}:{SIP}"));
+        command.arg("-sf").arg(scenario).args(["-i", SWITCH, "-p", &port, "-t", transport.option()]);
+        command.args(["-m", &calls.to_string(), "-nostdin", "-timeout", "150s", "-timeout_error"]);
+        command.args(["-max_retrans", "6", "-trace_msg", "-message_file"]).arg(&messages);
+        command.args(["-trace_err", "-error_file"]).arg(errors).args(options);
+        command.arg(format!("{SWITCH}:{SIP}"));
         Self { running: lab.start(name, &mut command), messages }
     }
 
@@ -99,8 +122,26 @@ impl Sipp {
 
     /// The messages it received so far.
     pub(crate) fn received(&self) -> Vec<String> {
+        let all = self.messages().into_iter();
+        all.filter(|message| !message.was_sent).map(|message| message.text).collect()
+    }
+
+    /// Its side of its calls so far, as a ladder is read: `INVITE> <180 <200 ACK>`. Without registrations, repetitions, and 100, which
+    /// may come or not.
+    pub(crate) fn ladder(&self) -> String {
+        let mut steps: Vec<Message> = Vec::new();
+        for message in self.messages() {
+            let is_told = !message.text.contains(" REGISTER\n") && !message.text.starts_with("SIP/2.0 100");
+            if is_told && !steps.contains(&message) {
+                steps.push(message);
+            }
+        }
+        steps.iter().map(Message::step).collect::<Vec<_>>().join(" ")
+    }
+
+    fn messages(&self) -> Vec<Message> {
         let Ok(bytes) = std::fs::read(&self.messages) else { return Vec::new() };
-        received(&String::from_utf8_lossy(&bytes))
+        messages(&String::from_utf8_lossy(&bytes))
     }
 
     /// Waits for a request with this method and returns it.
@@ -112,29 +153,58 @@ impl Sipp {
     }
 }
 
-/// The received ones of a message file, whose entries look like
-/// `------- 2026-11-20 23:57:07.123456` and `UDP message received [512] bytes :` before the message.
-fn received(file: &str) -> Vec<String> {
+/// The columns of a table in place of a device: its extension, and all of its credentials.
+pub(crate) const FIELDS: Device = Device { extension: "[field0]", password: "[field1]" };
+
+/// A device's credentials as sipp wants them in a table.
+pub(crate) fn credentials(device: &Device) -> String {
+    format!("[authentication username={} password={}]", device.extension, device.password)
+}
+
+/// One entry of a message file.
+#[derive(PartialEq)]
+struct Message {
+    was_sent: bool,
+    text: String,
+}
+
+impl Message {
+    /// `INVITE>`, `<180`.
+    fn step(&self) -> String {
+        let first = self.text.lines().next().unwrap_or_default();
+        let mut words = first.split(' ');
+        let word = match words.next() {
+            Some("SIP/2.0") => words.next(),
+            method => method,
+        };
+        let word = word.unwrap_or_default();
+        if self.was_sent { format!("{word}>") } else { format!("<{word}") }
+    }
+}
+
+/// A message file's entries, which look like `------- 2026-11-20 23:57:07.123456` and `UDP message received [512] bytes :`, or
+/// `UDP message sent (512 bytes):`, before the message.
+fn messages(file: &str) -> Vec<Message> {
     let mut messages = Vec::new();
     for entry in file.split("\n-----------------------------------------------") {
         if let Some((head, message)) = entry.split_once(" bytes")
-            && head.contains("message received")
+            && (head.contains("message received") || head.contains("message sent"))
         {
-            let message = message.split_once('\n').map_or("", |(_, message)| message);
-            messages.push(message.trim_start().to_owned());
+            let text = message.split_once('\n').map_or("", |(_, message)| message).trim_start();
+            messages.push(Message { was_sent: head.contains("message sent"), text: text.replace('\r', "") });
         }
     }
     messages
 }
 
 #[test]
-fn received_messages_are_read_from_the_file_of_sipp() {
+fn messages_are_read_from_the_file_of_sipp() {
     let line = "-----------------------------------------------";
     let file = format!(
         "\n{line} 2026-11-20\nUDP message sent (310 bytes):\n\nREGISTER sip:a SIP/2.0\n\n\
          \n{line} 2026-11-20\nUDP message received [99] bytes :\n\nSIP/2.0 200 OK\nVia: x\n\n"
     );
-    let found = received(&file);
-    assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("SIP/2.0 200 OK\n"));
+    let found = messages(&file);
+    assert_eq!(found.iter().map(Message::step).collect::<Vec<_>>(), ["REGISTER>", "<200"]);
+    assert!(found[1].text.starts_with("SIP/2.0 200 OK\n"));
 }

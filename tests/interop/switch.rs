@@ -38,7 +38,14 @@ pub(crate) struct Switch {
 impl Switch {
     /// Starts it with a new data folder, and waits until it serves.
     pub(crate) fn start(lab: &Lab) -> Self {
-        let config = lab.write("switch.toml", &config());
+        let ring_time = format!("ring-time-s = {RING_TIME_S}\n");
+        let people = [person("ana", "100", ANA, ""), person("bob", "101", BOB, "")].concat();
+        Self::start_with(lab, &format!("{ring_time}{people}"))
+    }
+
+    /// The same with other people: what stands in the tenant's section after its own keys.
+    pub(crate) fn start_with(lab: &Lab, tenant: &str) -> Self {
+        let config = lab.write("switch.toml", &config(tenant));
         let binary = given("CALLWRIGHT");
         let mut running =
             lab.start("switch", Command::new(&binary).arg("serve").arg("--config").arg(&config));
@@ -70,7 +77,8 @@ impl Switch {
 
     /// The records of all calls that are over, newest first.
     pub(crate) fn calls(&self) -> Vec<Value> {
-        let list: Value = serde_json::from_str(&self.tell(&["call", "list", "--json"])).unwrap();
+        let list: Value =
+            serde_json::from_str(&self.tell(&["call", "list", "--limit", "100", "--json"])).unwrap();
         let ids = list["records"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap());
         ids.map(|id| serde_json::from_str(&self.tell(&["call", "show", id, "--json"])).unwrap()).collect()
     }
@@ -83,18 +91,18 @@ impl Switch {
     }
 }
 
-fn config() -> String {
-    let user = |name: &str, extension: &str, device: Device| {
-        format!(
-            "[tenants.acme.users.{name}]\nname = \"{name}\"\nextension = \"{extension}\"\n\
-             devices = {{ {} = {{ label = \"desk\", password = \"{}\" }} }}\n",
-            device.extension, device.password
-        )
-    };
-    let (ana, bob) = (user("ana", "100", ANA), user("bob", "101", BOB));
+/// A user with one device; `more` are other keys of theirs.
+pub(crate) fn person(name: &str, extension: &str, device: Device, more: &str) -> String {
+    format!(
+        "[tenants.acme.users.{name}]\nname = \"{name}\"\nextension = \"{extension}\"\n{more}\n\
+         devices = {{ {} = {{ label = \"desk\", password = \"{}\" }} }}\n",
+        device.extension, device.password
+    )
+}
+
+fn config(tenant: &str) -> String {
     format!(
         "listen = \"{SWITCH}:{SIP}\"\nhttp = \"{HTTP}\"\ndata = \"data\"\ndefault-tenant = \"acme\"\n\
-         [tenants.acme]\ndomains = [\"acme.example\"]\nzone = \"Europe/Berlin\"\ndigest = \"md5\"\n\
-         ring-time-s = {RING_TIME_S}\n{ana}{bob}"
+         [tenants.acme]\ndomains = [\"acme.example\"]\nzone = \"Europe/Berlin\"\ndigest = \"md5\"\n{tenant}"
     )
 }
