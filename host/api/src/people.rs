@@ -25,7 +25,7 @@ use crate::error::ApiError;
 use crate::openapi::{Described, Does};
 use crate::rules::zone;
 use crate::switch::{ChangeError, DocumentChange, Expects};
-use crate::{Caller, DOCUMENT_MAX, Handle, switch};
+use crate::{Caller, DOCUMENT_MAX, Handle, routes, switch};
 
 mod device;
 mod file;
@@ -502,9 +502,9 @@ fn moment(text: &str, now: Timestamp, tenant: &Tenant) -> Result<Timestamp, ApiE
         let span: Span = text.parse().ok()?;
         Some(now.to_zoned(tenant.zone.clone()).checked_add(span).ok()?.timestamp())
     };
-    let until = text.parse::<Timestamp>().ok().or_else(after).ok_or_else(|| {
+    let until = after().or_else(|| routes::moment(text, &tenant.zone, now)).ok_or_else(|| {
         ApiError::bad_request(format!(
-            "`{text}` is no time: write 2026-12-24T18:00:00+01:00, `2h` or `3 days`"
+            "`{text}` is no time: write 2026-12-24T18:00:00+01:00, `2026-12-24 18:00`, `18:00`, `2h` or `3 days`"
         ))
     })?;
     if until <= now {

@@ -117,6 +117,7 @@ async fn changed(
         (
             Decider::Standard(_)
             | Decider::Emergency
+            | Decider::Code
             | Decider::Nobody
             | Decider::Device(_)
             | Decider::Fallback,
@@ -126,7 +127,7 @@ async fn changed(
 }
 
 /// A moment as people write it: with a date, with a weekday, or the next time that the clock shows it.
-fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use callwright_core::codes::CodePlan;
 use callwright_core::names::{Extension, GroupName, UserId};
 
 use super::document::{Table, Value};
 
 /// Everything that is dialled so far.
-#[derive(Default)]
 pub(super) struct Numbers {
     taken: BTreeMap<Box<str>, Owner>,
+    codes: CodePlan,
 }
 
 /// What is reached by a number.
@@ -34,8 +35,18 @@ impl fmt::Display for Owner {
 }
 
 impl Numbers {
+    /// Nothing is taken yet but the codes.
+    pub(super) fn beside(codes: CodePlan) -> Self {
+        Self { taken: BTreeMap::new(), codes }
+    }
+
     /// Notes that `value`'s text is dialled for `owner`.
     pub(super) fn take(&mut self, number: &str, owner: Owner, value: &Value<'_>) {
+        if self.codes.read(number).is_ok() {
+            value.wrong(format!(
+                "`{number}` is a code that phones dial; `codes` of the tenant has others in its place"
+            ));
+        }
         match self.taken.get(number) {
             Some(other) => value.wrong(format!("`{number}` is already {other}")),
             None => {

@@ -47,7 +47,8 @@ pub(super) fn read(
 ) -> Option<Tenant> {
     let table = value.table()?;
     is_name(name, value);
-    let mut numbers = Numbers::default();
+    let codes = codes(&table);
+    let mut numbers = Numbers::beside(codes.clone());
     let emergency = emergency(&table, &mut numbers);
     let domains = domains(name, &table, own_hosts, taken);
     let digest = table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5);
@@ -74,7 +75,7 @@ pub(super) fn read(
         fallback: Fallback::default(),
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
         cadence: seconds(&table, "ring-cadence-s", RING_CADENCE_S),
-        codes: codes(&table),
+        codes,
         cold_route_falls_back: cold_route_falls_back(&table),
         follow_deflections: table.get("follow-deflections").and_then(|value| value.flag()).unwrap_or(true),
         response_timeout: RESPONSE_TIMEOUT,

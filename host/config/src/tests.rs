@@ -129,6 +129,12 @@ fn an_extension_means_one_thing() {
         with("extension = \"100\"", "extension = \"112\""),
         ["tenants.acme.users.ana.extension: `112` is already an emergency number"]
     );
+    assert_eq!(
+        with("extension = \"200\"", "extension = \"*50\""),
+        [
+            "tenants.acme.groups.sales.extension: `*50` is a code that phones dial; `codes` of the tenant has others in its place"
+        ]
+    );
 }
 
 #[test]

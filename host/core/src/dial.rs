@@ -88,7 +88,8 @@ pub(crate) fn reach(
         DestinationRef::Group(group) => {
             let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
             let mut found = Vec::new();
-            let mut why = NotRung::Unknown;
+            // Also of a group that has nobody.
+            let mut why = NotRung::NotRegistered { last: None };
             for member in &group.members {
                 match of_user(view, tenant, member, ring_busy, false) {
                     Ok(mut reached) => found.append(&mut reached),

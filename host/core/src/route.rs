@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codes::CodePlan;
 use crate::config::{Fallback, Tenant};
 use crate::dial;
 use crate::names::{Extension, UserId};
@@ -15,6 +16,8 @@ use crate::view::View;
 pub enum Decider {
     /// An emergency number: no rule is asked.
     Emergency,
+    /// A code that changes how calls reach whoever dials it.
+    Code,
     /// The number stands for nothing.
     Nobody,
     /// A dialled device rings alone (TELEPHONY T14).
@@ -118,6 +121,7 @@ pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
         return Decider::Emergency;
     }
     let to = match tenant.plan.find(number) {
+        None if CodePlan::is_code(number) => return Decider::Code,
         None => return Decider::Nobody,
         Some(DestinationRef::Device(device)) => return Decider::Device(device.clone()),
         Some(

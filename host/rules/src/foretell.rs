@@ -63,7 +63,7 @@ pub fn foretell(question: &Question<'_>) -> Route {
         by: ActiveRule::STANDARD.into(),
     };
     match &decider {
-        Decider::Emergency | Decider::Nobody => {}
+        Decider::Emergency | Decider::Code | Decider::Nobody => {}
         Decider::Device(device) => {
             oracle.ring_alone(DestinationRef::Device(device.clone()), question.tenant.ring_time);
             oracle.end();

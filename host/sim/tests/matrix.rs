@@ -9,14 +9,13 @@ use callwright_sim::scenario::shelf::Shelf;
 /// Every so many cells are played; it shares no factor with the number of values of any axis.
 const STEP: usize = 127;
 
-fn shelf() -> Shelf {
-    let engine = Engine::new(EngineLimits::capped(64, 65_530)).unwrap();
+fn shelf(engine: Engine) -> Shelf {
     Shelf::new(engine, &Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
 }
 
 #[test]
 fn a_cell_breaks_nothing_and_is_foretold() {
-    let shelf = shelf();
+    let shelf = shelf(Engine::new(EngineLimits::capped(64, 65_530)).unwrap());
     let mut broken = Vec::new();
     for cell in (0..matrix::cells()).step_by(STEP) {
         if let Err(error) = matrix::play(cell, &shelf) {
@@ -41,7 +40,7 @@ const PEOPLE: &str = "rule standard
 
 #[test]
 fn what_happens_within_a_ring_is_foretold() {
-    let shelf = shelf();
+    let shelf = shelf(Engine::new(EngineLimits::capped(64, 65_530)).unwrap());
     for (number, wishes, comes_to) in [
         ("200", "", "0 s 1001 1002 1011"),
         ("200", "forwarding ana no-answer to user:cleo rings 2", "0 s 1001 1002 1011; 10 s 1021"),

@@ -5,7 +5,7 @@ use std::fmt;
 use callwright_core::Kind;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The longest page of documents or of the audit log.
 pub const DOCUMENTS_PAGE_MAX: usize = 500;
@@ -185,6 +185,30 @@ pub(crate) struct Applied {
     pub(crate) until: Option<Timestamp>,
 }
 
+/// What holds again when a temporary change ends over which somebody has saved `value` for good: whatever they have changed
+/// stays changed, the rest is as it was before. Who saves what holds once more wants it to stay.
+#[must_use]
+pub fn beneath(kind: Kind, live: Option<&Value>, before: Option<&Value>, value: &Value) -> Option<Value> {
+    if live == Some(value) {
+        return live.cloned();
+    }
+    // Somebody who has said nothing has wishes, if empty ones; everything else is not there before it is made.
+    let nothing = Value::Object(Map::new());
+    let before = before.or((kind == Kind::Forwarding).then_some(&nothing))?;
+    let (Some(now), Value::Object(next), Value::Object(before)) = (live, value, before) else {
+        return Some(value.clone());
+    };
+    let mut beneath = before.clone();
+    let known = now.as_object().into_iter().flat_map(Map::keys);
+    for key in known.chain(next.keys()).filter(|key| now.get(*key) != next.get(*key)) {
+        match next.get(key) {
+            Some(value) => beneath.insert(key.clone(), value.clone()),
+            None => beneath.remove(key),
+        };
+    }
+    Some(Value::Object(beneath))
+}
+
 /// Applies an edit to what is there.
 pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str) -> Option<Applied> {
     let empty = || Document {
@@ -203,12 +227,19 @@ pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str)
         Applied { document: None, action: Action::Changed, before: shown(&live), after: None, until: None };
     match &edit.what {
         Step::Save { value, until } => {
-            let before = next.temporary.take().map_or(live, |temporary| temporary.before);
-            next.temporary = until.map(|until| Temporary { until, before });
+            next.temporary = match (next.temporary.take(), *until) {
+                (Some(known), None) => {
+                    let before = beneath(edit.kind, live.as_ref(), known.before.as_ref(), value);
+                    let is_other = before.as_ref() != Some(value);
+                    is_other.then_some(Temporary { until: known.until, before })
+                }
+                (Some(known), Some(until)) => Some(Temporary { until, before: known.before }),
+                (None, until) => until.map(|until| Temporary { until, before: live }),
+            };
             next.live = Some(value.clone());
             next.draft = None;
             applied.action = if applied.before.is_some() { Action::Changed } else { Action::Created };
-            applied.until = *until;
+            applied.until = next.temporary.as_ref().map(|temporary| temporary.until);
         }
         Step::Remove => {
             was?;
@@ -237,4 +268,32 @@ pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str)
     applied.after = shown(&next.live);
     applied.document = (next.live.is_some() || next.draft.is_some()).then_some(next);
     Some(applied)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_saved_over_a_temporary_change_stays_and_the_rest_ends() {
+        let live = json!({ "mode": "forward-only", "to": ["user:bob"], "rings": 2 });
+        let before = json!({ "rings": 2, "queues": ["a"] });
+        let forwarding =
+            |before: Option<&Value>, value: &Value| beneath(Kind::Forwarding, Some(&live), before, value);
+        let mut disturbed = live.clone();
+        disturbed["do-not-disturb"] = json!(true);
+        let next = json!({ "rings": 2, "queues": ["a"], "do-not-disturb": true });
+        assert_eq!(forwarding(Some(&before), &disturbed), Some(next));
+        assert_eq!(forwarding(None, &disturbed), Some(json!({ "do-not-disturb": true })));
+        assert_eq!(forwarding(Some(&before), &live), Some(live.clone()));
+        let fewer = json!({ "mode": "forward-only", "to": ["user:bob"] });
+        assert_eq!(forwarding(Some(&before), &fewer), Some(json!({ "queues": ["a"] })));
+        let (bob, ana) = (json!("user:bob"), json!("user:ana"));
+        let place = |value: &Value| beneath(Kind::Place, Some(&bob), Some(&ana), value);
+        assert_eq!(place(&bob), Some(bob.clone()));
+        assert_eq!(place(&json!("user:cleo")), Some(json!("user:cleo")));
+        assert_eq!(beneath(Kind::User, Some(&json!({})), None, &json!({ "name": "Eve" })), None);
+    }
 }

@@ -24,7 +24,7 @@ pub use calls::{CALLS_KEPT_MAX, CallFilter, Cursor, Ended, NotACursor, PAGE_MAX,
 pub use digest::{Digest, NotADigest};
 pub use documents::{
     AUDIT_MAX, Action, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Draft, Edit,
-    Step, Temporary, shown,
+    Step, Temporary, beneath, shown,
 };
 pub use error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 pub use memory::{Fault, Memory};

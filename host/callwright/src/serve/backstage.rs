@@ -111,19 +111,27 @@ impl Switch for Backstage {
     ) -> Pending<Result<Route, Overloaded>> {
         let (view, shelf) = (self.view_of(&tenant.id), Arc::clone(&self.activations.shelf));
         let place = Arc::clone(&self.foretelling).try_acquire_owned();
+        let office = (at > self.now()).then(|| Arc::clone(&self.office));
         Box::pin(async move {
             let place = place.map_err(|_| Overloaded)?;
             let followed = tokio::task::spawn_blocking(move || {
+                let (view, tenant) = match office {
+                    Some(office) => office.later(view, tenant, at).map_err(|error| {
+                        warn!(%error, "what will hold then is not known");
+                        Overloaded
+                    })?,
+                    None => (view, tenant),
+                };
                 let ready = |version: &Version| shelf.ready(version).ok().map(|shelved| shelved.rule);
                 let question = Question { view: &view, tenant: &tenant, number: &number, at, ready: &ready };
                 let route = foretell(&question);
                 drop(place);
-                route
+                Ok(route)
             });
             followed.await.map_err(|error| {
                 error!(%error, "a route was not followed to its end");
                 Overloaded
-            })
+            })?
         })
     }
 

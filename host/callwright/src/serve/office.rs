@@ -12,8 +12,8 @@ use callwright_config::{Document as Section, Problem, assemble, wishes};
 use callwright_core::config::{Config, Tenant};
 use callwright_core::forwarding::Wishes;
 use callwright_core::names::{TenantId, UserId};
-use callwright_core::{Input, Kind};
-use callwright_store::{Document, Edit, Scope, Step, Store, StoreError};
+use callwright_core::{Input, Kind, View};
+use callwright_store::{Document, Edit, Scope, Step, Store, StoreError, beneath};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
@@ -69,6 +69,46 @@ impl Office {
     /// An office for what was read at the start.
     pub(super) fn new(store: Arc<dyn Store>, nodes: Arc<Nodes>, file: Arc<Config>, all: Arc<Config>) -> Self {
         Self { store, nodes, file: RwLock::new(file), all: Mutex::new(all), ends: Notify::new() }
+    }
+
+    /// A tenant and the picture of its node as they will be when every temporary change has ended that ends until then.
+    ///
+    /// # Errors
+    /// The store failed, or what is kept does not fit together any more.
+    pub(super) fn later(
+        &self,
+        view: Arc<View>,
+        tenant: Arc<Tenant>,
+        at: Timestamp,
+    ) -> Result<(Arc<View>, Arc<Tenant>), ChangeError> {
+        let mut documents = self.store.documents(&tenant.id).map_err(outside)?;
+        let is_over = |document: &Document| document.temporary.as_ref().is_some_and(|it| it.until <= at);
+        let ended: Vec<_> =
+            documents.iter().filter(|it| is_over(it)).map(|it| (it.kind, it.name.clone())).collect();
+        if ended.is_empty() {
+            return Ok((view, tenant));
+        }
+        for document in documents.iter_mut().filter(|it| is_over(it)) {
+            document.live = document.temporary.take().and_then(|temporary| temporary.before);
+        }
+        let tenant = if self.is_of_file(&tenant.id) {
+            tenant
+        } else {
+            Arc::new(assemble(&tenant.id, sections(&documents), &view.config).map_err(refused)?)
+        };
+        let mut later = View::clone(&view);
+        later.config = Arc::new(view.config.with(Arc::clone(&tenant)));
+        for (_, user) in ended.into_iter().filter(|(kind, _)| *kind == Kind::Forwarding) {
+            let live = documents.iter().find(|it| it.kind == Kind::Forwarding && it.name == user);
+            let live = live.and_then(|document| document.live.as_ref());
+            let read = live.map(|live| wishes(&tenant, &user, live)).transpose().map_err(refused)?;
+            let key = (tenant.id.clone(), user.as_str().into());
+            match read {
+                Some(wishes) => later.wishes.insert(key, wishes),
+                None => later.wishes.remove(&key),
+            };
+        }
+        Ok((Arc::new(later), tenant))
     }
 
     /// Whether the tenant stands in the file.
@@ -382,8 +422,12 @@ fn becoming(documents: &[Document], edits: &[Edit]) -> Vec<Next> {
         let next = all.entry((edit.kind, &edit.name)).or_insert_with(|| new(edit.kind, &edit.name));
         match &edit.what {
             Step::Save { value, until: None } | Step::Stage(value) => {
+                next.then = if next.live == next.then {
+                    Some(value.clone())
+                } else {
+                    beneath(edit.kind, next.live.as_ref(), next.then.as_ref(), value)
+                };
                 next.live = Some(value.clone());
-                next.then = Some(value.clone());
             }
             Step::Save { value, until: Some(_) } => next.live = Some(value.clone()),
             Step::Remove => (next.live, next.then) = (None, None),

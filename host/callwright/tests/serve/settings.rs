@@ -120,6 +120,28 @@ fn a_draft_changes_nothing_until_it_is_saved() {
 }
 
 #[test]
+fn a_temporary_change_is_foretold_to_its_end_and_outlives_what_is_saved_over_it() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    switch.does("user create cleo --extension 102");
+    switch.does("forwarding set ana --mode forward-only --to user:cleo --until 2h");
+    assert!(switch.does("number show 100").contains("cleo has"));
+    let tomorrow = switch.cli(switch.operator(), &["number", "show", "100", "--at", "2099-12-24 18:00"]);
+    let tomorrow = text(&tomorrow.stdout);
+    assert!(!tomorrow.contains("cleo") && tomorrow.contains("1001 "), "{tomorrow}");
+    switch.does("forwarding set ana --do-not-disturb true");
+    let (_, shown) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert!(shown["until"].is_string(), "{shown}");
+    assert_eq!(shown["then"], json!({ "do-not-disturb": true }));
+    assert_eq!(shown["live"]["mode"], "forward-only");
+    let ended = json!({ "do-not-disturb": true });
+    switch.put("/acme/forwarding/ana?save=true", &ended);
+    let (_, shown) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert_eq!((&shown["until"], &shown["live"]), (&Value::Null, &ended), "what comes back is there already");
+    assert!(switch.does("number show *50").contains("dialled as a code"));
+}
+
+#[test]
 fn wishes_that_are_taken_away_do_not_come_back() {
     let switch = Switch::start_with(EMPTY);
     switch.with_acme();

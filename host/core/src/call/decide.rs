@@ -7,7 +7,6 @@ use super::ring::{LEGS_AT_ONCE, Origin};
 use super::run::{Run, STOP_AFTER};
 use super::{Call, Stage};
 use crate::cause::Final;
-use crate::codes::CodePlan;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
 use crate::record::{Disposition, FactKind, Source};
@@ -30,15 +29,12 @@ impl Call {
         let dialled = FactKind::Dialled { number: number.clone(), to: self.to.clone() };
         self.story.fact(board.now, Source::Config, dialled);
         let decider = route::decider(&board.picture, &self.tenant, &number);
-        if decider == Decider::Nobody && CodePlan::is_code(&number) {
-            self.dial_code(board);
-            return;
-        }
         match decider {
             Decider::Emergency => {
                 self.story.fact(board.now, Source::Config, FactKind::Emergency);
                 self.reject(board, &Final::emergency_without_trunk(), Disposition::Rejected);
             }
+            Decider::Code => self.dial_code(board),
             Decider::Nobody => self.reject(board, &Final::unknown_number(), Disposition::Rejected),
             Decider::Device(device) => {
                 let plan = RingPlan {

@@ -69,7 +69,9 @@ pub fn route(route: &Route, tenant: &Tenant, number: &str, at: Timestamp) -> Rou
     let care = match &route.decider {
         Decider::Rule(rule, _) => rule.care.clone(),
         Decider::Standard(_) => Care { owner: tenant.plan.find(number).and_then(owner), review: None },
-        Decider::Emergency | Decider::Nobody | Decider::Device(_) | Decider::Fallback => Care::default(),
+        Decider::Emergency | Decider::Code | Decider::Nobody | Decider::Device(_) | Decider::Fallback => {
+            Care::default()
+        }
     };
     RouteText {
         number: number.to_owned(),
@@ -84,7 +86,9 @@ pub fn route(route: &Route, tenant: &Tenant, number: &str, at: Timestamp) -> Rou
             Decider::Rule(rule, _) | Decider::Standard(rule) => {
                 Some((rule.name.to_string(), rule.version.to_string()))
             }
-            Decider::Emergency | Decider::Nobody | Decider::Device(_) | Decider::Fallback => None,
+            Decider::Emergency | Decider::Code | Decider::Nobody | Decider::Device(_) | Decider::Fallback => {
+                None
+            }
         },
         steps: route.steps.iter().map(|step| teller.step(step.at, &step.what)).collect(),
     }
@@ -134,6 +138,10 @@ fn owner(to: &DestinationRef) -> Option<String> {
 fn decides(decider: &Decider) -> String {
     match decider {
         Decider::Emergency => "It is an emergency number, for which no rule is asked.".to_owned(),
+        Decider::Code => {
+            "It is dialled as a code, which changes or tells how calls reach whoever dials it, where the tenant has it."
+                .to_owned()
+        }
         Decider::Nobody => "The tenant has no such number: a caller hears 404.".to_owned(),
         Decider::Device(device) => format!("Device {device} is rung alone, and no rule is asked."),
         Decider::Rule(rule, bound) => {
