@@ -25,7 +25,13 @@ pub(crate) fn run(args: &PhoneArgs, out: &Output) -> Result<(), UserError> {
     let here = args.registrar.ip().to_string();
     let mut phones = Phones::new(args.registrar, args.domain.as_deref().unwrap_or(&here));
     phones.add(&args.extension, &args.password)?;
-    if !phones.all_registered(SOON) {
+    // Whoever is told no does not ask again: a switch counts wrong passwords.
+    let is_refused = |phones: &Phones| {
+        let seen = phones.seen(&args.extension, 0);
+        seen.iter().any(|seen| matches!(seen, Sighting::RegistrationRefused { status: 400..500 }))
+    };
+    phones.run_until(SOON, |phones| phones.are_registered() || is_refused(phones));
+    if !phones.are_registered() {
         return Err(not_registered(args, &phones));
     }
     let mut diary = Diary { args, out, told: 0 };
@@ -83,10 +89,13 @@ fn not_registered(args: &PhoneArgs, phones: &Phones) -> UserError {
     error.cause = seen.iter().filter_map(|seen| said(args, seen)).collect();
     match seen.last() {
         Some(Sighting::RegistrationRefused { status: 401 }) => {
-            error.help("check the extension and its password")
+            error.help("check the extension and its password; after twenty wrong ones from an address the switch refuses it for ten minutes, and its log says so")
         }
         Some(Sighting::RegistrationRefused { status: 403 }) => {
             error.help("the extension must be that of a device, with fewer than eight phones registered")
+        }
+        Some(Sighting::RegistrationRefused { status: 404 }) => {
+            error.help("no tenant has this domain: name it with --domain, or set `default-tenant` in the configuration")
         }
         Some(_) => error,
         None => {

@@ -88,7 +88,12 @@ impl Phones {
 
     /// Waits until every phone is registered; false when that takes too long.
     pub(crate) fn all_registered(&mut self, within: Duration) -> bool {
-        self.run_until(within, |phones| phones.phones.iter().all(|(phone, _)| phone.is_registered()))
+        self.run_until(within, |phones| phones.are_registered())
+    }
+
+    /// Whether every phone is registered.
+    pub(crate) fn are_registered(&self) -> bool {
+        self.phones.iter().all(|(phone, _)| phone.is_registered())
     }
 
     /// Whether that phone's last call is answered.

@@ -271,6 +271,8 @@ pub enum FactKind {
     RingEnded(Outcome),
     /// The run ended.
     RunEnded(RunOutcome),
+    /// The run of a person's own rule was stopped, as its part of the ring was over.
+    Dismissed,
     /// The fallback took over; in words what it does.
     Fallback(String),
     /// The standard rule took over at the rule's wish.

@@ -251,7 +251,10 @@ impl Call {
         let is_done = outcome == RunOutcome::Ok && nested.best.is_some();
         let is_active = nested.is_active();
         let (part, user) = (nested.part, nested.chain.last().cloned());
-        self.story.fact(board.now, source, FactKind::RunEnded(outcome));
+        // To the rule it is as if the caller had gone; the tenant hears what it was.
+        let is_dismissed = outcome == RunOutcome::CallerGone && !self.story.has_lost_its_caller();
+        let ended = if is_dismissed { FactKind::Dismissed } else { FactKind::RunEnded(outcome) };
+        self.story.fact(board.now, source, ended);
         if is_active && matches!(self.stage, Stage::Ringing(_)) {
             if !is_done {
                 for leg in self.legs_of_nested(id) {

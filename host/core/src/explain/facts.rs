@@ -103,6 +103,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
             let run = record.runs.iter().find(|run| fact.source == Source::Rule(run.rule.clone()));
             run_end(outcome, run, &record.log)
         }
+        FactKind::Dismissed => "was stopped, as its part of the ring was over".to_owned(),
         FactKind::Fallback(text) => format!("the fallback takes over: it {text}"),
         FactKind::Standard => "hands the call to the standard rule".to_owned(),
         FactKind::Code(text) => format!("the code: {text}"),
@@ -165,8 +166,8 @@ fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>, log: &[LogLine]) -> St
 }
 
 fn has_ended(record: &CallRecord, run: &RunRecord) -> bool {
-    let ended =
-        |(rule, what): (&RuleName, &FactKind)| *rule == run.rule && matches!(what, FactKind::RunEnded(_));
+    let is_end = |what: &FactKind| matches!(what, FactKind::RunEnded(_) | FactKind::Dismissed);
+    let ended = |(rule, what): (&RuleName, &FactKind)| *rule == run.rule && is_end(what);
     record.facts.iter().filter_map(words::of_rule).any(ended)
 }
 
