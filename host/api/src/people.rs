@@ -29,6 +29,9 @@ use crate::{Caller, DOCUMENT_MAX, Handle, routes, switch};
 
 mod device;
 mod file;
+mod outlook;
+
+use outlook::Outlook;
 
 /// The kinds of documents that a tenant's admins manage, each at the path of its name.
 pub(crate) const MANAGED: [Kind; 6] =
@@ -100,6 +103,9 @@ pub(crate) struct Shown {
     name: String,
     /// What holds; none where there is a draft alone.
     live: Option<Value>,
+    /// Of a user's wishes: what they come to now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<Outlook>,
     /// What somebody has prepared.
     draft: Option<ShownDraft>,
     /// When what holds ends by itself.
@@ -120,6 +126,9 @@ pub(crate) struct Shown {
 #[schema(as = Draft)]
 struct ShownDraft {
     value: Value,
+    /// Of a user's wishes: what they would come to now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<Outlook>,
     by: String,
     #[schema(value_type = String)]
     at: Timestamp,
@@ -134,7 +143,13 @@ impl From<Document> for Shown {
             kind,
             name: document.name,
             live: document.live.map(shown),
-            draft: document.draft.map(|it| ShownDraft { value: shown(it.value), by: it.by, at: it.at }),
+            effect: None,
+            draft: document.draft.map(|it| ShownDraft {
+                value: shown(it.value),
+                effect: None,
+                by: it.by,
+                at: it.at,
+            }),
             until,
             then: then.flatten().map(shown),
             revision: document.revision,
@@ -207,7 +222,8 @@ async fn list(
         let read = move |store: &dyn callwright_store::Store| {
             store.documents_of_kind(&id, kind, after.as_deref(), limit)
         };
-        switch::ask(&switch, read).await??.into_iter().map(Shown::from).collect()
+        let found = switch::ask(&switch, read).await??;
+        found.into_iter().map(|it| Shown::from(it).judged(&tenant, switch.now())).collect()
     };
     Ok(Json(page(documents, limit, zone(&tenant))))
 }
@@ -249,8 +265,15 @@ async fn show(
     if is_in_file(&switch, &tenant, kind) {
         return file::one(&tenant, kind, &name).map(Json).ok_or_else(|| not_there(kind, &name));
     }
-    let document = find(&switch, &tenant.id, kind, &name).await?;
-    document.map(|document| Json(document.into())).ok_or_else(|| not_there(kind, &name))
+    let shown = match find(&switch, &tenant.id, kind, &name).await? {
+        Some(document) => Some(Shown::from(document).judged(&tenant, switch.now())),
+        None if kind == Kind::Forwarding => {
+            let managed = if switch.is_of_file(&tenant.id) { "file" } else { "store" };
+            Shown::unsaved(&tenant, &name, managed, switch.now())
+        }
+        None => None,
+    };
+    shown.map(Json).ok_or_else(|| not_there(kind, &name))
 }
 
 /// `PUT /v1/tenants/{tenant}/users/{name}` and its like.
@@ -448,7 +471,8 @@ impl Write {
             Among::Tenant(_) | Among::Named(_) => (value, None),
         };
         let expects = match (&known, meant.new, meant.revision) {
-            (_, true, _) | (None, false, None) => Expects::New,
+            // A user who has saved no wishes is shown with revision 0.
+            (_, true, _) | (None, false, None) | (_, false, Some(0)) => Expects::New,
             (_, false, Some(revision)) => Expects::Revision(revision),
             (Some(known), false, None) => Expects::Revision(known.revision),
         };
@@ -471,12 +495,16 @@ impl Write {
     }
 
     async fn commit(self, what: Step, expects: Expects) -> Result<Shown, ApiError> {
-        let Self { switch, tenant, kind, name, by } = self;
+        let Self { switch, tenant: among, kind, name, by } = self;
         let edits = vec![Edit { kind, name: name.clone(), what }];
-        let tenant = tenant.id().clone();
+        let tenant = among.id().clone();
         let mut documents = switch.change(DocumentChange { tenant, edits, expects, by }).await?;
         let gone = Document { kind, name, live: None, draft: None, temporary: None, revision: 0 };
-        Ok(documents.pop().flatten().unwrap_or(gone).into())
+        let shown = Shown::from(documents.pop().flatten().unwrap_or(gone));
+        Ok(match &among {
+            Among::Tenant(tenant) => shown.judged(tenant, switch.now()),
+            Among::Named(_) => shown,
+        })
     }
 }
 

@@ -41,6 +41,7 @@ fn tenant(name: &str) -> Tenant {
         rotas: [].into(),
         time_routes: [].into(),
         tables: [].into(),
+        profiles: [].into(),
         emergency: [].into(),
         fallback: Fallback::RingDialled,
         ring_time: std::time::Duration::from_secs(25),

@@ -9,8 +9,8 @@ use callwright_sim::races::LEGS_MAX;
 mod people;
 
 pub(crate) use people::{
-    AuditArgs, DeviceKeys, DocumentCommand, ForwardingKeys, GroupKeys, HoursKeys, How, PlaceKeys,
-    TenantCommand, TenantKeys, UserKeys,
+    AuditArgs, DeviceKeys, DocumentCommand, ForwardingCommand, ForwardingKeys, GroupKeys, HoursKeys, How,
+    PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
 
 /// The telephone switch whose routing its tenants write.
@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Shows and changes how people wish to be reached.
     Forwarding {
         #[command(subcommand)]
-        command: DocumentCommand<ForwardingKeys>,
+        command: ForwardingCommand,
         #[command(flatten)]
         remote: Remote,
     },

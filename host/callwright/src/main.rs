@@ -67,7 +67,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Group { command, remote } => people::run(&command, &remote, out),
         Command::Place { command, remote } => people::run(&command, &remote, out),
         Command::Hours { command, remote } => people::run(&command, &remote, out),
-        Command::Forwarding { command, remote } => people::run(&command, &remote, out),
+        Command::Forwarding { command, remote } => people::forwarding(command, &remote, out),
         Command::Audit { wanted, remote } => people::audit(&wanted, &remote, out),
         Command::Orphans { remote } => people::orphans(&remote, out),
         Command::Phone(args) => phone::run(&args, out),

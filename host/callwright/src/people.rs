@@ -4,7 +4,9 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::call::{list, text};
-use crate::cli::{AuditArgs, DocumentCommand, How, Remote, TenantCommand, TenantKeys};
+use crate::cli::{
+    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, Remote, TenantCommand, TenantKeys,
+};
 use crate::client::{Client, segment};
 use crate::clock::Clock;
 use crate::error::UserError;
@@ -89,7 +91,12 @@ pub(crate) fn run<K: Keys>(
         DocumentCommand::List => listed::<K>(&shelf.all()?, out),
         DocumentCommand::Show { name } => {
             let shown: Value = client.get(&shelf.one(name))?;
-            out.result(&shown, || format!("{shown:#}"));
+            out.result(&shown, || {
+                let mut lines = outlook(shown.get("effect"), "now");
+                lines.extend(outlook(shown.pointer("/draft/effect"), "the draft"));
+                lines.push(format!("{shown:#}"));
+                lines.join("\n")
+            });
         }
         DocumentCommand::Set { name, keys, unset, how } => {
             let known = match client.get::<Value>(&shelf.one(name)) {
@@ -167,6 +174,24 @@ pub(crate) fn orphans(remote: &Remote, out: &Output) -> Result<(), UserError> {
         if lines.is_empty() { "everything leads somewhere".to_owned() } else { lines.join("\n") }
     });
     Ok(())
+}
+
+/// Runs one of the verbs of how people wish to be reached.
+///
+/// # Errors
+/// As the switch says.
+pub(crate) fn forwarding(command: ForwardingCommand, remote: &Remote, out: &Output) -> Result<(), UserError> {
+    let command = match command {
+        ForwardingCommand::Document(command) => *command,
+        ForwardingCommand::Profile { name, profile, how } => {
+            let leaves = profile == "none";
+            let unset = if leaves { vec!["profile".to_owned()] } else { Vec::new() };
+            let profile = (!leaves).then_some(profile);
+            let keys = ForwardingKeys { profile, ..ForwardingKeys::default() };
+            DocumentCommand::Set { name, keys, unset, how }
+        }
+    };
+    run(&command, remote, out)
 }
 
 /// Runs one of the verbs of tenants.
@@ -259,8 +284,27 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
         if let Some(password) = document.get("password").and_then(Value::as_str) {
             words = format!("{words}\nits password, shown this once: {password}");
         }
-        words
+        let (effect, what) = match document.pointer("/draft/effect") {
+            Some(effect) => (Some(effect), "the draft"),
+            None => (document.get("effect"), "now"),
+        };
+        let mut lines = vec![words];
+        lines.extend(outlook(effect, what));
+        lines.join("\n")
     });
+}
+
+/// What wishes come to, in lines: `now: active, no-answer: If none …`, and what to know of it.
+fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
+    let Some(effect) = effect else { return Vec::new() };
+    let (reason, mode) = (text(effect, "reason"), text(effect, "mode"));
+    let told = effect.get("text").and_then(Value::as_str).map(|text| format!(": {text}"));
+    let profile = effect.get("profile").and_then(Value::as_str).map(|profile| format!(", profile {profile}"));
+    let profile = profile.unwrap_or_default();
+    let mut lines = vec![format!("{what}: {reason}{profile}, mode {mode}{}", told.unwrap_or_default())];
+    lines
+        .extend(list(effect, "warnings").iter().filter_map(Value::as_str).map(|it| format!("warning: {it}")));
+    lines
 }
 
 fn listed<K: Keys>(all: &Value, out: &Output) {

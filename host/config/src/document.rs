@@ -258,7 +258,10 @@ impl<'a> Table<'a> {
 
     /// The value of a key that may be absent.
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         let value = self.table.find(key)?;
         Some(Value { path: join(&self.path, key), value, origin: self.origin })
     }

@@ -302,6 +302,76 @@ mod tests {
         let unread: Vec<_> = told::<shape::Tenant>().difference(&of_tenant).cloned().collect();
         assert_eq!(unread, [""; 0]);
         assert_eq!(told::<shape::Forwarding>(), read(Kind::Forwarding, "ana"));
+        let keys = |wishes: Json| {
+            let made = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
+            let found =
+                wishes_of(&made, &wishes).into_iter().find(|it| it.contains("wrong: is no key")).unwrap();
+            let known = found.split("known are ").nth(1).unwrap();
+            known.split(", ").map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(told::<shape::Profile>(), keys(json!({ "profiles": { "x": { "wrong": 1 } } })));
+        assert_eq!(
+            told::<shape::CallerList>(),
+            keys(json!({ "callers": [{ "wrong": 1, "name": "x", "from": ["withheld"] }] }))
+        );
+        let time = json!({ "times": [{ "wrong": 1, "name": "x", "when": "always" }] });
+        assert_eq!(told::<shape::TimeTarget>(), keys(time));
+    }
+
+    /// What is wrong with wishes of ana.
+    fn wishes_of(tenant: &Tenant, json: &Json) -> Vec<String> {
+        let problems = wishes(tenant, "ana", json).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn selections_and_profiles_name_what_there_is() {
+        let mut tenant = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
+        let wrong = |json: Json| wishes_of(&tenant, &json);
+        let list =
+            |from: &str, to: &str| json!({ "callers": [{ "name": "vip", "from": [from], "to": [to] }] });
+        assert_eq!(wrong(list("user:bob", "group:sales")), [""; 0]);
+        assert_eq!(wrong(list("number:+4930*", "user:ana")), [""; 0]);
+        for (json, said) in [
+            (list("user:zoe", "user:bob"), "lists the caller `user:zoe`: no user `zoe`"),
+            (list("group:x", "user:bob"), "lists the caller `group:x`: no group `x`"),
+            (list("withheld", "user:zoe"), "is forwarded to `user:zoe`: no user `zoe`"),
+            (list("number:4930", "user:bob"), "`number:4930` is no caller"),
+            (list("withheld", "device:1001"), "a device is nothing to forward to"),
+            (
+                json!({ "callers": [{ "name": "vip", "from": [], "to": ["user:bob"] }] }),
+                "must name 1 to 200 callers",
+            ),
+            (
+                json!({ "callers": [{ "name": "vip", "from": ["withheld"], "to": [] }] }),
+                "at least one destination",
+            ),
+            (
+                json!({ "times": [{ "name": "a", "when": "always", "to": ["user:bob"] },
+                { "name": "a", "when": "always", "to": ["user:bob"] }] }),
+                "`a` is there twice",
+            ),
+            (json!({ "times": [{ "name": "a", "when": "noon", "to": ["user:bob"] }] }), "`noon` is neither"),
+            (json!({ "busy-to": ["user:zoe"] }), "is forwarded to `user:zoe`"),
+            (
+                json!({ "profile": "away" }),
+                "has the profile `away`, which is none of do-not-disturb, office, travel",
+            ),
+            (
+                json!({ "profiles": { "x": { "to": ["user:zoe"] } } }),
+                "in profile `x` is forwarded to `user:zoe`",
+            ),
+            (json!({ "profiles": { "x": { "queues": ["a"] } } }), "profiles.x.queues: is no key here"),
+        ] {
+            let found = wrong(json);
+            assert!(found.len() == 1 && found[0].contains(said), "{found:?} is not `{said}`");
+        }
+        assert_eq!(wrong(json!({ "profile": "x", "profiles": { "x": { "mode": "off" } } })), [""; 0]);
+        tenant.profiles.insert("away".into(), Default::default());
+        assert_eq!(wishes_of(&tenant, &json!({ "profile": "away" })), [""; 0]);
+        let lost = json!({ "domains": ["acme.example"], "zone": "UTC", "profiles": { "x": { "to": ["user:zoe"] } } });
+        let found = problems(with(Kind::Tenant, "acme", lost));
+        assert_eq!(found, ["profiles: `x` is forwarded to `user:zoe`: no user `zoe`"]);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod wishes;
+
+pub use wishes::{CallerList, Forwarding, Profile, TimeTarget, When, Wish};
+
 /// A tenant without its people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -46,6 +50,9 @@ pub struct Tenant {
     /// What the tenant's rules may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Limits>,
+    /// Profiles that its people can choose, beside `office`, `travel` and `do-not-disturb`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 /// Bounds of a registration, in seconds.
@@ -188,79 +195,6 @@ pub struct Exception {
     pub open: Vec<String>,
 }
 
-/// How a user wishes to be reached: a `mode`, or `conditions` one by one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Forwarding {
-    /// Whether any of it holds; yes where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// `always`, or hours of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<When>,
-    /// Where calls go: `user:NAME`, `group:NAME`, `place:NAME` or `number:+4930123456`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<String>,
-    /// Those of the numbers that are the user's own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub own: Vec<String>,
-    /// One after the other, and not together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub in_order: Option<bool>,
-    /// How often devices ring before a call moves on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rings: Option<u32>,
-    /// Where calls go that nobody answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unanswered: Option<String>,
-    /// Who rings in place of all the user's devices: `device:EXTENSION` or `user:NAME`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cold_route: Option<String>,
-    /// Users whose calls this one takes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub takes_for: Vec<String>,
-    /// Nobody is to be disturbed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub do_not_disturb: Option<bool>,
-    /// Devices that do not ring.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub silent: Vec<String>,
-    /// Queues that the user is signed in to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub queues: Vec<String>,
-    /// `off`, `ring-all`, `no-answer`, `failover` or `forward-only`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
-    /// By `always`, `together`, `busy`, `no-answer` or `unreachable`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub conditions: Option<BTreeMap<String, Wish>>,
-}
-
-/// When wishes hold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum When {
-    /// `always`.
-    Word(String),
-    /// Hours of its own.
-    Hours(Hours),
-}
-
-/// What one condition does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Wish {
-    /// Whether it does anything; yes where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub active: Option<bool>,
-    /// Destinations of its own, in place of those of `to`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<String>,
-    /// How long devices ring before `no-answer` forwards, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after_s: Option<u32>,
-}
-
 impl From<&config::User> for User {
     fn from(user: &config::User) -> Self {
         Self {
@@ -337,6 +271,7 @@ impl From<&config::Tenant> for Tenant {
             ring_cadence_s: u32::try_from(tenant.cadence.as_secs()).ok(),
             follow_deflections: Some(tenant.follow_deflections),
             rules: None,
+            profiles: BTreeMap::new(),
         }
     }
 }

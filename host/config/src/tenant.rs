@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use callwright_core::codes::CodePlan;
 use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Place, Tenant, User};
+use callwright_core::forwarding::Wishes;
 use callwright_core::names::{GroupName, PlaceName, UserId};
 use callwright_core::rule::{DestinationRef, Refusal};
 use callwright_sip::digest::Algorithm;
@@ -71,6 +72,7 @@ pub(super) fn read(
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         tables: BTreeMap::new(),
+        profiles: forwarding::profiles(&table),
         emergency,
         fallback: Fallback::default(),
         ring_time: seconds(&table, "ring-time-s", RING_TIME_S),
@@ -284,6 +286,11 @@ fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
 
 /// Reports people who forward to what the tenant does not have.
 fn forwarding_ends_somewhere(table: &Table<'_>, tenant: &Tenant) {
+    for (name, profile) in &tenant.profiles {
+        for missing in forwarding::astray(&profile.over(&Wishes::default()), tenant) {
+            table.lacks("profiles", format!("`{name}` {missing}"));
+        }
+    }
     for (user, wishes) in tenant.users.values().filter_map(|user| Some((user, user.forwarding.as_ref()?))) {
         for missing in forwarding::missing(wishes, user, tenant) {
             table.lacks("users", format!("`{}` {missing}", user.id));

@@ -72,6 +72,14 @@ pub enum Ask {
     Query,
 }
 
+impl Code {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::Forward(_, Ask::Query))
+    }
+}
+
 /// Why a code did nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {

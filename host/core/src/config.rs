@@ -14,9 +14,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::codes::CodePlan;
-use crate::forwarding::Wishes;
+use crate::forwarding::{Partial, Wishes};
 use crate::names::{
-    Extension, GroupName, HoursName, PlaceName, RotaName, TableName, TenantId, UserId, Version,
+    Extension, GroupName, HoursName, PlaceName, ProfileName, RotaName, TableName, TenantId, UserId, Version,
 };
 use crate::rota::Rota;
 use crate::rule::{DestinationRef, Refusal};
@@ -67,6 +67,8 @@ pub struct Tenant {
     pub time_routes: BTreeMap<PlaceName, TimeRoute>,
     /// Tables: a value beside a number, or beside `user:NAME`.
     pub tables: BTreeMap<TableName, Table>,
+    /// Profiles that its people can choose, beside the built-in ones.
+    pub profiles: BTreeMap<ProfileName, Partial>,
     /// Numbers that are emergency calls, as dialled.
     pub emergency: BTreeSet<String>,
     /// What happens to a call whose rule has none of its own.

@@ -15,10 +15,20 @@ use serde::{Deserialize, Serialize};
 
 pub use self::standing::{NoStanding, Standing};
 use crate::config::{Hours, Tenant};
-use crate::names::{Extension, UserId};
+use crate::names::{Extension, ProfileName, UserId};
 use crate::rule::DestinationRef;
 use crate::schedule;
 use crate::view::View;
+
+mod outlook;
+mod profile;
+mod selective;
+
+pub use outlook::{Outlook, Reason, zone_of};
+pub use profile::{BUILT_IN, Partial};
+pub use selective::{
+    CALLERS_MAX, CallerList, CallerMatch, NotACaller, SELECTIONS_MAX, Selection, TimeTarget,
+};
 
 /// How often devices may ring at most before a call moves on.
 pub const RINGS_MAX: u32 = 20;
@@ -38,6 +48,12 @@ pub struct Wishes {
     pub own: BTreeSet<String>,
     /// What each condition does; one that is absent does nothing.
     pub conditions: BTreeMap<Condition, Wish>,
+    /// Where calls go while the user is engaged, in whatever mode; none: as the mode says.
+    pub busy_to: Vec<DestinationRef>,
+    /// Callers whose calls go elsewhere: the first list that has one counts.
+    pub callers: Vec<CallerList>,
+    /// Times at which calls go elsewhere: the first that is now counts.
+    pub times: Vec<TimeTarget>,
     /// Destinations are tried one after the other, and not together.
     pub in_order: bool,
     /// How often the user's devices ring before a call moves on; none: as long as the tenant's do.
@@ -54,6 +70,10 @@ pub struct Wishes {
     pub silent: BTreeSet<Extension>,
     /// The queues that they are signed in to.
     pub queues: BTreeSet<String>,
+    /// What is chosen in place of some of this.
+    pub profile: Option<ProfileName>,
+    /// The user's own profiles; they go before the tenant's and the built-in ones.
+    pub profiles: BTreeMap<ProfileName, Partial>,
 }
 
 /// When wishes hold.
@@ -143,6 +163,9 @@ impl Default for Wishes {
             numbers: Vec::new(),
             own: BTreeSet::new(),
             conditions: BTreeMap::new(),
+            busy_to: Vec::new(),
+            callers: Vec::new(),
+            times: Vec::new(),
             in_order: false,
             rings: None,
             unanswered: None,
@@ -151,6 +174,8 @@ impl Default for Wishes {
             do_not_disturb: false,
             silent: BTreeSet::new(),
             queues: BTreeSet::new(),
+            profile: None,
+            profiles: BTreeMap::new(),
         }
     }
 }
@@ -195,6 +220,26 @@ impl Mode {
             Self::Failover => &[Condition::Unreachable],
             Self::ForwardOnly => &[Condition::Always],
         }
+    }
+
+    /// The conditions as they are wished.
+    #[must_use]
+    pub fn wishes(self) -> BTreeMap<Condition, Wish> {
+        let active = |condition: &Condition| (*condition, Wish { active: true, ..Wish::default() });
+        self.conditions().iter().map(active).collect()
+    }
+
+    /// The mode that conditions amount to.
+    #[must_use]
+    pub fn of(conditions: &BTreeMap<Condition, Wish>) -> Self {
+        let active: Vec<_> = conditions.iter().filter(|(_, wish)| wish.active).collect();
+        if active.is_empty() {
+            return Self::Off;
+        }
+        let conditions: Vec<_> = active.iter().map(|(condition, _)| **condition).collect();
+        let preset = Self::CHOICES.into_iter().find(|mode| mode.conditions() == conditions);
+        let is_plain = active.iter().all(|(_, wish)| wish.to.is_empty() && wish.after.is_none());
+        preset.filter(|_| is_plain).unwrap_or(Self::ByCondition)
     }
 }
 
@@ -251,33 +296,24 @@ impl Wishes {
     /// Chooses a mode; numbers stay as they are. [`Mode::ByCondition`] is nothing to choose and changes nothing.
     pub fn choose(&mut self, mode: Mode) {
         if mode != Mode::ByCondition {
-            let active = |condition: &Condition| (*condition, Wish { active: true, ..Wish::default() });
-            self.conditions = mode.conditions().iter().map(active).collect();
+            self.conditions = mode.wishes();
         }
     }
 
-    /// The mode that the conditions amount to.
+    /// The mode that the conditions amount to; by condition too where only some calls go elsewhere, and no mode says it.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        let active: Vec<_> = self.conditions.iter().filter(|(_, wish)| wish.active).collect();
-        if active.is_empty() {
-            return Mode::Off;
-        }
-        let conditions: Vec<_> = active.iter().map(|(condition, _)| **condition).collect();
-        let preset = Mode::CHOICES.into_iter().find(|mode| mode.conditions() == conditions);
-        let is_plain = active.iter().all(|(_, wish)| wish.to.is_empty() && wish.after.is_none());
-        preset.filter(|_| is_plain).unwrap_or(Mode::ByCondition)
+        let mode = Mode::of(&self.conditions);
+        if mode == Mode::Off && self.is_selective() { Mode::ByCondition } else { mode }
     }
 
     /// What they come to at a moment, or why to nothing; `zone` is the user's.
     #[must_use]
     pub fn effect(&self, zone: &TimeZone, at: Timestamp) -> Effect {
-        let has_destinations =
-            !self.numbers.is_empty() || self.conditions.values().any(|wish| !wish.to.is_empty());
         let mode = self.mode();
         let reasons = [
             (!self.enabled, WhyNot::Suspended),
-            (!has_destinations, WhyNot::NoNumbers),
+            (!self.has_destinations(), WhyNot::NoNumbers),
             (!self.queues.is_empty(), WhyNot::QueueSignIn),
             (mode == Mode::Off, WhyNot::ModeOff),
             (!self.when.is_now(zone, at), WhyNot::OutsideSchedule),
@@ -289,10 +325,15 @@ impl Wishes {
     /// Where calls go at that moment under a condition, in the user's order; nowhere where nothing is in effect.
     #[must_use]
     pub fn to(&self, condition: Condition, zone: &TimeZone, at: Timestamp) -> Vec<DestinationRef> {
-        let to = match (self.effect(zone, at), self.conditions.get(&condition)) {
-            (Effect::Active(_), Some(wish)) if wish.active && wish.to.is_empty() => &self.numbers,
-            (Effect::Active(_), Some(wish)) if wish.active => &wish.to,
-            (Effect::Active(_) | Effect::Inactive(_), Some(_) | None) => return Vec::new(),
+        if !self.holds(zone, at) {
+            return Vec::new();
+        }
+        let wish = self.conditions.get(&condition).filter(|wish| wish.active);
+        let to = match wish {
+            Some(wish) if !wish.to.is_empty() => &wish.to,
+            Some(_) | None if condition == Condition::Busy && !self.busy_to.is_empty() => &self.busy_to,
+            Some(_) => &self.numbers,
+            None => return Vec::new(),
         };
         to.iter().filter(|to| !self.is_silenced(to)).cloned().collect()
     }
@@ -300,7 +341,21 @@ impl Wishes {
     /// Everybody whom a call may be sent to under any of these wishes, whether or not they hold now.
     pub fn targets(&self) -> impl Iterator<Item = &DestinationRef> {
         let conditional = self.conditions.values().flat_map(|wish| &wish.to);
-        self.numbers.iter().chain(conditional).chain(&self.unanswered).chain(&self.cold_route)
+        let callers = self.callers.iter().flat_map(|list| &list.to);
+        let times = self.times.iter().flat_map(|time| &time.to);
+        let all = self.numbers.iter().chain(conditional).chain(&self.busy_to).chain(callers).chain(times);
+        all.chain(&self.unanswered).chain(&self.cold_route)
+    }
+
+    /// Whether calls are forwarded at all, if there is anywhere to go.
+    fn holds(&self, zone: &TimeZone, at: Timestamp) -> bool {
+        self.enabled && self.queues.is_empty() && self.when.is_now(zone, at)
+    }
+
+    /// Whether there is anything at all that calls could go to.
+    fn has_destinations(&self) -> bool {
+        let of_conditions = self.conditions.values().any(|wish| !wish.to.is_empty());
+        !self.numbers.is_empty() || of_conditions || self.is_selective()
     }
 
     /// How long devices ring before a call moves on.
@@ -333,9 +388,17 @@ impl When {
     }
 }
 
-/// What a user wishes: what they have saved, else what the configuration says, else nothing at all.
+/// What a user wishes now: what they have saved, else what the configuration says, in the profile that they have chosen;
+/// else nothing at all.
 #[must_use]
-pub fn of_user<'a>(view: &'a View, tenant: &'a Tenant, user: &UserId) -> Option<&'a Arc<Wishes>> {
+pub fn of_user(view: &View, tenant: &Tenant, user: &UserId) -> Option<Arc<Wishes>> {
+    let saved = saved(view, tenant, user)?;
+    Some(saved.in_profile(tenant).map_or_else(|| Arc::clone(saved), Arc::new))
+}
+
+/// What a user has saved, else what the configuration says, whatever profile they have chosen.
+#[must_use]
+pub fn saved<'a>(view: &'a View, tenant: &'a Tenant, user: &UserId) -> Option<&'a Arc<Wishes>> {
     let saved = view.wishes.get(&(tenant.id.clone(), user.clone()));
     let configured = || tenant.users.get(user).and_then(|user| user.forwarding.as_ref());
     saved.or_else(configured)
@@ -351,12 +414,12 @@ pub fn devices(view: &View, tenant: &Tenant, user: &UserId) -> Vec<DestinationRe
         let devices = tenant.users.get(user).map(|user| user.devices.as_slice()).unwrap_or_default();
         devices.iter().cloned().map(DestinationRef::Device).collect()
     };
-    let routed = of_user(view, tenant, user).and_then(|wishes| wishes.cold_route.as_ref());
+    let routed = of_user(view, tenant, user).and_then(|wishes| wishes.cold_route.clone());
     match routed.filter(|to| tenant.lacks(to).is_none()) {
-        Some(to) if tenant.cold_route_falls_back && !crate::presence::reachable(view, &tenant.id, to) => {
+        Some(to) if tenant.cold_route_falls_back && !crate::presence::reachable(view, &tenant.id, &to) => {
             all()
         }
-        Some(to) => vec![to.clone()],
+        Some(to) => vec![to],
         None => all(),
     }
 }

@@ -87,6 +87,8 @@ text_names! {
     PlaceName;
     /// Named opening hours of the tenant.
     HoursName;
+    /// Some wishes of a user under one name: office, travel.
+    ProfileName;
     /// A duty of the tenant that goes round.
     RotaName;
     /// A table of the tenant: VIPs, key accounts, blocked.

@@ -174,7 +174,7 @@ impl Roads {
     }
 
     fn forwarding(&mut self, view: &View, tenant: &Tenant) {
-        let wishes = |user: &UserId| crate::forwarding::of_user(view, tenant, user).cloned();
+        let wishes = |user: &UserId| crate::forwarding::saved(view, tenant, user).cloned();
         for (user, wishes) in tenant.users.keys().filter_map(|user| Some((user, wishes(user)?))) {
             for to in wishes.targets() {
                 self.lead(to, [format!("forwarding of {user}")]);

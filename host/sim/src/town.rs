@@ -132,6 +132,7 @@ impl Household {
             rotas: self.rotas.clone(),
             time_routes: self.time_routes.clone(),
             tables: self.tables.clone(),
+            profiles: BTreeMap::new(),
             emergency: EMERGENCY.iter().map(|number| (*number).to_owned()).collect(),
             fallback: self.fallback.clone(),
             ring_time: self.ring_time,

@@ -3,6 +3,7 @@
 //!
 //! | wish | what happens |
 //! |---|---|
+//! | caller lists, then times | who is meant by one goes where it says, and no condition is looked at |
 //! | always | the devices stay silent, the call goes on |
 //! | together | devices and destinations ring at once |
 //! | busy, no-answer, unreachable | the devices ring first, and their outcome says where the call goes on |
@@ -27,22 +28,42 @@ fn handle_call(call: &Call) -> Result<(), String> {
 
 fn personal(call: &Call, person: &User) -> Result<(), String> {
     let wishes = forwarding::of_user(person)?;
+    if let Some(profile) = wishes.profile() {
+        call.because(&format!("profile {profile}"));
+    }
     match wishes.effect() {
         // Nobody has to be told that there is nothing to forward to where nobody wants it.
         Effect::Active(_) | Effect::Inactive(WhyNot::ModeOff | WhyNot::NoNumbers) => {}
         Effect::Inactive(why) => call.because(&format!("forwarding is inactive: {why}")),
     }
-    let always = wishes.to(&Condition::Always);
-    let outcome = if always.is_empty() {
-        devices_first(call, &wishes)?
-    } else {
-        call.because("all calls are forwarded");
-        forward(call, &wishes, &always)?
+    let outcome = match selected(call, &wishes) {
+        Some(to) => forward(call, &wishes, &to)?,
+        None => by_condition(call, &wishes)?,
     };
     match outcome {
         Outcome::Answered(_) => Ok(()),
         _ => unanswered(call, &wishes),
     }
+}
+
+/// Where this call goes, whatever becomes of others: by who calls, else by the time.
+fn selected(call: &Call, wishes: &Wishes) -> Option<Vec<Destination>> {
+    if let Some(list) = wishes.for_caller(&call.caller()) {
+        call.because(&format!("forwarded: caller-list({})", list.name));
+        return Some(list.to);
+    }
+    let time = wishes.for_now()?;
+    call.because(&format!("forwarded: time-target({})", time.name));
+    Some(time.to)
+}
+
+fn by_condition(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
+    let always = wishes.to(&Condition::Always);
+    if always.is_empty() {
+        return devices_first(call, wishes);
+    }
+    call.because("all calls are forwarded");
+    forward(call, wishes, &always)
 }
 
 /// The devices, and where the call goes on by what came of them.

@@ -225,6 +225,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         tables: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         emergency: BTreeSet::new(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),

@@ -143,6 +143,7 @@ fn tenant() -> Tenant {
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         tables: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         emergency: BTreeSet::new(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),

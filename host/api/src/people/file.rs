@@ -52,6 +52,7 @@ pub(super) fn one(tenant: &Tenant, kind: Kind, name: &str) -> Option<Shown> {
         kind,
         name: name.to_owned(),
         live: Some(live),
+        effect: None,
         draft: None,
         until: None,
         then: None,

@@ -56,6 +56,22 @@ pub(crate) enum DocumentCommand<K: Args> {
     },
 }
 
+/// What can be done with how people wish to be reached.
+#[derive(Subcommand)]
+pub(crate) enum ForwardingCommand {
+    #[command(flatten)]
+    Document(Box<DocumentCommand<ForwardingKeys>>),
+    /// Switches a user to a profile; `none` leaves it.
+    Profile {
+        /// The user.
+        name: String,
+        /// office, travel, do-not-disturb, or one of the tenant's or the user's own.
+        profile: String,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
 /// What can be done with tenants.
 #[derive(Subcommand)]
 pub(crate) enum TenantCommand {
@@ -188,7 +204,7 @@ pub(crate) struct HoursKeys {
 }
 
 /// How a user wishes to be reached.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct ForwardingKeys {
     /// Whether any of it holds.
     #[arg(long, value_name = "true|false")]
@@ -214,6 +230,18 @@ pub(crate) struct ForwardingKeys {
     /// Who rings in place of all the user's devices: device:EXTENSION or user:NAME.
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) cold_route: Option<String>,
+    /// Where calls go while the user is engaged, in whatever mode; several where it is given several times.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) busy_to: Vec<String>,
+    /// Callers whose calls go elsewhere: `vip=user:bob,number:+4930*=user:cleo`; several lists where it is given several times.
+    #[arg(long, value_name = "NAME=FROM=TO")]
+    pub(crate) callers: Vec<String>,
+    /// A time at which calls go elsewhere: `lunch=mon-fri 12:00-13:00=user:bob`; several where it is given several times.
+    #[arg(long, value_name = "NAME=SPAN=TO")]
+    pub(crate) times: Vec<String>,
+    /// The profile that holds: office, travel, do-not-disturb, or one of the tenant's or the user's own.
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
 }
 
 /// Which entries of the audit log are wanted.

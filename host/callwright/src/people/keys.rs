@@ -163,6 +163,12 @@ impl Keys for ForwardingKeys {
             [all] if all == "always" => put(document, "when", Some(all)),
             spans => put(document, "when", Some(&json!({ "weekly": spans }))),
         }
+        put_all(document, "busy-to", &self.busy_to);
+        put(document, "profile", self.profile.as_ref());
+        let callers = selections(&self.callers, |from| ("from", json!(named(from))))?;
+        put(document, "callers", callers.as_ref());
+        let times = selections(&self.times, |span| ("when", json!({ "weekly": named(span) })))?;
+        put(document, "times", times.as_ref());
         Ok(())
     }
 
@@ -170,7 +176,33 @@ impl Keys for ForwardingKeys {
         let is_off = live.get("enabled").and_then(Value::as_bool) == Some(false);
         let disturbs_nobody = live.get("do-not-disturb").and_then(Value::as_bool) == Some(true);
         let notes = [(is_off, "suspended"), (disturbs_nobody, "do not disturb")];
-        let notes: Vec<_> = notes.iter().filter(|(is_so, _)| *is_so).map(|(_, note)| *note).collect();
+        let notes = notes.iter().filter(|(is_so, _)| *is_so).map(|(_, note)| (*note).to_owned());
+        let profile = live.get("profile").and_then(Value::as_str).map(|profile| format!("profile {profile}"));
+        let notes: Vec<_> = notes.chain(profile).collect();
         vec![text(live, "mode"), joined(live, "to"), notes.join(", ")]
     }
+}
+
+/// `NAME=WHO OR WHEN=TO`, each as an entry of a list; none where nothing was said.
+fn selections(
+    said: &[String],
+    middle: impl Fn(&str) -> (&'static str, Value),
+) -> Result<Option<Value>, UserError> {
+    let mut all = Vec::new();
+    for text in said {
+        let parts: Vec<&str> = text.split('=').collect();
+        let [name, between, to] = parts.as_slice() else {
+            return Err(UserError::wrong_use(format!("`{text}` has not three parts"))
+                .help("write vip=user:bob,number:+4930*=user:cleo, and lunch=mon-fri 12:00-13:00=user:bob"));
+        };
+        let (key, value) = middle(between);
+        let mut entry = json!({ "name": name, "to": named(to) });
+        entry[key] = value;
+        all.push(entry);
+    }
+    Ok(Some(Value::Array(all)).filter(|_| !said.is_empty()))
+}
+
+fn named(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).collect()
 }

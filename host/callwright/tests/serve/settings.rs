@@ -250,6 +250,8 @@ fn people_of_the_file_save_their_own_settings_too() {
     let switch = Switch::start();
     let goes_to_ana = |switch: &Switch| switch.does("number show 101").contains("ana");
     assert!(!goes_to_ana(&switch));
+    let (_, shown) = switch.ask("GET", "/acme/forwarding/bob", None);
+    assert_eq!((&shown["live"], &shown["managed"]), (&Value::Null, &json!("file")));
     let (status, refused) = switch.ask(
         "PUT",
         "/acme/forwarding/bob?save=true",
@@ -266,4 +268,124 @@ fn people_of_the_file_save_their_own_settings_too() {
     assert!(goes_to_ana(&switch), "and after a reload");
     switch.does("forwarding remove bob");
     assert!(!goes_to_ana(&switch));
+}
+
+#[test]
+fn what_wishes_come_to_is_told_in_the_exact_texts() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let (_, never) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert_eq!((&never["live"], &never["revision"]), (&Value::Null, &json!(0)));
+    assert_eq!(
+        (&never["effect"]["reason"], &never["effect"]["warnings"]),
+        (&json!("no-numbers"), &json!([]))
+    );
+    assert_eq!(switch.ask("GET", "/acme/forwarding/zoe", None).0, 404);
+    let texts = [
+        ("off", "mode-off", "Only your devices will ring, no calls will be forwarded."),
+        ("ring-all", "active", "Ring your Devices & Forwarding Numbers at the same time."),
+        ("no-answer", "active", "If none of your devices answer, forward all calls."),
+        ("failover", "active", "When your Devices go offline, forward all calls."),
+        ("forward-only", "active", "Do not ring your Devices, forward all calls."),
+    ];
+    for (mode, reason, text) in texts {
+        let wishes = json!({ "mode": mode, "to": ["user:bob"] });
+        let told = json!({
+            "active": reason == "active", "reason": reason, "mode": mode, "text": text, "warnings": [],
+            "profiles": ["do-not-disturb", "office", "travel"],
+        });
+        let draft = switch.put("/acme/forwarding/ana/draft", &wishes);
+        assert_eq!(draft["draft"]["effect"], told, "{draft}");
+        let saved = switch.put("/acme/forwarding/ana?save=true", &wishes);
+        assert_eq!(saved["effect"], told, "{saved}");
+        assert_eq!(switch.ask("GET", "/acme/forwarding/ana", None).1["effect"], told);
+    }
+    let no_numbers = "You have No Forwarding Numbers. Call forwarding is enabled, but you have no forwarding numbers to \
+        forward calls to.";
+    let queue = "Queue sign-in pauses call forwarding. Resume call forwarding by signing out of queues.";
+    let never = json!({ "weekly": [], "exceptions": {} });
+    for (wishes, reason, warnings) in [
+        (json!({ "mode": "no-answer" }), "no-numbers", vec![no_numbers]),
+        (
+            json!({ "mode": "no-answer", "to": ["user:bob"], "queues": ["sales"] }),
+            "queue-sign-in",
+            vec![queue],
+        ),
+        (json!({ "mode": "no-answer", "queues": ["sales"] }), "no-numbers", vec![no_numbers, queue]),
+        (json!({ "mode": "no-answer", "enabled": false }), "suspended", vec![]),
+        (json!({ "mode": "no-answer", "to": ["user:bob"], "when": never }), "outside-schedule", vec![]),
+    ] {
+        let saved = switch.put("/acme/forwarding/ana?save=true", &wishes);
+        let effect = &saved["effect"];
+        assert_eq!((&effect["reason"], &effect["warnings"]), (&json!(reason), &json!(warnings)), "{wishes}");
+        assert_eq!(effect["active"], false);
+    }
+    let outside = json!({ "mode": "no-answer", "to": ["number:+4930999999"] });
+    let blocked = switch.put("/acme/forwarding/ana?save=true", &outside)["effect"].clone();
+    assert_eq!((&blocked["reason"], &blocked["active"]), (&json!("blocked(no-trunk)"), &json!(false)));
+    let said = switch.does("forwarding set ana --unset to --unset queues --mode failover");
+    assert!(said.contains("now: no-numbers, mode failover: When your Devices go offline"), "{said}");
+    assert!(said.contains(&format!("warning: {no_numbers}")), "{said}");
+    assert!(switch.does("forwarding show ana").starts_with("now: no-numbers, mode failover: "));
+}
+
+#[test]
+fn a_profile_is_switched_for_a_while_and_lists_are_kept() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    switch.put(
+        "/acme",
+        &json!({ "domains": ["acme.example"], "zone": "Europe/Berlin", "profiles": { "away": { "mode": "ring-all" } } }),
+    );
+    switch.does("forwarding set ana --mode no-answer --to user:bob --busy-to group:all");
+    let said = switch.does("forwarding profile ana travel --until 1s");
+    assert!(
+        said.contains("now: active, profile travel, mode forward-only: Do not ring your Devices"),
+        "{said}"
+    );
+    let (_, shown) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert_eq!(
+        (&shown["live"]["mode"], &shown["effect"]["mode"]),
+        (&json!("no-answer"), &json!("forward-only"))
+    );
+    assert_eq!(shown["effect"]["profiles"], json!(["away", "do-not-disturb", "office", "travel"]));
+    let back = switch.waits("/acme/forwarding/ana", |shown| shown["until"].is_null());
+    assert_eq!((&back["live"]["profile"], &back["effect"]["mode"]), (&Value::Null, &json!("no-answer")));
+    let away = switch.does("forwarding profile ana away");
+    assert!(away.contains("mode ring-all"), "{away}");
+    switch.does("forwarding profile ana none");
+    assert_eq!(switch.ask("GET", "/acme/forwarding/ana", None).1["effect"]["mode"], "no-answer");
+    let log = switch.does("audit --kind forwarding --name ana");
+    assert!(log.contains("profile none → travel") && log.contains("profile away → none"), "{log}");
+    let wrong = switch.cli(switch.operator(), &["forwarding", "profile", "ana", "holiday"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", text(&wrong.stderr));
+    assert!(
+        text(&wrong.stderr).contains("none of away, do-not-disturb, office, travel"),
+        "{}",
+        text(&wrong.stderr)
+    );
+    let lists = [
+        "forwarding",
+        "set",
+        "ana",
+        "--callers",
+        "vip=user:bob,withheld=group:all",
+        "--times",
+        "lunch=mon-sun 00:00-24:00=user:bob",
+    ];
+    assert!(switch.cli(switch.operator(), &lists).status.success());
+    let (_, kept) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert_eq!(
+        kept["live"]["callers"],
+        json!([{ "name": "vip", "from": ["user:bob", "withheld"], "to": ["group:all"] }])
+    );
+    assert_eq!(kept["live"]["times"][0]["when"], json!({ "weekly": ["mon-sun 00:00-24:00"] }));
+    assert_eq!(kept["live"]["busy-to"], json!(["group:all"]));
+    assert!(
+        switch.does("number show 100").contains("time-target(lunch)"),
+        "{}",
+        switch.does("number show 100")
+    );
+    let bad = switch.cli(switch.operator(), &["forwarding", "set", "ana", "--callers", "vip=user:bob"]);
+    assert_eq!(bad.status.code(), Some(2), "{}", text(&bad.stderr));
 }

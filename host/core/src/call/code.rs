@@ -81,7 +81,14 @@ impl Call {
         // Whoever is believed by address alone speaks for nobody.
         let proved = tenant.devices.get(device).filter(|device| device.secret.is_some());
         let user = proved.map(|device| device.user.clone()).ok_or(CodeError::NotAllowed)?;
-        let wishes = forwarding::of_user(&board.picture, tenant, &user).cloned().unwrap_or_default();
+        let wishes = if code.asks() {
+            forwarding::of_user(&board.picture, tenant, &user).as_deref().cloned()
+        } else {
+            // What is dialled holds at once, and so ends a profile that might say otherwise.
+            let saved = forwarding::saved(&board.picture, tenant, &user);
+            saved.map(|saved| forwarding::Wishes { profile: None, ..forwarding::Wishes::clone(saved) })
+        };
+        let wishes = wishes.unwrap_or_default();
         let takes_calls = |colleague: &UserId| {
             let theirs = forwarding::of_user(&board.picture, tenant, colleague);
             theirs.is_some_and(|theirs| theirs.takes_for.contains(&user))

@@ -2,6 +2,7 @@ use jiff::civil::{Time, Weekday};
 
 use super::*;
 use crate::config::WeeklySpan;
+use crate::rule::Party;
 
 const NOW: &str = "2026-11-20T12:00:00Z";
 
@@ -121,4 +122,123 @@ fn who_is_not_to_be_disturbed_is_not_reached_on_their_own_number_either() {
     assert_eq!(to(&wishes, Condition::Busy), [bob(), outside()]);
     wishes.do_not_disturb = true;
     assert_eq!(to(&wishes, Condition::Busy), [bob()]);
+}
+
+fn anybody() -> Party {
+    Party { number: Some("+4989111".to_owned()), ..Party::default() }
+}
+
+fn on(from: &str, caller: &Party) -> bool {
+    let tenant = crate::testing::tenant();
+    from.parse::<CallerMatch>().unwrap().is(caller, &tenant)
+}
+
+#[test]
+fn a_caller_is_found_by_number_user_or_silence() {
+    let ana = Party { number: Some("100".to_owned()), user: Some("ana".into()), ..Party::default() };
+    let silent = Party { withheld: true, ..ana.clone() };
+    for (from, is_anybody, is_ana, is_silent) in [
+        ("number:+4989111", true, false, false),
+        ("number:+4989*", true, false, false),
+        ("number:+4989", false, false, false),
+        ("number:+49891112", false, false, false),
+        ("user:ana", false, true, false),
+        ("user:bob", false, false, false),
+        ("group:nobody", false, false, false),
+        ("withheld", false, false, true),
+    ] {
+        assert_eq!(
+            [&anybody(), &ana, &silent].map(|who| on(from, who)),
+            [is_anybody, is_ana, is_silent],
+            "{from}"
+        );
+        assert_eq!(from.parse::<CallerMatch>().unwrap().to_string(), from);
+    }
+    for wrong in [
+        "",
+        "number:",
+        "number:4989",
+        "number:+",
+        "number:+*",
+        "number:+49*9",
+        "user:",
+        "anybody",
+        "device:1",
+    ] {
+        assert!(wrong.parse::<CallerMatch>().is_err(), "{wrong}");
+    }
+}
+
+fn selective() -> Wishes {
+    let vip =
+        CallerList { name: "vip".to_owned(), from: vec!["number:+4989*".parse().unwrap()], to: vec![bob()] };
+    let noon = TimeTarget { name: "noon".to_owned(), when: When::Always, to: vec![outside()] };
+    Wishes { callers: vec![vip], times: vec![noon], busy_to: vec![bob()], ..Wishes::default() }
+}
+
+fn met(wishes: &Wishes) -> (Option<String>, Option<String>) {
+    let tenant = crate::testing::tenant();
+    let (zone, now) = (TimeZone::UTC, NOW.parse().unwrap());
+    let name = |found: Option<Selection>| found.map(|found| found.name);
+    (name(wishes.for_caller(&anybody(), &tenant, &zone, now)), name(wishes.for_now(&zone, now)))
+}
+
+#[test]
+fn selections_need_no_mode_and_pause_with_everything_else() {
+    let both = (Some("vip".to_owned()), Some("noon".to_owned()));
+    let wishes = selective();
+    assert_eq!((met(&wishes), effect(&wishes)), (both.clone(), Effect::Active(Mode::ByCondition)));
+    assert_eq!(to(&wishes, Condition::Busy), [bob()]);
+    for paused in [
+        Wishes { enabled: false, ..selective() },
+        Wishes { queues: ["support".to_owned()].into(), ..selective() },
+        Wishes { when: never(), ..selective() },
+    ] {
+        assert_eq!((met(&paused), to(&paused, Condition::Busy)), ((None, None), Vec::new()));
+    }
+    let mut no_answer = selective();
+    no_answer.choose(Mode::NoAnswer);
+    no_answer.numbers = vec![outside()];
+    assert_eq!((met(&no_answer), effect(&no_answer)), (both, Effect::Active(Mode::NoAnswer)));
+    assert_eq!(to(&no_answer, Condition::Busy), [bob()], "the busy target goes before the numbers");
+    assert_eq!(to(&no_answer, Condition::NoAnswer), [outside()]);
+    let own = Wishes { own: ["+4930123456".to_owned()].into(), do_not_disturb: true, ..selective() };
+    assert_eq!(met(&own), (Some("vip".to_owned()), None), "their own number is silent, so it is no target");
+    let tomorrow = TimeTarget { when: never(), ..selective().times.remove(0) };
+    assert_eq!(met(&Wishes { times: vec![tomorrow], ..selective() }).1, None);
+}
+
+#[test]
+fn a_profile_goes_before_what_is_saved_and_its_owner_s_before_others() {
+    let mut tenant = crate::testing::tenant();
+    let in_profile = |tenant: &Tenant, wishes: &Wishes, name: &str| {
+        Wishes { profile: Some(name.into()), ..wishes.clone() }.in_profile(tenant)
+    };
+    let mut saved = Wishes { do_not_disturb: true, ..wishes(Mode::NoAnswer) };
+    let travel = in_profile(&tenant, &saved, "travel").unwrap();
+    assert_eq!(
+        (travel.mode(), travel.do_not_disturb, &travel.numbers),
+        (Mode::ForwardOnly, false, &saved.numbers)
+    );
+    let office = in_profile(&tenant, &saved, "office").unwrap();
+    assert_eq!((office.mode(), office.do_not_disturb), (Mode::NoAnswer, false));
+    saved.do_not_disturb = false;
+    assert!(in_profile(&tenant, &saved, "do-not-disturb").unwrap().do_not_disturb);
+    assert_eq!(in_profile(&tenant, &saved, "home"), None);
+    let rings = |rings| Partial { rings: Some(rings), ..Partial::default() };
+    tenant.profiles = [("travel".into(), rings(2)), ("home".into(), rings(3))].into();
+    saved.profiles = [("home".into(), rings(4))].into();
+    assert_eq!(
+        in_profile(&tenant, &saved, "travel").unwrap().rings,
+        Some(2),
+        "the tenant's, and not the built-in"
+    );
+    assert_eq!(
+        in_profile(&tenant, &saved, "home").unwrap().rings,
+        Some(4),
+        "the user's, and not the tenant's"
+    );
+    let choices: Vec<_> = saved.choices(&tenant).iter().map(ToString::to_string).collect();
+    assert_eq!(choices, ["do-not-disturb", "home", "office", "travel"]);
+    assert_eq!(saved.in_profile(&tenant), None, "none is chosen");
 }

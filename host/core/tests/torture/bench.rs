@@ -339,6 +339,7 @@ fn tenant() -> Tenant {
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         tables: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         emergency: ["112".to_owned()].into(),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),

@@ -8,9 +8,9 @@ use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::forwarding::{
-    self, Condition, Effect, ForwardingError, Mode, WhyNot,
+    self, Condition, Effect, ForwardingError, Mode, Selection, WhyNot,
 };
-use crate::handle::{Destination, User, Wishes};
+use crate::handle::{Destination, Party, User, Wishes};
 use crate::price;
 use crate::state::{RunState, Stop};
 
@@ -25,9 +25,8 @@ impl forwarding::HostWithStore<RunState> for Imports {
         host_call(&mut host, &price::FORWARDING_OF_USER, &[&who], |run| {
             let user = run.table.get(&who)?.0.clone();
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(ForwardingError::Unavailable)) };
-            let wishes = core::of_user(&run.view, &tenant, &user).cloned();
-            let own = tenant.users.get(&user).and_then(|user| user.zone.as_ref());
-            let zone = own.unwrap_or(&tenant.zone).clone();
+            let wishes = core::of_user(&run.view, &tenant, &user);
+            let zone = core::zone_of(&tenant, &user).clone();
             let got = wishes.as_ref().map_or_else(
                 || "nothing is set".to_owned(),
                 |wishes| core::Standing::of(wishes, &tenant, &zone, run.now.wall).to_string(),
@@ -97,10 +96,54 @@ impl forwarding::HostWishesWithStore<RunState> for Imports {
         })
     }
 
+    fn profile(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Option<String>> {
+        host_call(&mut host, &price::WISHES_PROFILE, &[&wishes], |run| {
+            let profile = run.table.get(&wishes)?.wishes.profile.as_ref();
+            Ok(profile.map(ToString::to_string))
+        })
+    }
+
+    fn for_caller(
+        mut host: Host<'_>,
+        wishes: Resource<Wishes>,
+        caller: Resource<Party>,
+    ) -> wasmtime::Result<Option<Selection>> {
+        host_call(&mut host, &price::WISHES_FOR_CALLER, &[&wishes, &caller], |run| {
+            let Some(tenant) = run.tenant.clone() else { return Ok(None) };
+            let Wishes { wishes, zone, at, user } = run.table.get(&wishes)?;
+            let found = wishes.for_caller(&run.table.get(&caller)?.facts, &tenant, zone, *at);
+            let asked = (!wishes.callers.is_empty()).then(|| format!("caller lists of {user}"));
+            selected(run, asked, found)
+        })
+    }
+
+    fn for_now(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Option<Selection>> {
+        host_call(&mut host, &price::WISHES_FOR_NOW, &[&wishes], |run| {
+            let Wishes { wishes, zone, at, user } = run.table.get(&wishes)?;
+            let found = wishes.for_now(zone, *at);
+            let asked = (!wishes.times.is_empty()).then(|| format!("times of {user}"));
+            selected(run, asked, found)
+        })
+    }
+
     fn drop(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(wishes)?;
         Ok(())
     }
+}
+
+/// What was found, noted where there was anything to look through.
+fn selected(
+    run: &mut RunState,
+    asked: Option<String>,
+    found: Option<core::Selection>,
+) -> Result<Option<Selection>, Stop> {
+    if let Some(asked) = asked {
+        run.note_read(asked, found.as_ref().map_or("none", |found| found.name.as_str()));
+    }
+    let Some(core::Selection { name, to }) = found else { return Ok(None) };
+    let to = run.handles(to.into_iter().map(Destination))?;
+    Ok(Some(Selection { name, to }))
 }
 
 fn effect(effect: core::Effect) -> Effect {

@@ -2,7 +2,9 @@
 
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
 use crate::bindings::callwright::rules::directory::DirectoryError;
-use crate::bindings::callwright::rules::forwarding::{Condition, Effect, ForwardingError, Mode, WhyNot};
+use crate::bindings::callwright::rules::forwarding::{
+    Condition, Effect, ForwardingError, Mode, Selection, WhyNot,
+};
 use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
 use crate::bindings::callwright::rules::ring::{Outcome, RingError};
@@ -137,6 +139,16 @@ impl Wave for Condition {
             Self::Other(text) => text.len(),
             Self::Always | Self::Together | Self::Busy | Self::NoAnswer | Self::Unreachable => 0,
         }
+    }
+}
+
+impl Wave for Selection {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        out.push_str("{name: ");
+        self.name.wave(run, out);
+        out.push_str(", to: ");
+        self.to.wave(run, out);
+        out.push('}');
     }
 }
 

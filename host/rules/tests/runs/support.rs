@@ -264,6 +264,7 @@ pub(crate) fn tenant() -> Tenant {
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         tables: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         emergency: BTreeSet::from(["112".to_owned()]),
         fallback: Fallback::RingDialled,
         ring_time: Duration::from_secs(25),

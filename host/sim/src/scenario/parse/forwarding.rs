@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use callwright_core::forwarding::{Condition, Mode, When, Wish, Wishes};
+use callwright_core::forwarding::{CallerList, Condition, Mode, TimeTarget, When, Wish, Wishes};
 
 use super::blueprint::Blueprint;
 use super::house::{destination, list};
@@ -49,6 +49,14 @@ fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<Wishes, Mistak
             wishes.cold_route = Some(destination(words)?);
         } else if words.accept("during") {
             wishes.when = When::Custom(hours(blueprint, words)?);
+        } else if words.accept("list") {
+            wishes.callers.push(caller_list(words)?);
+        } else if words.accept("at") {
+            wishes.times.push(time_target(blueprint, words)?);
+        } else if words.accept_all(&["engaged", "to"]) {
+            wishes.busy_to = list(words, destination)?;
+        } else if words.accept("profile") {
+            wishes.profile = Some(words.text("a profile")?.into());
         } else if words.accept("suspended") {
             wishes.enabled = false;
         } else if words.accept("undisturbed") {
@@ -59,7 +67,7 @@ fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<Wishes, Mistak
             wishes.queues = list(words, |words| words.text("a queue"))?.into_iter().collect();
         } else {
             return Err(words.wrong(
-                "a mode, to, on, own, in order, rings, unanswered, only, during, suspended, undisturbed, silent or signed in to",
+                "a mode, to, on, own, in order, rings, unanswered, only, during, list, at, engaged to, profile, suspended, undisturbed, silent or signed in to",
             ));
         }
     }
@@ -73,6 +81,28 @@ fn condition(words: &mut Words) -> Result<(Condition, Wish), Mistake> {
     let after = words.duration_after("after")?;
     let to = if words.accept("to") { list(words, destination)? } else { Vec::new() };
     Ok((condition, Wish { active: true, to, after }))
+}
+
+/// `vip of user:bob, withheld to user:cleo`
+fn caller_list(words: &mut Words) -> Result<CallerList, Mistake> {
+    let name = words.text("a name")?;
+    words.expect("of")?;
+    let wanted = "number:+4930*, user:NAME, group:NAME or withheld";
+    let from = list(words, |words| {
+        let text = words.text(wanted)?;
+        text.parse().map_err(|_| Mistake::Expected { wanted, got: format!("`{text}`") })
+    })?;
+    words.expect("to")?;
+    Ok(CallerList { name, from, to: list(words, destination)? })
+}
+
+/// `lunch during office to user:bob`
+fn time_target(blueprint: &mut Blueprint, words: &mut Words) -> Result<TimeTarget, Mistake> {
+    let name = words.text("a name")?;
+    words.expect("during")?;
+    let when = When::Custom(hours(blueprint, words)?);
+    words.expect("to")?;
+    Ok(TimeTarget { name, when, to: list(words, destination)? })
 }
 
 fn hours(blueprint: &mut Blueprint, words: &mut Words) -> Result<callwright_core::config::Hours, Mistake> {
