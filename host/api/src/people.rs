@@ -30,12 +30,23 @@ use crate::{Caller, DOCUMENT_MAX, Handle, routes, switch};
 mod device;
 mod file;
 mod outlook;
+mod warned;
 
 use outlook::Outlook;
 
 /// The kinds of documents that a tenant's admins manage, each at the path of its name.
-pub(crate) const MANAGED: [Kind; 6] =
-    [Kind::User, Kind::Device, Kind::Group, Kind::Place, Kind::Hours, Kind::Forwarding];
+pub(crate) const MANAGED: [Kind; 10] = [
+    Kind::User,
+    Kind::Device,
+    Kind::Group,
+    Kind::Place,
+    Kind::Holidays,
+    Kind::Hours,
+    Kind::Rota,
+    Kind::TimeRoute,
+    Kind::Table,
+    Kind::Forwarding,
+];
 
 /// How many documents a page holds when nobody asks for another number.
 const PAGE: usize = 50;
@@ -89,7 +100,11 @@ fn taking(kind: Kind, does: Does) -> Does {
         Kind::Device => does.takes::<shape::Device>(),
         Kind::Group => does.takes::<shape::Group>(),
         Kind::Place => does.takes::<shape::Place>(),
+        Kind::Holidays => does.takes::<shape::Holidays>(),
         Kind::Hours => does.takes::<shape::Hours>(),
+        Kind::Rota => does.takes::<shape::Rota>(),
+        Kind::TimeRoute => does.takes::<shape::TimeRoute>(),
+        Kind::Table => does.takes::<shape::Table>(),
         Kind::Forwarding => does.takes::<shape::Forwarding>(),
     }
 }
@@ -106,6 +121,9 @@ pub(crate) struct Shown {
     /// Of a user's wishes: what they come to now.
     #[serde(skip_serializing_if = "Option::is_none")]
     effect: Option<Outlook>,
+    /// Of what was saved or prepared just now: what is allowed and may not be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// What somebody has prepared.
     draft: Option<ShownDraft>,
     /// When what holds ends by itself.
@@ -144,6 +162,7 @@ impl From<Document> for Shown {
             name: document.name,
             live: document.live.map(shown),
             effect: None,
+            warnings: Vec::new(),
             draft: document.draft.map(|it| ShownDraft {
                 value: shown(it.value),
                 effect: None,
@@ -243,9 +262,16 @@ fn writable(
 ) -> Result<Arc<Tenant>, ApiError> {
     match kind {
         Kind::Forwarding => caller.own(switch, tenant, (kind, name)),
-        Kind::Tenant | Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
-            caller.tenant(switch, tenant)
-        }
+        Kind::Tenant
+        | Kind::User
+        | Kind::Device
+        | Kind::Group
+        | Kind::Place
+        | Kind::Holidays
+        | Kind::Hours
+        | Kind::Rota
+        | Kind::TimeRoute
+        | Kind::Table => caller.tenant(switch, tenant),
     }
 }
 
@@ -501,10 +527,10 @@ impl Write {
         let mut documents = switch.change(DocumentChange { tenant, edits, expects, by }).await?;
         let gone = Document { kind, name, live: None, draft: None, temporary: None, revision: 0 };
         let shown = Shown::from(documents.pop().flatten().unwrap_or(gone));
-        Ok(match &among {
-            Among::Tenant(tenant) => shown.judged(tenant, switch.now()),
-            Among::Named(_) => shown,
-        })
+        match &among {
+            Among::Tenant(tenant) => shown.judged(tenant, switch.now()).warned(&switch, tenant).await,
+            Among::Named(_) => Ok(shown),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `callwright check`: whether a configuration can be used, and when its names mean nobody or two.
 
 use callwright_core::config::Config;
-use callwright_core::time_route::holes;
+use callwright_core::time_route::{holes, in_lines};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -9,9 +9,6 @@ use crate::cli::CheckArgs;
 use crate::config;
 use crate::error::UserError;
 use crate::output::Output;
-
-/// Holes of one name that are shown; how many there are is said.
-const SHOWN_MAX: usize = 20;
 
 /// Reads a configuration and tells of its holes.
 ///
@@ -34,13 +31,8 @@ pub(crate) fn time_holes(config: &Config, from: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     for tenant in config.tenants.values() {
         for route in tenant.time_routes.values() {
-            let found = holes(tenant, route, from);
             let name = format!("tenants.{}.time-routes.{}", tenant.id, route.name);
-            let shown = found.iter().take(SHOWN_MAX);
-            lines.extend(shown.map(|hole| format!("{name}: {}", hole.in_words(&tenant.zone))));
-            if let Some(more) = found.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
-                lines.push(format!("{name}: and {more} more times in two years"));
-            }
+            lines.extend(in_lines(&name, tenant, &holes(tenant, route, from)));
         }
     }
     lines

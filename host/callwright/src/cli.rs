@@ -7,11 +7,13 @@ use clap::{Args, Parser, Subcommand};
 
 use callwright_sim::races::LEGS_MAX;
 mod people;
+mod times;
 
 pub(crate) use people::{
     AuditArgs, DeviceKeys, DocumentCommand, ForwardingCommand, ForwardingKeys, GroupKeys, HoursKeys, How,
     PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
+pub(crate) use times::{HolidaysKeys, RotaKeys, TableKeys, TimeRouteKeys};
 
 /// The telephone switch whose routing its tenants write.
 #[derive(Parser)]
@@ -94,6 +96,34 @@ pub(crate) enum Command {
     Hours {
         #[command(subcommand)]
         command: DocumentCommand<HoursKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes lists of days off.
+    Holidays {
+        #[command(subcommand)]
+        command: DocumentCommand<HolidaysKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes duties that go round.
+    Rota {
+        #[command(subcommand)]
+        command: DocumentCommand<RotaKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes names that mean somebody else at another time.
+    TimeRoute {
+        #[command(subcommand)]
+        command: DocumentCommand<TimeRouteKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes tables that rules look up.
+    Table {
+        #[command(subcommand)]
+        command: DocumentCommand<TableKeys>,
         #[command(flatten)]
         remote: Remote,
     },

@@ -14,6 +14,7 @@ use crate::output::{Output, table};
 
 mod changes;
 mod keys;
+mod times;
 
 /// The words of a command line as keys of a document.
 pub(crate) trait Keys: Args {
@@ -290,6 +291,7 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
         };
         let mut lines = vec![words];
         lines.extend(outlook(effect, what));
+        lines.extend(warnings(document));
         lines.join("\n")
     });
 }
@@ -302,9 +304,12 @@ fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
     let profile = effect.get("profile").and_then(Value::as_str).map(|profile| format!(", profile {profile}"));
     let profile = profile.unwrap_or_default();
     let mut lines = vec![format!("{what}: {reason}{profile}, mode {mode}{}", told.unwrap_or_default())];
+    lines.extend(warnings(effect));
     lines
-        .extend(list(effect, "warnings").iter().filter_map(Value::as_str).map(|it| format!("warning: {it}")));
-    lines
+}
+
+fn warnings(document: &Value) -> impl Iterator<Item = String> {
+    list(document, "warnings").iter().filter_map(Value::as_str).map(|it| format!("warning: {it}"))
 }
 
 fn listed<K: Keys>(all: &Value, out: &Output) {

@@ -114,7 +114,15 @@ impl Whole {
                         whole.tenant = map;
                     }
                 }
-                Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
+                Kind::User
+                | Kind::Device
+                | Kind::Group
+                | Kind::Place
+                | Kind::Holidays
+                | Kind::Hours
+                | Kind::Rota
+                | Kind::TimeRoute
+                | Kind::Table => {
                     whole.sections.entry(kind).or_default().insert(name, json);
                 }
                 Kind::Forwarding => {
@@ -212,7 +220,23 @@ mod tests {
             ),
             (Kind::Group, "sales".to_owned(), json!({ "extension": "200", "members": ["bob", "ana"] })),
             (Kind::Place, "night".to_owned(), json!("user:bob")),
-            (Kind::Hours, "office".to_owned(), json!({ "weekly": ["mon-fri 08:00-18:00"] })),
+            (
+                Kind::Hours,
+                "office".to_owned(),
+                json!({ "weekly": ["mon-fri 08:00-18:00"], "holidays": ["de-be"] }),
+            ),
+            (Kind::Holidays, "de-be".to_owned(), json!({ "2026-12-25": "Christmas" })),
+            (
+                Kind::Rota,
+                "platform".to_owned(),
+                json!({ "members": ["ana", "bob"], "from": "2026-11-16", "swaps": { "2026-12-25": "nobody" } }),
+            ),
+            (
+                Kind::TimeRoute,
+                "desk".to_owned(),
+                json!({ "routes": [{ "hours": "office", "to": "rota:platform" }], "otherwise": "user:ana" }),
+            ),
+            (Kind::Table, "vip".to_owned(), json!({ "+4930999999": "ana", "user:bob": "board" })),
         ]
     }
 
@@ -241,7 +265,11 @@ mod tests {
             users.bob = { numbers = ["+4930123456"], call-waiting = true, devices = { gate = { label = "g", contact = "sip:192.0.2.7:5080" } } }
             groups.sales = { extension = "200", members = ["bob", "ana"] }
             places.night = "user:bob"
-            hours.office = { weekly = ["mon-fri 08:00-18:00"] }
+            hours.office = { weekly = ["mon-fri 08:00-18:00"], holidays = ["de-be"] }
+            holidays.de-be = { "2026-12-25" = "Christmas" }
+            rotas.platform = { members = ["ana", "bob"], from = "2026-11-16", swaps = { "2026-12-25" = "nobody" } }
+            time-routes.desk = { routes = [{ hours = "office", to = "rota:platform" }], otherwise = "user:ana" }
+            tables.vip = { "+4930999999" = "ana", "user:bob" = "board" }
         "#;
         let read = crate::parse(file, std::path::Path::new(".")).unwrap();
         let mut read = Tenant::clone(&read.switch.tenants["acme"]);
@@ -251,6 +279,20 @@ mod tests {
         let ha1 = made.devices.get_mut("1001").unwrap().secret.replace(Secret::new(""));
         assert_eq!(ha1, Some(Secret::of_ha1(Algorithm::Md5.ha1("1001", "acme.example", "desk"))));
         assert_eq!(format!("{made:?}"), format!("{read:?}"));
+    }
+
+    #[test]
+    fn what_is_read_is_shown_as_the_document_that_makes_it() {
+        let made = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
+        let again = |kind, name: &str, shape: Json| {
+            let found = assemble(&"acme".into(), with(kind, name, shape), &Config::default());
+            assert_eq!(format!("{:?}", found.unwrap()), format!("{made:?}"), "{name}");
+        };
+        let rota = shape::Rota::from(&made.rotas["platform"]);
+        again(Kind::Rota, "platform", serde_json::to_value(rota).unwrap());
+        let route = shape::TimeRoute::from(&made.time_routes["desk"]);
+        again(Kind::TimeRoute, "desk", serde_json::to_value(route).unwrap());
+        again(Kind::Table, "vip", serde_json::to_value(shape::Table::from(&made.tables["vip"])).unwrap());
     }
 
     #[test]
@@ -295,6 +337,10 @@ mod tests {
         assert_eq!(told::<shape::User>(), read(Kind::User, "bob"));
         assert_eq!(told::<shape::Group>(), read(Kind::Group, "sales"));
         assert_eq!(told::<shape::Hours>(), read(Kind::Hours, "office"));
+        assert_eq!(told::<shape::TimeRoute>(), read(Kind::TimeRoute, "desk"));
+        let rota = problems(with(Kind::Rota, "platform", json!({ "wrong": 1 })));
+        let rota = rota.iter().find_map(|it| it.split("known are ").nth(1)).unwrap();
+        assert_eq!(told::<shape::Rota>(), rota.split(", ").map(str::to_owned).collect());
         let mut device = read(Kind::Device, "1001");
         device.insert("user".to_owned());
         assert_eq!(told::<shape::Device>(), device);

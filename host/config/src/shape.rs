@@ -11,8 +11,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod times;
 mod wishes;
 
+pub use times::{Holidays, Rota, RouteLine, Table, TimeRoute};
 pub use wishes::{CallerList, Forwarding, Profile, TimeTarget, When, Wish};
 
 /// A tenant without its people.

@@ -20,10 +20,12 @@ use crate::rule::DestinationRef;
 use crate::schedule;
 use crate::view::View;
 
+mod circle;
 mod outlook;
 mod profile;
 mod selective;
 
+pub use circle::circle;
 pub use outlook::{Outlook, Reason, zone_of};
 pub use profile::{BUILT_IN, Partial};
 pub use selective::{

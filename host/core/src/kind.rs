@@ -18,16 +18,35 @@ pub enum Kind {
     Group,
     /// A destination with a name of its own.
     Place,
+    /// Days off under one name.
+    Holidays,
     /// Opening hours.
     Hours,
+    /// A duty that goes round.
+    Rota,
+    /// A name that means somebody else at another time.
+    TimeRoute,
+    /// A text beside numbers and people.
+    Table,
     /// The personal settings of the user of that name.
     Forwarding,
 }
 
 impl Kind {
     /// All of them, in the order in which one needs the other.
-    pub const ALL: [Self; 7] =
-        [Self::Tenant, Self::User, Self::Device, Self::Group, Self::Place, Self::Hours, Self::Forwarding];
+    pub const ALL: [Self; 11] = [
+        Self::Tenant,
+        Self::User,
+        Self::Device,
+        Self::Group,
+        Self::Place,
+        Self::Holidays,
+        Self::Hours,
+        Self::Rota,
+        Self::TimeRoute,
+        Self::Table,
+        Self::Forwarding,
+    ];
 
     /// The word for one.
     #[must_use]
@@ -38,7 +57,11 @@ impl Kind {
             Self::Device => "device",
             Self::Group => "group",
             Self::Place => "place",
+            Self::Holidays => "holidays",
             Self::Hours => "hours",
+            Self::Rota => "rota",
+            Self::TimeRoute => "time-route",
+            Self::Table => "table",
             Self::Forwarding => "forwarding",
         }
     }
@@ -52,7 +75,10 @@ impl Kind {
             Self::Device => "devices",
             Self::Group => "groups",
             Self::Place => "places",
-            Self::Hours | Self::Forwarding => self.word(),
+            Self::Rota => "rotas",
+            Self::TimeRoute => "time-routes",
+            Self::Table => "tables",
+            Self::Holidays | Self::Hours | Self::Forwarding => self.word(),
         }
     }
 
@@ -61,7 +87,15 @@ impl Kind {
     pub fn is_personal(self) -> bool {
         match self {
             Self::User | Self::Forwarding => true,
-            Self::Tenant | Self::Device | Self::Group | Self::Place | Self::Hours => false,
+            Self::Tenant
+            | Self::Device
+            | Self::Group
+            | Self::Place
+            | Self::Holidays
+            | Self::Hours
+            | Self::Rota
+            | Self::TimeRoute
+            | Self::Table => false,
         }
     }
 

@@ -8,10 +8,12 @@ use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::config::Tenant;
 use crate::names::{HoursName, PlaceName, RotaName};
-use crate::rota::on_duty;
+use crate::rota::{Rota, on_duty};
 use crate::rule::{DestinationRef, NotADestination};
 use crate::schedule::opening;
 
+/// Holes of one name that are told; how many there are is said.
+const TOLD_MAX: usize = 20;
 /// How far ahead holes are looked for.
 const DAYS_AHEAD: i64 = 2 * 365 + 1;
 
@@ -162,6 +164,28 @@ pub fn holes(tenant: &Tenant, route: &TimeRoute, from: Timestamp) -> Vec<Hole> {
         }
     }
     holes
+}
+
+/// Every time of the next two years in which nobody has a duty.
+#[must_use]
+pub fn gaps(tenant: &Tenant, rota: &Rota, from: Timestamp) -> Vec<Hole> {
+    let alone = RouteTo::Rota(rota.name.clone());
+    holes(
+        tenant,
+        &TimeRoute { name: rota.name.as_str().into(), entries: Vec::new(), otherwise: Some(alone) },
+        from,
+    )
+}
+
+/// A line for each hole, behind the name that it is a hole of.
+#[must_use]
+pub fn in_lines(name: &str, tenant: &Tenant, found: &[Hole]) -> Vec<String> {
+    let told = found.iter().take(TOLD_MAX);
+    let mut lines: Vec<_> = told.map(|hole| format!("{name}: {}", hole.in_words(&tenant.zone))).collect();
+    if let Some(more) = found.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+        lines.push(format!("{name}: and {more} more times in two years"));
+    }
+    lines
 }
 
 /// All who are meant at a moment: one where all is well.

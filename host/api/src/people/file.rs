@@ -32,6 +32,11 @@ fn names(tenant: &Tenant, kind: Kind) -> Vec<&str> {
         Kind::Group => of(&tenant.groups),
         Kind::Place => of(&tenant.places),
         Kind::Hours => of(&tenant.hours),
+        Kind::Rota => of(&tenant.rotas),
+        Kind::TimeRoute => of(&tenant.time_routes),
+        Kind::Table => of(&tenant.tables),
+        // Hours have the days of the lists that they name.
+        Kind::Holidays => Vec::new(),
         // Settings of a user are in the store, whoever's the tenant is.
         Kind::Forwarding => Vec::new(),
     }
@@ -46,13 +51,17 @@ pub(super) fn one(tenant: &Tenant, kind: Kind, name: &str) -> Option<Shown> {
         Kind::Group => json(tenant.groups.get(name).map(shape::Group::from)),
         Kind::Place => json(tenant.places.get(name).map(shape::Place::from)),
         Kind::Hours => json(tenant.hours.get(name).map(shape::Hours::from)),
-        Kind::Forwarding => None,
+        Kind::Rota => json(tenant.rotas.get(name).map(shape::Rota::from)),
+        Kind::TimeRoute => json(tenant.time_routes.get(name).map(shape::TimeRoute::from)),
+        Kind::Table => json(tenant.tables.get(name).map(shape::Table::from)),
+        Kind::Holidays | Kind::Forwarding => None,
     };
     live.map(|live| Shown {
         kind,
         name: name.to_owned(),
         live: Some(live),
         effect: None,
+        warnings: Vec::new(),
         draft: None,
         until: None,
         then: None,

@@ -56,11 +56,8 @@ impl Outlook {
 impl Shown {
     /// Says of wishes what they come to, and of a draft what it would.
     pub(super) fn judged(mut self, tenant: &Tenant, now: Timestamp) -> Self {
-        match self.kind {
-            Kind::Forwarding => {}
-            Kind::Tenant | Kind::User | Kind::Device | Kind::Group | Kind::Place | Kind::Hours => {
-                return self;
-            }
+        if self.kind != Kind::Forwarding {
+            return self;
         }
         self.effect = match &self.live {
             Some(live) => Outlook::of_document(live, tenant, &self.name, now),
@@ -93,6 +90,7 @@ impl Shown {
             name: user.to_owned(),
             live,
             effect: Some(effect),
+            warnings: Vec::new(),
             draft: None,
             until: None,
             then: None,

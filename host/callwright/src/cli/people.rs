@@ -201,6 +201,9 @@ pub(crate) struct HoursKeys {
     /// A day with hours of its own: `2026-12-24=Christmas Eve=08:00-12:00`.
     #[arg(long, value_name = "DATE=NAME=SPAN")]
     pub(crate) open: Vec<String>,
+    /// A list of days off that closes it too; several where it is given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) holidays: Vec<String>,
 }
 
 /// How a user wishes to be reached.
@@ -247,7 +250,7 @@ pub(crate) struct ForwardingKeys {
 /// Which entries of the audit log are wanted.
 #[derive(Args)]
 pub(crate) struct AuditArgs {
-    /// Of this kind alone: tenant, user, device, group, place, hours or forwarding.
+    /// Of this kind alone: tenant, user, device, group, place, holidays, hours, rota, time-route, table or forwarding.
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Of this name alone.

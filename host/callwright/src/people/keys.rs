@@ -9,18 +9,18 @@ use crate::cli::{DeviceKeys, ForwardingKeys, GroupKeys, HoursKeys, PlaceKeys, Te
 use crate::error::UserError;
 
 /// Writes a key that was said.
-fn put(document: &mut Value, key: &str, value: Option<&impl Serialize>) {
+pub(super) fn put(document: &mut Value, key: &str, value: Option<&impl Serialize>) {
     if let (Some(value), Some(document)) = (value, document.as_object_mut()) {
         document.insert(key.to_owned(), json!(value));
     }
 }
 
 /// Writes a list, where anything of it was said.
-fn put_all(document: &mut Value, key: &str, values: &Vec<String>) {
+pub(super) fn put_all(document: &mut Value, key: &str, values: &Vec<String>) {
     put(document, key, Some(values).filter(|values| !values.is_empty()));
 }
 
-fn joined(live: &Value, key: &str) -> String {
+pub(super) fn joined(live: &Value, key: &str) -> String {
     list(live, key).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
 }
 
@@ -119,6 +119,7 @@ impl Keys for HoursKeys {
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
         put_all(document, "weekly", &self.weekly);
+        put_all(document, "holidays", &self.holidays);
         put(document, "zone", self.zone.as_ref());
         let closed =
             self.closed.iter().map(|day| (day, day.split_once('=').map(|(date, name)| (date, name, None))));

@@ -330,6 +330,61 @@ fn what_wishes_come_to_is_told_in_the_exact_texts() {
 }
 
 #[test]
+fn who_is_meant_when_is_managed_and_holes_and_circles_are_warned_of() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let does = |words: &[&str]| {
+        let output = switch.cli(switch.operator(), words);
+        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        text(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(
+        does(&["holidays", "set", "de-be", "--day", "2099-12-25=Christmas"]),
+        "holidays de-be is changed"
+    );
+    let week = ["hours", "set", "office", "--weekly", "mon-sun 00:00-24:00", "--holidays", "de-be"];
+    assert_eq!(does(&week), "hours office is changed");
+    let rota = ["rota", "set", "duty", "--member", "ana", "--member", "bob", "--from", "2020-01-06"];
+    assert_eq!(does(&rota), "rota duty is changed");
+    let route = ["time-route", "set", "desk", "--route", "office=rota:duty"];
+    assert_eq!(does(&route), "time-route desk is changed");
+    assert_eq!(does(&["table", "set", "vip", "--row", "user:bob=board"]), "table vip is changed");
+    assert!(does(&["time-route", "list"]).contains("office = rota:duty"));
+    let (_, shown) = switch.ask("GET", "/acme/rotas/duty", None);
+    assert_eq!(shown["live"], json!({ "members": ["ana", "bob"], "from": "2020-01-06" }));
+    let (status, wrong) =
+        switch.ask("PUT", "/acme/rotas/duty?save=true", Some(&json!({ "members": ["zoe"] })));
+    assert!(status == 422 && wrong.to_string().contains("rotas.duty.members[0]: no user `zoe`"), "{wrong}");
+    let tomorrow = jiff::Zoned::now().date().tomorrow().unwrap().to_string();
+    let swapped = does(&["rota", "set", "duty", "--swap", &format!("{tomorrow}=nobody")]);
+    assert!(
+        swapped.contains("warning: rotas.duty: ") && swapped.contains("warning: time-routes.desk: "),
+        "{swapped}"
+    );
+    let open = switch.put("/acme/hours/office?save=true", &json!({ "weekly": ["mon-fri 08:00-18:00"] }));
+    let warnings = open["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|it| it.as_str().unwrap().contains("more times in two years")), "{open}");
+    assert_eq!(
+        switch.ask("GET", "/acme/hours/office", None).1.get("warnings"),
+        None,
+        "told when it is saved"
+    );
+    let (status, used) = switch.ask("DELETE", "/acme/hours/office", None);
+    assert!(status == 422 && used.to_string().contains("no hours `office`"), "{used}");
+    switch.does("forwarding set bob --mode no-answer --to person:ana");
+    let circle = "calls may go in a circle, which ends them there: ana → bob → ana";
+    let wishes = json!({ "mode": "no-answer", "to": ["person:bob"] });
+    assert_eq!(switch.put("/acme/forwarding/ana/draft", &wishes)["warnings"], json!([circle]));
+    assert_eq!(switch.put("/acme/forwarding/ana?save=true", &wishes)["warnings"], json!([circle]));
+    let (switch, _) = {
+        switch.signal(Signal::KILL);
+        switch.again()
+    };
+    assert_eq!(switch.ask("GET", "/acme/time-routes/desk", None).1["live"]["routes"][0]["to"], "rota:duty");
+    assert!(switch.does("audit --kind rota").contains("swaps"), "{}", switch.does("audit --kind rota"));
+}
+
+#[test]
 fn a_profile_is_switched_for_a_while_and_lists_are_kept() {
     let switch = Switch::start_with(EMPTY);
     switch.with_acme();
