@@ -117,8 +117,8 @@ prices! {
     WISHES_RING_MS "forwarding" "[method]wishes.ring-ms" "wishes.ring-ms" Read 100;
     WISHES_UNANSWERED "forwarding" "[method]wishes.unanswered" "wishes.unanswered" Read 200;
     WISHES_PROFILE "forwarding" "[method]wishes.profile" "wishes.profile" Read 100;
-    WISHES_FOR_CALLER "forwarding" "[method]wishes.for-caller" "wishes.for-caller" Read 2000;
-    WISHES_FOR_NOW "forwarding" "[method]wishes.for-now" "wishes.for-now" Read 2000;
+    WISHES_FOR_CALLER "forwarding" "[method]wishes.for-caller" "wishes.for-caller" Read 1900;
+    WISHES_FOR_NOW "forwarding" "[method]wishes.for-now" "wishes.for-now" Read 1900;
     FORWARDING_OF_USER "forwarding" "of-user" "forwarding.of-user" Read 2000;
 
     OPENING_IS_OPEN "schedule" "[method]opening.is-open" "opening.is-open" Read 100;

@@ -154,7 +154,7 @@ mod tests {
         let settings = callwright_config::parse(HOUSE, Path::new("/etc")).unwrap();
         let tenant = Arc::clone(&settings.switch.tenants["acme"]);
         let mut view = View::default();
-        for wishes in saved {
+        if let Some(wishes) = saved {
             view.wishes.insert(("acme".into(), "ana".into()), Arc::clone(wishes));
         }
         of_document(&view, &tenant, (kind, name), prepared, "2026-11-20T00:00:00Z".parse().unwrap())
