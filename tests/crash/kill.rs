@@ -1,4 +1,4 @@
-//! The switch is killed again and again in the middle of uploads, registrations and calls: what it had acknowledged is
+//! The switch is killed again and again in the middle of uploads, settings, registrations and calls: what it had acknowledged is
 //! there after each restart, and it answers within two seconds.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use crate::phones::{Phones, Registered};
 use crate::switch::{Folder, Switch};
 use crate::uploads::Uploads;
 use crate::verdict::Verdicts;
+use crate::wishes::Wishes;
 
 /// How long it may take from its start to its first answer to a phone and to a program.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
@@ -23,6 +24,7 @@ const LIVES_MS: std::ops::Range<u64> = 400..1_600;
 struct Promised {
     registered: BTreeMap<String, Registered>,
     uploads: Uploads,
+    wishes: Wishes,
     records: BTreeMap<String, Value>,
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Losses {
     bindings: Sought,
     pub(crate) versions: Sought,
     pub(crate) activations: Sought,
+    pub(crate) wishes: Sought,
     records: Sought,
 }
 
@@ -66,12 +69,13 @@ pub(crate) fn again_and_again(effort: Effort, verdicts: &mut Verdicts) {
     let (switch, took) = Switch::start(&folder);
     slowest = slowest.max(took);
     promised.look_for(&switch, &mut losses);
-    let Promised { registered, uploads, records } = &promised;
+    let Promised { registered, uploads, wishes, records } = &promised;
     let unit = |what: &str| format!("{what}, looked for after each of {} kills", effort.times);
     let kinds = [
         (format!("{} devices' bindings", registered.len()), &losses.bindings),
         (format!("{} uploaded versions", uploads.kept()), &losses.versions),
         (format!("{} activations, the last of each rule", uploads.activations()), &losses.activations),
+        (format!("{} saved settings, the last of each person", wishes.changes()), &losses.wishes),
         (format!("{} call records", records.len()), &losses.records),
     ];
     for (what, sought) in kinds {
@@ -91,10 +95,11 @@ impl Promised {
     fn grow_until_killed(&mut self, switch: &Switch, round: u32) {
         let lives = LIVES_MS.start + (u64::from(round) * 7_919) % (LIVES_MS.end - LIVES_MS.start);
         let over = AtomicBool::new(false);
-        let Self { registered, uploads, records } = self;
+        let Self { registered, uploads, wishes, records } = self;
         std::thread::scope(|scope| {
             scope.spawn(|| Phones::new(switch.sip(), round, registered).use_until(&over));
             scope.spawn(|| uploads.go_on_until(&over, switch, round));
+            scope.spawn(|| wishes.go_on_until(&over, switch, round));
             let until = Instant::now() + Duration::from_millis(lives);
             while Instant::now() < until {
                 // What the API has shown counts as acknowledged.
@@ -120,6 +125,7 @@ impl Promised {
             losses.bindings.expect(is_so, || format!("{device} was told {state:?}"));
         }
         self.uploads.look_for(switch, losses);
+        self.wishes.look_for(switch, losses);
         let found = switch.all_records();
         for (id, record) in &self.records {
             losses.records.expect(found.get(id) == Some(record), || format!("the record of call {id}"));

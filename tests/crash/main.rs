@@ -21,6 +21,7 @@ mod trials;
 mod uploads;
 #[path = "../shared/verdict.rs"]
 mod verdict;
+mod wishes;
 
 use std::process::ExitCode;
 

@@ -217,6 +217,15 @@ impl Switch {
         Some(told)
     }
 
+    /// Sets something of the tenant's; the answer is the acknowledgement, none where nobody answers.
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Option<Value> {
+        let request = self.agent.put(self.url(path)).header("Authorization", self.bearer());
+        let mut answer = request.send_json(body).ok()?;
+        let (status, told) = (answer.status().as_u16(), answer.body_mut().read_json::<Value>().ok()?);
+        assert!((200..300).contains(&status), "PUT {path}: {status} {told}");
+        Some(told)
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}/v1/tenants/acme/{path}", self.api)
     }
