@@ -48,16 +48,19 @@ impl Switch {
         })
     }
 
-    /// Bob calls a number, and ana answers.
+    /// Bob calls a number, and ana answers; the record of it is there afterwards.
     pub(crate) fn call(&self, [ana, bob]: &[String; 2], number: &str) {
         let registered = |shown: &Value| shown["registrations"][0]["registered"].clone();
         let before = registered(&self.shows("registrations"));
+        let records = |shown: &Value| shown["records"].as_array().map_or(0, Vec::len);
+        let known = records(&self.shows("records"));
         let mut phone = self.phone("1001", ana, &["--answer-after", "0"]);
         self.until("registrations", |shown| registered(shown) != before);
         let said = self.phone_says("1011", bob, &["--call", number, "--talk", "0"]);
         phone.kill().unwrap();
         phone.wait().unwrap();
         assert!(said.contains("talks"), "{said}");
+        self.until("records", |shown| records(shown) > known);
     }
 }
 
