@@ -11,7 +11,7 @@ mod times;
 
 pub(crate) use people::{
     AuditArgs, DeviceKeys, DocumentCommand, ForwardingCommand, ForwardingKeys, GroupKeys, HoursKeys, How,
-    PlaceKeys, TenantCommand, TenantKeys, UserKeys,
+    More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
 pub(crate) use times::{HolidaysKeys, RotaKeys, TableKeys, TimeRouteKeys};
 

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{list, text};
 use crate::cli::{
-    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, Remote, TenantCommand, TenantKeys,
+    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, More, Remote, TenantCommand,
+    TenantKeys,
 };
 use crate::client::{Client, segment};
 use crate::clock::Clock;
@@ -83,9 +84,10 @@ pub(crate) fn run<K: Keys>(
     let tenant = client.tenant(remote.tenant.as_deref())?;
     let shelf = Shelf { client: &client, path: format!("/v1/tenants/{tenant}/{}", K::PATH) };
     match command {
-        DocumentCommand::Create { name, keys, how } => {
+        DocumentCommand::Create { name, keys, more, how } => {
             let mut document = json!({});
             keys.fill(&mut document)?;
+            add(&mut document, more)?;
             let made: Value = client.put(&format!("{}?new=true{}", shelf.one(name), said(how)), &document)?;
             told::<K>(&made, "made", out);
         }
@@ -99,7 +101,7 @@ pub(crate) fn run<K: Keys>(
                 lines.join("\n")
             });
         }
-        DocumentCommand::Set { name, keys, unset, how } => {
+        DocumentCommand::Set { name, keys, more, unset, how } => {
             let known = match client.get::<Value>(&shelf.one(name)) {
                 Err(error) if K::IS_ALWAYS_THERE && error.code == "CW-0302" => None,
                 other => Some(other?),
@@ -107,13 +109,19 @@ pub(crate) fn run<K: Keys>(
             let draft = known.as_ref().and_then(|known| known.pointer("/draft/value")).filter(|_| how.draft);
             let live = known.as_ref().and_then(|known| known.get("live")).filter(|live| !live.is_null());
             let mut document = draft.or(live).cloned().unwrap_or_else(|| json!({}));
-            if let Some(document) = document.as_object_mut() {
-                document.remove("password-set");
-                for key in unset {
-                    document.remove(key);
-                }
-            }
+            take_away(&mut document, unset).map_err(|known| {
+                let what = format!("{} {name} has no {}", K::KIND, unset.join(" and no "));
+                UserError::wrong_use(what).help(format!("it has {known}"))
+            })?;
+            let mut said_here = json!({});
+            keys.fill(&mut said_here)?;
+            add(&mut said_here, more)?;
             keys.fill(&mut document)?;
+            add(&mut document, more)?;
+            if said_here == json!({}) && unset.is_empty() {
+                return Err(UserError::wrong_use("nothing is said that could be changed")
+                    .help(format!("`callwright {} set --help` lists what can", K::KIND)));
+            }
             let since = match &known {
                 Some(known) => format!("revision={}", text(known, "revision")),
                 None => "new=true".to_owned(),
@@ -151,7 +159,10 @@ pub(crate) fn user(name: &str, remote: &Remote, out: &Output) -> Result<(), User
     let path = format!("/v1/tenants/{tenant}/users/{}", segment(name));
     let reach: Value = client.get(&format!("{path}/reach"))?;
     if !out.is_json() {
-        out.line(text(&reach, "text").trim_end());
+        let shown: Value = client.get(&path)?;
+        let draft = shown.get("draft").is_some_and(Value::is_object);
+        let draft = draft.then(|| format!("\na draft waits: `callwright user save {name}` makes it live"));
+        out.line(format!("{}{}", text(&reach, "text").trim_end(), draft.unwrap_or_default()));
         return Ok(());
     }
     let mut shown: Value = client.get(&path)?;
@@ -189,7 +200,7 @@ pub(crate) fn forwarding(command: ForwardingCommand, remote: &Remote, out: &Outp
             let unset = if leaves { vec!["profile".to_owned()] } else { Vec::new() };
             let profile = (!leaves).then_some(profile);
             let keys = ForwardingKeys { profile, ..ForwardingKeys::default() };
-            DocumentCommand::Set { name, keys, unset, how }
+            DocumentCommand::Set { name, keys, more: More::default(), unset, how }
         }
     };
     run(&command, remote, out)
@@ -203,9 +214,10 @@ pub(crate) fn tenants(command: &TenantCommand, remote: &Remote, out: &Output) ->
     let client = Client::of(remote)?;
     let shelf = Shelf { client: &client, path: "/v1/tenants".to_owned() };
     match command {
-        TenantCommand::Create { name, keys } => {
+        TenantCommand::Create { name, keys, more } => {
             let mut document = json!({});
             keys.fill(&mut document)?;
+            add(&mut document, more)?;
             let made: Value = client.put(&format!("{}?new=true", shelf.one(name)), &document)?;
             told::<TenantKeys>(&made, "made", out);
         }
@@ -214,14 +226,21 @@ pub(crate) fn tenants(command: &TenantCommand, remote: &Remote, out: &Output) ->
             let shown: Value = client.get(&shelf.one(name))?;
             out.result(&shown, || format!("{shown:#}"));
         }
-        TenantCommand::Set { name, keys } => {
+        TenantCommand::Set { name, keys, more } => {
             let known: Value = client.get(&shelf.one(name))?;
             let mut document = known.get("live").cloned().unwrap_or_else(|| json!({}));
             keys.fill(&mut document)?;
+            add(&mut document, more)?;
             let path = format!("{}?revision={}", shelf.one(name), text(&known, "revision"));
             told::<TenantKeys>(&client.put(&path, &document)?, "changed", out);
         }
-        TenantCommand::Remove { name } => {
+        TenantCommand::Remove { name, with_everything } => {
+            let people: Value = client.get(&format!("{}/users?limit=1", shelf.one(name)))?;
+            if !with_everything && !list(&people, "documents").is_empty() {
+                return Err(UserError::wrong_use(format!("tenant {name} has people")).help(
+                    "`--with-everything` removes them too, with their phones, groups, rules and tokens",
+                ));
+            }
             client.delete(&shelf.one(name))?;
             out.result(&json!({ "removed": name }), || {
                 format!("tenant {name} is removed with everything in it")
@@ -264,6 +283,33 @@ pub(crate) fn audit(wanted: &AuditArgs, remote: &Remote, out: &Output) -> Result
     Ok(())
 }
 
+/// Takes keys away, of which one at least must be there; else names those that are.
+fn take_away(document: &mut Value, keys: &[String]) -> Result<(), String> {
+    let Some(document) = document.as_object_mut() else { return Ok(()) };
+    document.remove("password-set");
+    let before = document.len();
+    document.retain(|key, _| !keys.contains(key));
+    if !keys.is_empty() && document.len() == before {
+        return Err(document.keys().map(String::as_str).collect::<Vec<_>>().join(", "));
+    }
+    Ok(())
+}
+
+/// Writes keys that have no option of their own.
+fn add(document: &mut Value, more: &More) -> Result<(), UserError> {
+    for said in &more.keys {
+        let Some((key, value)) = said.split_once('=') else {
+            return Err(UserError::wrong_use(format!("`{said}` has no `=`")).help("write --key rings=3"));
+        };
+        let Some(document) = document.as_object_mut() else {
+            return Err(UserError::wrong_use("this document is no table and has no keys"));
+        };
+        let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+        document.insert(key.to_owned(), value);
+    }
+    Ok(())
+}
+
 /// How a change is meant, as the API hears it.
 fn said(how: &How) -> String {
     let until = how.until.as_ref().map(|until| format!("&until={}", segment(until)));
@@ -279,7 +325,7 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
             (Some(Value::Object(_)), _) => {
                 format!("a draft of {kind} {name} waits: `callwright {kind} save {name}` makes it live")
             }
-            (_, Some(until)) => format!("{kind} {name} is {what} until {until}"),
+            (_, Some(until)) => format!("{kind} {name} is {what} until {}", to_the_second(until)),
             (_, None) => format!("{kind} {name} is {what}"),
         };
         if let Some(password) = document.get("password").and_then(Value::as_str) {
@@ -310,6 +356,12 @@ fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
 
 fn warnings(document: &Value) -> impl Iterator<Item = String> {
     list(document, "warnings").iter().filter_map(Value::as_str).map(|it| format!("warning: {it}"))
+}
+
+/// A time of the API without the parts of a second.
+fn to_the_second(time: &str) -> String {
+    let exact: Option<jiff::Timestamp> = time.parse().ok();
+    exact.map_or_else(|| time.to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn listed<K: Keys>(all: &Value, out: &Output) {

@@ -12,6 +12,8 @@ pub(crate) enum DocumentCommand<K: Args> {
         #[command(flatten)]
         keys: K,
         #[command(flatten)]
+        more: More,
+        #[command(flatten)]
         how: How,
     },
     /// Lists all, by name.
@@ -27,6 +29,8 @@ pub(crate) enum DocumentCommand<K: Args> {
         name: String,
         #[command(flatten)]
         keys: K,
+        #[command(flatten)]
+        more: More,
         /// Takes a key away, as `extension`; several where it is given several times.
         #[arg(long, value_name = "KEY")]
         unset: Vec<String>,
@@ -81,6 +85,8 @@ pub(crate) enum TenantCommand {
         name: String,
         #[command(flatten)]
         keys: TenantKeys,
+        #[command(flatten)]
+        more: More,
     },
     /// Lists the tenants that the token opens.
     List,
@@ -95,12 +101,26 @@ pub(crate) enum TenantCommand {
         name: String,
         #[command(flatten)]
         keys: TenantKeys,
+        #[command(flatten)]
+        more: More,
     },
-    /// Removes a tenant with everything in it.
+    /// Removes a tenant.
     Remove {
         /// Its name.
         name: String,
+        /// With its people, phones, groups, rules and tokens; without this it must have no people.
+        #[arg(long)]
+        with_everything: bool,
     },
+}
+
+/// Whatever has no option of its own.
+#[derive(Args, Default)]
+pub(crate) struct More {
+    /// Any key of the document, as docs/people.md lists them: `unanswered=group:sales`, `rings=3`, `queues=["support"]`. What is
+    /// no JSON is a text.
+    #[arg(long = "key", value_name = "KEY=VALUE")]
+    pub(crate) keys: Vec<String>,
 }
 
 /// How a change is meant.
@@ -215,7 +235,7 @@ pub(crate) struct ForwardingKeys {
     /// off, ring-all, no-answer, failover or forward-only.
     #[arg(long)]
     pub(crate) mode: Option<String>,
-    /// Where calls go: user:NAME, group:NAME, place:NAME or number:+4930123456; several where it is given several times.
+    /// Where calls go: user:NAME (their phones), person:NAME (as they wish), group:NAME, place:NAME or number:+4930123456; several where it is given several times.
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) to: Vec<String>,
     /// One after the other, and not together.

@@ -153,6 +153,10 @@ impl Keys for ForwardingKeys {
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
         put(document, "enabled", self.enabled.as_ref());
+        if let (Some(_), Some(document)) = (&self.mode, document.as_object_mut()) {
+            // A mode says what every condition does.
+            document.remove("conditions");
+        }
         put(document, "mode", self.mode.as_ref());
         put_all(document, "to", &self.to);
         put(document, "in-order", self.in_order.as_ref());

@@ -79,6 +79,22 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
         "{}",
         switch.does("audit")
     );
+    for (words, told) in [
+        (["user", "set", "ana", "--unset", "extenson"].as_slice(), "user ana has no extenson"),
+        (&["user", "set", "ana"], "nothing is said"),
+        (&["user", "set", "ana", "--key", "zone"], "`zone` has no `=`"),
+    ] {
+        let refused = switch.cli(switch.operator(), words);
+        assert!(
+            !refused.status.success() && text(&refused.stderr).contains(told),
+            "{}",
+            text(&refused.stderr)
+        );
+    }
+    switch.does("forwarding set bob --key queues=[\"support\"] --key unanswered=group:all");
+    let (_, bob) = switch.ask("GET", "/acme/forwarding/bob", None);
+    assert_eq!(bob["live"], json!({ "queues": ["support"], "unanswered": "group:all" }));
+    switch.does("forwarding remove bob");
     switch.does("group set all --member ana --member bob");
     switch.does("place set night user:bob");
     switch.does("user remove cleo");
@@ -87,7 +103,9 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
     assert!(text(&refused.stderr).contains("users.dan.extension: `110` is already user `ana`"));
     let twice = switch.cli(switch.operator(), &["user", "create", "ana"]);
     assert_eq!((twice.status.code(), text(&twice.stderr).contains("already")), (Some(6), true));
-    switch.does("tenant remove acme");
+    let refused = switch.cli(switch.operator(), &["tenant", "remove", "acme"]);
+    assert!(text(&refused.stderr).contains("--with-everything"), "{}", text(&refused.stderr));
+    switch.does("tenant remove acme --with-everything");
     assert_eq!(switch.ask("GET", "", None).1["documents"], json!([]));
 }
 
