@@ -262,6 +262,21 @@ pub(crate) struct ForwardingKeys {
     /// A time at which calls go elsewhere: `lunch=mon-fri 12:00-13:00=user:bob`; several where it is given several times.
     #[arg(long, value_name = "NAME=SPAN=TO")]
     pub(crate) times: Vec<String>,
+    /// Where a call goes that nobody took.
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) unanswered: Option<String>,
+    /// One of the numbers that rings the user themselves; several where it is given several times.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) own: Vec<String>,
+    /// A device that does not ring; several where it is given several times.
+    #[arg(long, value_name = "EXTENSION")]
+    pub(crate) silent: Vec<String>,
+    /// A colleague whose calls may be let ring here; several where it is given several times.
+    #[arg(long, value_name = "USER")]
+    pub(crate) takes_for: Vec<String>,
+    /// A queue that the user is signed in to, which pauses forwarding; `--unset queues` signs out of all.
+    #[arg(long = "queue", value_name = "NAME")]
+    pub(crate) queues: Vec<String>,
     /// The profile that holds: office, travel, do-not-disturb, or one of the tenant's or the user's own.
     #[arg(long)]
     pub(crate) profile: Option<String>,

@@ -169,6 +169,11 @@ impl Keys for ForwardingKeys {
             spans => put(document, "when", Some(&json!({ "weekly": spans }))),
         }
         put_all(document, "busy-to", &self.busy_to);
+        put(document, "unanswered", self.unanswered.as_ref());
+        put_all(document, "own", &self.own);
+        put_all(document, "silent", &self.silent);
+        put_all(document, "takes-for", &self.takes_for);
+        put_all(document, "queues", &self.queues);
         put(document, "profile", self.profile.as_ref());
         let callers = selections(&self.callers, |from| ("from", json!(named(from))))?;
         put(document, "callers", callers.as_ref());

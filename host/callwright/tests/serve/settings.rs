@@ -459,6 +459,12 @@ fn a_profile_is_switched_for_a_while_and_lists_are_kept() {
         "{}",
         switch.does("number show 100")
     );
+    let queue =
+        switch.does("forwarding set ana --queue sales --unanswered group:all --silent 1001 --takes-for bob");
+    assert!(queue.contains("warning: Queue sign-in pauses call forwarding."), "{queue}");
+    let (_, kept) = switch.ask("GET", "/acme/forwarding/ana", None);
+    assert_eq!((&kept["live"]["queues"], &kept["live"]["silent"]), (&json!(["sales"]), &json!(["1001"])));
+    assert!(switch.does("forwarding set ana --unset queues").contains("now: active"));
     let bad = switch.cli(switch.operator(), &["forwarding", "set", "ana", "--callers", "vip=user:bob"]);
     assert_eq!(bad.status.code(), Some(2), "{}", text(&bad.stderr));
 }
