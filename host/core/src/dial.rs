@@ -187,7 +187,7 @@ fn is_silent(view: &View, tenant: &Tenant, device: &Extension) -> bool {
 }
 
 /// Whether any device of a person is on a call, held ones and early outgoing ones included (TELEPHONY T11).
-fn is_busy(view: &View, tenant: &Tenant, devices: &[Extension]) -> bool {
+pub(crate) fn is_busy(view: &View, tenant: &Tenant, devices: &[Extension]) -> bool {
     devices.iter().any(|device| {
         let key = (tenant.id.clone(), device.clone());
         view.activity.get(&key).is_some_and(|activity| activity.talking > 0 || activity.dialling > 0)

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::standing::{NoStanding, Standing};
 use crate::config::{Hours, Tenant};
+use crate::dial::is_busy;
 use crate::names::{Extension, ProfileName, UserId};
 use crate::rule::DestinationRef;
 use crate::schedule;
@@ -368,6 +369,13 @@ impl Wishes {
         no_answer.and_then(|wish| wish.after).or_else(rings).unwrap_or(tenant.ring_time)
     }
 
+    /// As they are while the user talks: numbers that ring the user themselves stay silent then, as for whoever is not to be
+    /// disturbed.
+    #[must_use]
+    pub fn while_talking(&self) -> Self {
+        Self { do_not_disturb: true, ..self.clone() }
+    }
+
     /// A number of the user's own does not ring while they are not to be disturbed.
     fn is_silenced(&self, to: &DestinationRef) -> bool {
         match to {
@@ -388,6 +396,12 @@ impl When {
             Self::Custom(hours) => schedule::opening(hours, zone, at).is_open,
         }
     }
+}
+
+/// Whether somebody is on a call, held and early outgoing ones included (TELEPHONY T11).
+#[must_use]
+pub fn talks(view: &View, tenant: &Tenant, user: &UserId) -> bool {
+    tenant.users.get(user).is_some_and(|user| is_busy(view, tenant, &user.devices))
 }
 
 /// What a user wishes now: what they have saved, else what the configuration says, in the profile that they have chosen;

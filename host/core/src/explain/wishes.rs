@@ -27,19 +27,21 @@ fn standing(record: &CallRecord, user: &UserId) -> Option<Standing> {
 }
 
 fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option<String> {
+    let rings = record.facts.iter().filter(|fact| matches!(fact.what, FactKind::RingBegan { .. }));
+    let went_on = rings.count() > 1;
     let why = match standing.effect? {
         Effect::Inactive(WhyNot::Suspended) => "was suspended".to_owned(),
         Effect::Inactive(WhyNot::NoNumbers) => "had no number to go to".to_owned(),
         Effect::Inactive(WhyNot::QueueSignIn) => "was paused by a queue sign-in".to_owned(),
         Effect::Inactive(WhyNot::ModeOff) => "was off".to_owned(),
         Effect::Inactive(WhyNot::OutsideSchedule) => "was outside its hours".to_owned(),
+        Effect::Active(_) if went_on => return None,
         Effect::Active(Mode::Failover) if record.cause == Cause::NoAnswer => {
             "(failover) takes no call that rang".to_owned()
         }
         Effect::Active(_) => {
-            let rings = record.facts.iter().filter(|fact| matches!(fact.what, FactKind::RingBegan { .. }));
-            let has_waited = record.disposition == Disposition::CallerGone && rings.count() == 1;
-            format!("was to begin after {}", span(standing.after.filter(|_| has_waited)?))
+            let has_left = record.disposition == Disposition::CallerGone;
+            format!("was to begin after {}", span(standing.after.filter(|_| has_left)?))
         }
     };
     Some(format!("{user}'s forwarding {why}"))

@@ -242,3 +242,12 @@ fn a_profile_goes_before_what_is_saved_and_its_owner_s_before_others() {
     assert_eq!(choices, ["do-not-disturb", "home", "office", "travel"]);
     assert_eq!(saved.in_profile(&tenant), None, "none is chosen");
 }
+
+#[test]
+fn own_numbers_are_silent_while_their_person_talks() {
+    let mut wishes = wishes(Mode::NoAnswer);
+    wishes.numbers = vec![outside(), bob()];
+    wishes.own = BTreeSet::from(["+4930123456".to_owned()]);
+    assert_eq!(to(&wishes.while_talking(), Condition::Busy), [bob()]);
+    assert_eq!(to(&wishes, Condition::Busy), [outside(), bob()]);
+}

@@ -1,5 +1,6 @@
 //! What users wish to become of their calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::forwarding as core;
@@ -32,7 +33,11 @@ impl forwarding::HostWithStore<RunState> for Imports {
                 |wishes| core::Standing::of(wishes, &tenant, &zone, run.now.wall).to_string(),
             );
             run.note_read(format!("forwarding.of-user(\"{user}\")"), got);
-            match run.handle(Wishes { user, wishes: wishes.unwrap_or_default(), zone, at: run.now.wall }) {
+            let mut wishes = wishes.unwrap_or_default();
+            if !wishes.own.is_empty() && core::talks(&run.view, &tenant, &user) {
+                wishes = Arc::new(wishes.while_talking());
+            }
+            match run.handle(Wishes { user, wishes, zone, at: run.now.wall }) {
                 Ok(handle) => Ok(Ok(handle)),
                 Err(Stop::Limit(name)) => Ok(Err(ForwardingError::LimitExceeded(name.to_owned()))),
                 Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
