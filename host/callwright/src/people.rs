@@ -93,13 +93,8 @@ pub(crate) fn run<K: Keys>(
         }
         DocumentCommand::List => listed::<K>(&shelf.all()?, out),
         DocumentCommand::Show { name } => {
-            let shown: Value = client.get(&shelf.one(name))?;
-            out.result(&shown, || {
-                let mut lines = outlook(shown.get("effect"), "now");
-                lines.extend(outlook(shown.pointer("/draft/effect"), "the draft"));
-                lines.push(format!("{shown:#}"));
-                lines.join("\n")
-            });
+            let document: Value = client.get(&shelf.one(name))?;
+            out.result(&document, || shown(&document));
         }
         DocumentCommand::Set { name, keys, more, unset, how } => {
             let known = match client.get::<Value>(&shelf.one(name)) {
@@ -340,6 +335,14 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
         lines.extend(warnings(document));
         lines.join("\n")
     });
+}
+
+/// A document, behind what it comes to where it is somebody's wishes.
+fn shown(document: &Value) -> String {
+    let mut lines = outlook(document.get("effect"), "now");
+    lines.extend(outlook(document.pointer("/draft/effect"), "the draft"));
+    lines.push(format!("{document:#}"));
+    lines.join("\n")
 }
 
 /// What wishes come to, in lines: `now: active, no-answer: If none …`, and what to know of it.
