@@ -41,16 +41,17 @@ pub mod bindings {
 }
 
 pub use bindings::callwright::rules::{
-    budget, call, directory, forwarding, log, presence, ring, schedule, settings, store, types,
+    budget, call, directory, forwarding, log, presence, ring, schedule, settings, stats, store, types,
 };
 
 /// What most rules name: `use callwright_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::call::{Call, CallError, Entry, Refusal};
-    pub use crate::directory::{Group, User};
+    pub use crate::directory::{Group, Order, User};
+    pub use crate::presence::{Roster, State};
     pub use crate::ring::{Leg, Outcome, Ring};
     pub use crate::types::{Destination, Party, Place};
-    pub use crate::{budget, directory, forwarding, log, presence, schedule, secs, settings, store};
+    pub use crate::{budget, directory, forwarding, log, presence, schedule, secs, settings, stats, store};
 }
 
 /// Seconds as the milliseconds that the interfaces count in; more than 49 days is 49 days.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     call::CallError, directory::DirectoryError, forwarding::ForwardingError, forwarding::WhyNot,
-    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError, store::StoreError,
+    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError, stats::StatsError, store::StoreError,
 };
 
 impl fmt::Display for Outcome {
@@ -103,6 +103,17 @@ impl From<ScheduleError> for String {
             ScheduleError::LimitExceeded(limit) => format!("schedule: limit-exceeded({limit})"),
             ScheduleError::Unavailable => "schedule: unavailable".into(),
             ScheduleError::Other(text) => format!("schedule: {text}"),
+        }
+    }
+}
+
+impl From<StatsError> for String {
+    fn from(error: StatsError) -> Self {
+        match error {
+            StatsError::NotPermitted => "stats: not-permitted".into(),
+            StatsError::LimitExceeded(limit) => format!("stats: limit-exceeded({limit})"),
+            StatsError::Unavailable => "stats: unavailable".into(),
+            StatsError::Other(text) => format!("stats: {text}"),
         }
     }
 }

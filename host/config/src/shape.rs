@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use callwright_core::config::{self, EarlyDialogs, WeeklySpan};
+use callwright_core::roster::Order;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,13 @@ pub struct Group {
     /// Whether the forwarding of its members holds for calls to the group; no where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow_forwarding: Option<bool>,
+    /// How its members are rung: `together`, or one by one: `linear`, `circular`, `longest-idle`, `fewest-calls`. Together where
+    /// nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hunt: Option<String>,
+    /// How long they ring, each or all together; the tenant's `ring-time-s` where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ring_time_s: Option<u32>,
 }
 
 /// A destination with a name of its own: `user:NAME`, `device:EXTENSION` or `group:NAME`.
@@ -232,7 +240,20 @@ impl From<&config::Group> for Group {
             extension: group.extension.as_ref().map(ToString::to_string),
             members: group.members.iter().map(ToString::to_string).collect(),
             follow_forwarding: group.follow_forwarding.then_some(true),
+            hunt: group.hunt.and_then(hunt_word).map(str::to_owned),
+            ring_time_s: group.ring_time.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
         }
+    }
+}
+
+/// The word of the file for an order; none where the file has none for it.
+fn hunt_word(order: Order) -> Option<&'static str> {
+    match order {
+        Order::Listed => Some("linear"),
+        Order::Circular => Some("circular"),
+        Order::LongestIdle => Some("longest-idle"),
+        Order::FewestCalls => Some("fewest-calls"),
+        Order::Random => None,
     }
 }
 

@@ -7,6 +7,7 @@ use callwright_core::codes::CodePlan;
 use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Place, Tenant, User};
 use callwright_core::forwarding::Wishes;
 use callwright_core::names::{GroupName, PlaceName, UserId};
+use callwright_core::roster::Order;
 use callwright_core::rule::{DestinationRef, Refusal};
 use callwright_sip::digest::Algorithm;
 use jiff::tz::TimeZone;
@@ -261,11 +262,32 @@ fn groups(
         }
         let follow_forwarding =
             table.get("follow-forwarding").and_then(|value| value.flag()).unwrap_or_default();
+        let hunt = table.get("hunt").and_then(|value| hunt(&value));
+        let ring_time = table.get("ring-time-s").and_then(|value| value.small(1..=DAY_S));
+        let ring_time = ring_time.map(|time_s| Duration::from_secs(time_s.into()));
         table.done();
         let name = GroupName::from(name);
-        groups.insert(name.clone(), Group { name, extension, members, follow_forwarding });
+        let group = Group { name: name.clone(), extension, members, follow_forwarding, hunt, ring_time };
+        groups.insert(name, group);
     }
     groups
+}
+
+/// How a group is rung: none together, or one by one in an order.
+fn hunt(value: &Value<'_>) -> Option<Order> {
+    match value.text()? {
+        "together" => None,
+        "linear" => Some(Order::Listed),
+        "circular" => Some(Order::Circular),
+        "longest-idle" => Some(Order::LongestIdle),
+        "fewest-calls" => Some(Order::FewestCalls),
+        other => {
+            value.wrong(format!(
+                "`{other}` is none of \"together\", \"linear\", \"circular\", \"longest-idle\" and \"fewest-calls\""
+            ));
+            None
+        }
+    }
 }
 
 fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use callwright_core::config::Fallback;
+use callwright_core::roster::Order;
 use callwright_core::rule::DestinationRef;
 use callwright_sip::digest::Algorithm;
 
@@ -410,4 +411,30 @@ fn what_is_wrong_with_duties_is_named() {
     for (from, to, wanted) in cases {
         assert_eq!(with(from, to).remove(0), wanted);
     }
+}
+
+#[test]
+fn a_group_may_hunt_with_a_time_of_its_own() {
+    let group = |more: &str| {
+        let text =
+            WHOLE.replace("[tenants.acme.groups.sales]", &format!("[tenants.acme.groups.sales]\n{more}"));
+        parse(&text, Path::new(".")).map(|config| config.switch.tenants["acme"].groups["sales"].clone())
+    };
+    for (word, order) in [
+        ("together", None),
+        ("linear", Some(Order::Listed)),
+        ("circular", Some(Order::Circular)),
+        ("longest-idle", Some(Order::LongestIdle)),
+        ("fewest-calls", Some(Order::FewestCalls)),
+    ] {
+        let read = group(&format!("hunt = \"{word}\"\nring-time-s = 7")).unwrap();
+        assert_eq!((read.hunt, read.ring_time), (order, Some(Duration::from_secs(7))));
+        let document = serde_json::to_value(shape::Group::from(&read)).unwrap();
+        assert_eq!(document.get("hunt").and_then(|word| word.as_str()), order.map(|_| word));
+        assert_eq!(document["ring-time-s"], 7);
+    }
+    let read = group("").unwrap();
+    assert_eq!((read.hunt, read.ring_time), (None, None));
+    let found = group("hunt = \"random\"").unwrap_err();
+    assert!(found[0].what.starts_with("`random` is none of"), "{found:?}");
 }

@@ -10,7 +10,7 @@
 //! Each file under `call/` is one idea: who decides (`decide`), how phones ring (`ring`, `leg`), how one wins
 //! (`answer`), what two people do to each other (`talk`, `late`, `exchange`, `session`), what remains (`story`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tracing::Span;
 
 use crate::cause::Final;
 use crate::config::Tenant;
-use crate::names::{Extension, LegId, RunId};
+use crate::names::{Extension, LegId, RunId, UserId};
 use crate::record::{Cause, Disposition, RunRecord};
 use crate::rule::{CallFacts, DestinationRef, Outcome};
 use crate::seam::Change;
@@ -38,6 +38,7 @@ mod late;
 mod leg;
 mod nested;
 mod ring;
+mod roster;
 mod run;
 mod session;
 mod story;
@@ -78,6 +79,8 @@ pub(crate) struct Call {
     nested: BTreeMap<RunId, Nested>,
     /// The run that handed the call to the standard rule.
     handed_over: Option<RunRecord>,
+    /// People whom its rules have reserved.
+    reserved: BTreeSet<UserId>,
     /// What came of devices that were rung to an end (TELEPHONY T32).
     rung: BTreeMap<Extension, Outcome>,
     /// The best outcome of all rings so far.
@@ -159,6 +162,7 @@ impl Call {
             run: None,
             nested: BTreeMap::new(),
             handed_over: None,
+            reserved: BTreeSet::new(),
             rung: BTreeMap::new(),
             best: None,
             clients: BTreeMap::new(),
@@ -355,6 +359,8 @@ impl Call {
         self.story.ended(board.now);
         self.stage = Stage::Over { record_by: board.now.mono + RECORD_WAIT, recorded: false };
         board.repaint().calls.remove(&self.facts.id);
+        self.count(board);
+        self.let_everybody_go(board);
         tracing::info!(cause = ?self.story.cause(), "call ended");
         self.dismiss_run(board);
         if self.are_runs_over() {

@@ -18,6 +18,7 @@ use crate::forwarding::{Partial, Wishes};
 use crate::names::{
     Extension, GroupName, HoursName, PlaceName, ProfileName, RotaName, TableName, TenantId, UserId, Version,
 };
+use crate::roster::Order;
 use crate::rota::Rota;
 use crate::rule::{DestinationRef, Refusal};
 use crate::time_route::TimeRoute;
@@ -183,6 +184,10 @@ pub struct Group {
     pub members: Vec<UserId>,
     /// Its people are rung as they want to be reached, by their own rules, and not by their devices alone.
     pub follow_forwarding: bool,
+    /// In which order its people are tried one by one; none: all are rung together.
+    pub hunt: Option<Order>,
+    /// How long its people ring, each or all together, where it is not the tenant's time.
+    pub ring_time: Option<Duration>,
 }
 
 /// A destination with a name of its own.

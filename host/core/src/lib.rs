@@ -23,6 +23,7 @@ pub mod orphan;
 pub mod presence;
 pub mod record;
 mod registrar;
+pub mod roster;
 pub mod rota;
 pub mod route;
 pub mod rule;
@@ -31,6 +32,7 @@ mod sdp;
 
 pub mod seam;
 mod spans;
+pub mod stats;
 mod switchboard;
 #[cfg(test)]
 mod testing;

@@ -16,6 +16,7 @@ use crate::registrar::Registrar;
 use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
 use crate::spans;
+use crate::stats::Stats;
 use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
@@ -77,6 +78,7 @@ impl Node {
                 .collect(),
             gone: setup.gone.into_iter().collect(),
             kept: setup.kept.into_iter().collect(),
+            stats: Stats::since(setup.now.wall),
             ..View::default()
         };
         let span = spans::node(setup.node);
@@ -279,7 +281,9 @@ impl Node {
     fn configured(&mut self, config: Arc<Config>, only: Option<&TenantId>) {
         self.registrar.configured(&mut self.board, &config, only);
         self.board.admission.configured(&config);
-        self.board.repaint().config = config;
+        let picture = self.board.repaint();
+        picture.stats.keep_only(&config, only);
+        picture.config = config;
         match only {
             Some(tenant) => tracing::debug!(%tenant, "configuration of a tenant taken over"),
             None => tracing::info!("configuration taken over"),

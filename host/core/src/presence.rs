@@ -13,7 +13,7 @@ use crate::rule::DestinationRef;
 use crate::view::{Activity, Binding, BindingKey, View};
 
 /// Routing class of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// A device is registered and nobody talks.
     Available,
@@ -135,6 +135,15 @@ pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Ve
         // A place never stands for another place (`config::Place`), nor a number for a number.
         DestinationRef::Place(_) | DestinationRef::Number(_) => Vec::new(),
     }
+}
+
+/// The people behind a destination, each once.
+#[must_use]
+pub fn people_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> BTreeSet<UserId> {
+    let Some(known) = view.config.tenants.get(tenant) else { return BTreeSet::new() };
+    let devices = devices_behind(view, tenant, to);
+    let owners = devices.iter().filter_map(|device| known.devices.get(device));
+    to.user().cloned().into_iter().chain(owners.map(|device| device.user.clone())).collect()
 }
 
 /// The phones that are registered for a device.

@@ -15,6 +15,7 @@ use crate::kept::{KeptAnswer, KeptAsk, KeptError};
 use crate::names::{
     AskId, CallId, Extension, GroupName, LegId, PlaceName, RuleName, RunId, TenantId, UserId, Version,
 };
+use crate::roster::{RosterAsk, TakeError, Taken};
 use crate::time::Now;
 use crate::view::View;
 
@@ -270,6 +271,8 @@ pub enum Ask {
     Conclude,
     /// Does something to a value that outlives the call.
     Keep(KeptAsk),
+    /// Picks people from a group.
+    Take(RosterAsk),
 }
 
 /// A ring as a rule built it.
@@ -341,6 +344,8 @@ pub enum Answer {
     Rang(Result<RingReport, CallError>),
     /// To [`Ask::Keep`].
     Kept(Result<KeptAnswer, KeptError>),
+    /// To [`Ask::Take`].
+    Taken(Result<Taken, TakeError>),
     /// To every other question.
     Done(Result<(), CallError>),
 }

@@ -22,6 +22,7 @@ use crate::kept::Keeper;
 use crate::names::{RunId, TenantId, Ticket, UserId};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
+use crate::stats::Remembered;
 use crate::time::Now;
 use crate::view::{Activity, Binding, BindingKey, DeviceKey, View};
 
@@ -60,6 +61,7 @@ pub(crate) struct Switchboard {
     pub(crate) admission: Admission,
     pub(crate) breaker: Breaker,
     pub(crate) keeper: Keeper,
+    pub(crate) remembered: Remembered,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
     pub(crate) servers: BTreeMap<ServerTx, CallKey>,
     /// Never iterated; a tree of texts would cost a dozen looks into memory for each message.
@@ -94,6 +96,7 @@ impl Switchboard {
             admission: Admission::default(),
             breaker: Breaker::default(),
             keeper: Keeper::default(),
+            remembered: Remembered::default(),
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             dialogs: HashMap::new(),

@@ -42,6 +42,8 @@ pub(crate) fn tenant() -> Tenant {
         extension: Some("200".into()),
         members: vec!["ana".into(), "bob".into()],
         follow_forwarding: false,
+        hunt: None,
+        ring_time: None,
     };
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     Tenant {

@@ -12,7 +12,9 @@ use crate::forwarding::Wishes;
 use crate::kept::KeptMap;
 use crate::names::{CallId, Extension, RuleName, TenantId, UserId, Version};
 use crate::record::Gone;
+use crate::roster::Reserved;
 use crate::rule::{ActiveRule, Party};
+use crate::stats::Stats;
 
 /// Registrations, presence facts, directory, rules and calls at one moment. Cheap to make and to keep.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,10 @@ pub struct View {
     pub wishes: OrdMap<(TenantId, UserId), Arc<Wishes>>,
     /// What rules keep; some of it may be over already.
     pub kept: KeptMap,
+    /// What happened before, for rules.
+    pub stats: Stats,
+    /// Whom calls have reserved.
+    pub reserved: Reserved,
     /// Calls in progress.
     pub calls: OrdMap<CallId, Arc<CallView>>,
     /// What was counted since the node began.

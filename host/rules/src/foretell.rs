@@ -11,6 +11,7 @@ use callwright_core::config::{Fallback, Tenant};
 use callwright_core::kept::Rehearsal;
 use callwright_core::names::{AskId, Extension, RuleName, RunId, Version};
 use callwright_core::record::NotRung;
+use callwright_core::roster::{self, TakeError};
 use callwright_core::route::{self, Decider, Foretold, Route, Step, What};
 use callwright_core::rule::{
     ActiveRule, Answer, Ask, CallError, CallFacts, DestinationRef, Entry, LegEnd, LegPlan, LegReport, Note,
@@ -210,6 +211,13 @@ impl Oracle<'_, '_> {
             (Ask::Keep(ask), _) => {
                 let (now, tenant) = (self.clock().wall, &self.question.tenant.id);
                 Answer::Kept(self.kept.keep(now, tenant, &FORETOLD.into(), ask))
+            }
+            (Ask::Take(_), Left::Decided | Left::HandedOver) => Answer::Taken(Err(TakeError::Decided)),
+            (Ask::Take(ask), Left::Undecided) => {
+                let (now, call) = (self.clock(), FORETOLD.into());
+                let Question { view, tenant, .. } = self.question;
+                let keep = |what| self.kept.keep(now.wall, &tenant.id, &call, what);
+                Answer::Taken(roster::pick((view, tenant), &call, &ask, now, keep))
             }
             (Ask::Ring(_), Left::Decided | Left::HandedOver) => Answer::Rang(Err(CallError::AlreadyEnded)),
             (Ask::Ring(plan), Left::Undecided) => self.ring(&plan),

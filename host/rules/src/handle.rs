@@ -1,14 +1,17 @@
 //! What stands behind the handles that a rule holds. A handle is a place in the run's table and never leaves the run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use callwright_core::forwarding;
 use callwright_core::names::{Extension, GroupName, UserId};
-use callwright_core::presence::{DeviceFacts, UserStatus};
+use callwright_core::presence::{DeviceFacts, State, UserStatus};
 use callwright_core::rule::{self, DestinationRef, LegPlan, LegReport, RingPlan};
 use callwright_core::schedule::Opening;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::bindings::callwright::rules::directory::Order;
 
 /// How a handle is written in the journal: kind and name.
 pub(crate) trait Named {
@@ -62,6 +65,15 @@ pub struct User(pub(crate) UserId);
 
 /// A group.
 pub struct Group(pub(crate) GroupName);
+
+/// Whom a rule wants to pick, while it says so.
+pub struct Roster {
+    pub(crate) number: u32,
+    pub(crate) group: GroupName,
+    pub(crate) only: Option<BTreeSet<State>>,
+    pub(crate) order: Order,
+    pub(crate) without: BTreeSet<UserId>,
+}
 
 /// A person's presence at the moment it was asked for.
 pub struct Status {
@@ -164,6 +176,12 @@ impl Named for User {
 impl Named for Group {
     fn name(&self) -> String {
         format!("group:{}", self.0)
+    }
+}
+
+impl Named for Roster {
+    fn name(&self) -> String {
+        format!("roster:{}", self.number)
     }
 }
 

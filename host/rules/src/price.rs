@@ -78,6 +78,7 @@ prices! {
     CALL_DIALLED "call" "[method]call.dialled" "call.dialled" Read 200;
     CALL_ENTERED "call" "[method]call.entered" "call.entered" Read 100;
     CALL_FOR_USER "call" "[method]call.for-user" "call.for-user" Read 100;
+    CALL_FOR_GROUP "call" "[method]call.for-group" "call.for-group" Read 100;
     CALL_ELAPSED_MS "call" "[method]call.elapsed-ms" "call.elapsed-ms" Read 100;
     CALL_RING "call" "[method]call.ring" "call.ring" Action 10000;
     CALL_LAST_LEGS "call" "[method]call.last-legs" "call.last-legs" Read 200;
@@ -99,6 +100,15 @@ prices! {
     FIND_PLACE "directory" "find-place" "directory.find-place" Read 500;
     LISTED "directory" "listed" "directory.listed" Read 1000;
 
+    GROUP_HUNTS "directory" "[method]group.hunts" "group.hunts" Read 200;
+    GROUP_RING_MS "directory" "[method]group.ring-ms" "group.ring-ms" Read 100;
+    GROUP_FOLLOWS_FORWARDING "directory" "[method]group.follows-forwarding" "group.follows-forwarding" Read 100;
+
+    ROSTER_NEW "presence" "[constructor]roster" "roster.constructor" Free 200;
+    ROSTER_ONLY "presence" "[method]roster.only" "roster.only" Free 100;
+    ROSTER_SORT "presence" "[method]roster.sort" "roster.sort" Free 100;
+    ROSTER_WITHOUT "presence" "[method]roster.without" "roster.without" Free 100;
+    ROSTER_TAKE "presence" "[method]roster.take" "roster.take" Action 5000;
     STATUS_STATE "presence" "[method]status.state" "status.state" Read 100;
     STATUS_ACTIVITY "presence" "[method]status.activity" "status.activity" Read 100;
     STATUS_CALLS "presence" "[method]status.calls" "status.calls" Read 100;
@@ -128,6 +138,11 @@ prices! {
     NOW_IN "schedule" "now-in" "schedule.now-in" Read 1500;
     HOURS "schedule" "hours" "schedule.hours" Read 5000;
     ON_DUTY "schedule" "on-duty" "schedule.on-duty" Read 5000;
+
+    LAST_AGENT "stats" "last-agent" "stats.last-agent" Read 1000;
+    CALLS_FROM "stats" "calls-from" "stats.calls-from" Read 1000;
+    IDLE_S "stats" "idle-s" "stats.idle-s" Read 1000;
+    ANSWER_RATE "stats" "answer-rate" "stats.answer-rate" Read 10000;
 
     STORE_GET "store" "get" "store.get" Action 3000;
     STORE_SET "store" "set" "store.set" Action 5000;

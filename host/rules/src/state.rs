@@ -67,6 +67,8 @@ pub(crate) struct RunState {
     pub(crate) last_legs: Vec<LegReport>,
     /// Fuel to pay on top of the price of the host call that is being answered.
     pub(crate) surcharge: u64,
+    /// For what is left to chance.
+    pub(crate) seed: u64,
     pub(crate) left_out: LeftOut,
     guest_bytes: usize,
     began: Duration,
@@ -109,6 +111,7 @@ impl RunState {
             caller_gone: false,
             last_legs: Vec::new(),
             surcharge: 0,
+            seed: start.seed,
             left_out: LeftOut::default(),
             guest_bytes: 0,
             began: start.call_began,

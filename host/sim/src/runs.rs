@@ -215,7 +215,7 @@ impl Runs for Scripts {
             Answer::Rang(Ok(report)) if !matches!(report.outcome, Outcome::Answered(_)) => {
                 self.go_on(run, running)
             }
-            Answer::Kept(_) => self.go_on(run, running),
+            Answer::Kept(_) | Answer::Taken(_) => self.go_on(run, running),
             // Of what a script may still want, only keeping something works.
             Answer::Rang(Err(CallError::CallerGone))
                 if matches!(running.script.steps.get(running.next), Some(Step::Keep(_))) =>

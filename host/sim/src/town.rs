@@ -104,6 +104,8 @@ impl Household {
             extension: Some(extension.into()),
             members: members.iter().map(|member| UserId::from(member.as_str())).collect(),
             follow_forwarding: false,
+            hunt: None,
+            ring_time: None,
         });
     }
 

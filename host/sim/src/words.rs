@@ -12,6 +12,7 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
         RunEvent::Asked { what: Ask::Conclude, .. } => "rule: what came of its rings".to_owned(),
         RunEvent::Asked { what: Ask::Refuse(refusal), .. } => format!("rule refuses: {refusal:?}"),
         RunEvent::Asked { what: Ask::Keep(what), .. } => format!("rule keeps: {what:?}"),
+        RunEvent::Asked { what: Ask::Take(what), .. } => format!("rule picks from {}", what.group),
         RunEvent::Ended(outcome) => format!("rule ends: {}", outcome.word()),
     }
 }
@@ -29,6 +30,8 @@ pub(crate) fn of_answer(answer: &Answer) -> String {
         Answer::Done(Ok(())) => "to the rule: done".to_owned(),
         Answer::Kept(Ok(kept)) => format!("to the rule: {kept:?}"),
         Answer::Kept(Err(error)) => format!("to the rule: {error}"),
+        Answer::Taken(Ok(taken)) => format!("to the rule: {taken}"),
+        Answer::Taken(Err(error)) => format!("to the rule: {error}"),
         Answer::Rang(Err(error)) | Answer::Done(Err(error)) => format!("to the rule: {error}"),
     }
 }

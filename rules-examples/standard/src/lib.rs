@@ -1,5 +1,5 @@
 //! The standard rule: what becomes of a call that no rule of the tenant decides. A person is rung as they wish to be
-//! reached; whatever else was dialled is rung as a whole.
+//! reached, a group as the tenant said: together or one by one. Whatever else was dialled is rung as a whole.
 //!
 //! | wish | what happens |
 //! |---|---|
@@ -10,6 +10,10 @@
 //!
 //! A call that was declined, and one that nobody took anywhere, goes to the person's unanswered destination, else it ends
 //! with the best outcome of its rings.
+//!
+//! Of a group that hunts one person rings at a time, in the group's order: who is free, whom no other call rings or has
+//! reserved, and nobody twice. With `follow-forwarding` their own rule decides where each of them is rung, unless they are
+//! on a call. When nobody is free because all are engaged the caller hears busy.
 
 use callwright_guest::forwarding::{Condition, Effect, WhyNot, Wishes};
 use callwright_guest::prelude::*;
@@ -20,10 +24,64 @@ const POST_DIAL_S: u32 = 10;
 const OUTSIDE_RINGS_S: u32 = 15;
 
 fn handle_call(call: &Call) -> Result<(), String> {
-    match call.dialled().user_id() {
-        Some(person) => personal(call, &directory::find_user(&person)?),
-        None => Ok(call.standard()?),
+    match (call.dialled().user_id(), call.for_group()) {
+        (Some(person), _) => personal(call, &directory::find_user(&person)?),
+        (None, Some(name)) => grouped(call, &directory::find_group(&name)?),
+        (None, None) => Ok(call.standard()?),
     }
+}
+
+fn grouped(call: &Call, group: &Group) -> Result<(), String> {
+    let time = group.ring_ms();
+    let Some(order) = group.hunts() else {
+        return match call.ring(Ring::of([&group.whole()])?, time)? {
+            Outcome::Answered(_) => Ok(()),
+            _ => Ok(call.conclude()?),
+        };
+    };
+    let mut tried = Vec::new();
+    while let Some(person) = next(group, &order, &tried, time)? {
+        call.because(&format!("{} is next", person.name()));
+        let ring = match group.follows_forwarding() {
+            true => Ring::of([&person.reach()])?,
+            false => Ring::of(&person.devices())?,
+        };
+        match call.ring(ring, time) {
+            Ok(Outcome::Answered(_)) => return Ok(()),
+            Ok(_) => tried.push(person),
+            // A call has legs for some thirty people, and they have had their time.
+            Err(CallError::LimitExceeded(_)) => break,
+            Err(error) => Err(error)?,
+        }
+    }
+    if tried.is_empty() && is_engaged(group)? {
+        return Ok(call.refuse(&Refusal::Busy)?);
+    }
+    Ok(call.conclude()?)
+}
+
+/// Whoever of a group is to be rung next. Somebody without a phone may still be reached elsewhere.
+fn next(group: &Group, order: &Order, tried: &[User], time: u32) -> Result<Option<User>, String> {
+    let roster = Roster::new(group);
+    match group.follows_forwarding() {
+        true => roster.only(&[State::Available, State::Away, State::Offline]),
+        false => roster.only(&[State::Available]),
+    }
+    roster.sort(order);
+    for person in tried {
+        roster.without(person);
+    }
+    Ok(roster.take(1, time)?.pop())
+}
+
+/// Whether anybody of a group could be reached and is engaged, be it by a phone that rings for another call.
+fn is_engaged(group: &Group) -> Result<bool, String> {
+    for person in group.members() {
+        if let State::Busy | State::Available = presence::of_user(&person)?.state() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn personal(call: &Call, person: &User) -> Result<(), String> {

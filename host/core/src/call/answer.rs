@@ -92,6 +92,7 @@ impl Call {
         self.index(board, callee.dialog.key());
         self.change_talking(board, &caller, &callee);
         self.story.answered(now, &by);
+        self.let_everybody_go(board);
         let talk = Talk { since: now, caller, callee, answered: by, late, exchange: None, relays: 0 };
         self.stage = Stage::Talking(Box::new(talk));
         tracing::info!("call answered");

@@ -163,6 +163,17 @@ impl Call {
                 let answer = board.keep(&self.facts.tenant, &self.facts.id, what);
                 self.answer_rule(board, ask, Answer::Kept(answer));
             }
+            (
+                Stage::Deciding
+                | Stage::Coding(_)
+                | Stage::Ringing(_)
+                | Stage::Talking(_)
+                | Stage::Over { .. },
+                Ask::Take(what),
+            ) => {
+                let taken = self.take(board, &what);
+                self.answer_rule(board, ask, Answer::Taken(taken));
+            }
             (Stage::Over { .. }, Ask::Ring(_)) => {
                 self.answer_rule(board, ask, Answer::Rang(Err(CallError::CallerGone)));
             }

@@ -15,6 +15,7 @@ use crate::cause;
 use crate::dial;
 use crate::names::{AskId, LegId, RunId, UserId};
 use crate::record::{Cause, FactKind, LegRecordEnd, NotRung, Source};
+use crate::roster::TakeError;
 use crate::route;
 use crate::rule::{
     ActiveRule, Answer, Ask, CallError, DestinationRef, Entry, Outcome, Party, RingPlan, RunOutcome, RunStart,
@@ -179,6 +180,10 @@ impl Call {
                 let answer = board.keep(&self.facts.tenant, &self.facts.id, what);
                 self.answer(board, id, ask, Answer::Kept(answer));
             }
+            Ask::Take(what) => {
+                let taken = if is_heard { self.take(board, &what) } else { Err(TakeError::Decided) };
+                self.answer(board, id, ask, Answer::Taken(taken));
+            }
             Ask::Ring(_) if !is_heard => {
                 self.answer(board, id, ask, Answer::Rang(Err(CallError::CallerGone)));
             }
@@ -283,6 +288,7 @@ impl Call {
             }
             let outcome = self.best_of(parts.clone()).unwrap_or(Outcome::Unreachable);
             let report = self.report_of(parts, outcome.clone());
+            self.let_go_within(board, id);
             if let Some(nested) = self.nested.get_mut(&id) {
                 nested.ring = None;
                 nested.best = Some(match nested.best.take() {

@@ -330,6 +330,12 @@ impl Call {
         Some(first..ring.parts.len())
     }
 
+    /// Whom a person's rule has rung so far in the ring.
+    pub(super) fn planned_by(&self, owner: RunId) -> Vec<DestinationRef> {
+        let parts = self.ring().map(|ring| ring.parts.iter()).into_iter().flatten();
+        parts.filter(|part| part.owner == Some(owner)).map(|part| part.plan.to.clone()).collect()
+    }
+
     pub(super) fn parts_are_over(&self, parts: Range<usize>) -> bool {
         let parts = self.ring().and_then(|ring| ring.parts.get(parts));
         parts.is_some_and(|parts| parts.iter().all(|part| matches!(part.state, PartState::Done(_))))
@@ -451,6 +457,8 @@ impl Call {
             (Some(before), Some(now)) => Some(cause::better(before, now)),
             (before, now) => before.or(now),
         };
+        let rung: Vec<_> = ring.parts.iter().map(|part| part.plan.to.clone()).collect();
+        self.let_go_of(board, &rung);
         self.publish(board);
         match ring.origin {
             Origin::Rule(ask) => {

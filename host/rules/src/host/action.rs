@@ -52,6 +52,12 @@ impl call::HostCallWithStore<RunState> for Imports {
         })
     }
 
+    fn for_group(mut host: Host<'_>, call: Resource<Call>) -> wasmtime::Result<Option<String>> {
+        host_call(&mut host, &price::CALL_FOR_GROUP, &[&call], |run| {
+            Ok(run.call.group.as_ref().map(ToString::to_string))
+        })
+    }
+
     fn elapsed_ms(mut host: Host<'_>, call: Resource<Call>) -> wasmtime::Result<u32> {
         host_call(&mut host, &price::CALL_ELAPSED_MS, &[&call], |run| {
             Ok(u32::try_from(run.elapsed_ms()).unwrap_or(u32::MAX))
@@ -72,7 +78,7 @@ impl call::HostCallWithStore<RunState> for Imports {
         let answer = match answer {
             Ok(Answer::Rang(Ok(report))) => Ok(outcome(host.data_mut(), report)?),
             Ok(Answer::Rang(Err(error))) => Err(call_error(error)),
-            Ok(Answer::Done(_) | Answer::Kept(_)) => {
+            Ok(Answer::Done(_) | Answer::Kept(_) | Answer::Taken(_)) => {
                 return Err(Stop::Internal("a ring was answered as if it were none").into());
             }
             Err(error) => Err(error),
@@ -142,7 +148,7 @@ async fn asked(
 async fn done(mut host: Host<'_>, entered: Entered, what: Ask) -> wasmtime::Result<Result<(), CallError>> {
     let answer = match asked(&mut host, &entered, what).await? {
         Ok(Answer::Done(done)) => done.map_err(call_error),
-        Ok(Answer::Rang(_) | Answer::Kept(_)) => {
+        Ok(Answer::Rang(_) | Answer::Kept(_) | Answer::Taken(_)) => {
             return Err(Stop::Internal("something was answered as if it were a ring").into());
         }
         Err(error) => Err(error),

@@ -1,11 +1,13 @@
 //! The tenant's people, groups and named places.
 
+use std::time::Duration;
+
 use callwright_core::rule::DestinationRef;
-use callwright_core::time_route;
+use callwright_core::{config, roster, time_route};
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
-use crate::bindings::callwright::rules::directory::{self, DirectoryError};
+use crate::bindings::callwright::rules::directory::{self, DirectoryError, Order};
 use crate::handle::{Destination, Group, Named as _, Party, User};
 use crate::price;
 use crate::state::{RunState, Stop};
@@ -131,9 +133,7 @@ impl directory::HostGroupWithStore<RunState> for Imports {
 
     fn members(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Vec<Resource<User>>> {
         host_call(&mut host, &price::GROUP_MEMBERS, &[&group], |run| {
-            let name = &run.table.get(&group)?.0;
-            let known = run.tenant.as_ref().and_then(|tenant| tenant.groups.get(name));
-            let members = known.map(|group| group.members.clone()).unwrap_or_default();
+            let members = known(run, &group)?.map(|group| group.members.clone()).unwrap_or_default();
             run.handles(members.into_iter().map(User))
         })
     }
@@ -145,9 +145,45 @@ impl directory::HostGroupWithStore<RunState> for Imports {
         })
     }
 
+    fn hunts(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Option<Order>> {
+        host_call(&mut host, &price::GROUP_HUNTS, &[&group], |run| {
+            Ok(known(run, &group)?.and_then(|group| group.hunt).map(order))
+        })
+    }
+
+    fn ring_ms(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<u32> {
+        host_call(&mut host, &price::GROUP_RING_MS, &[&group], |run| {
+            let own = known(run, &group)?.and_then(|group| group.ring_time);
+            let tenants = || run.tenant.as_ref().map_or(Duration::ZERO, |tenant| tenant.ring_time);
+            Ok(u32::try_from(own.unwrap_or_else(tenants).as_millis()).unwrap_or(u32::MAX))
+        })
+    }
+
+    fn follows_forwarding(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<bool> {
+        host_call(&mut host, &price::GROUP_FOLLOWS_FORWARDING, &[&group], |run| {
+            Ok(known(run, &group)?.is_some_and(|group| group.follow_forwarding))
+        })
+    }
+
     fn drop(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(group)?;
         Ok(())
+    }
+}
+
+/// The group as the tenant has it now.
+fn known<'a>(run: &'a RunState, group: &Resource<Group>) -> Result<Option<&'a config::Group>, Stop> {
+    let name = &run.table.get(group)?.0;
+    Ok(run.tenant.as_ref().and_then(|tenant| tenant.groups.get(name)))
+}
+
+fn order(order: roster::Order) -> Order {
+    match order {
+        roster::Order::Listed => Order::Listed,
+        roster::Order::Circular => Order::Circular,
+        roster::Order::LongestIdle => Order::LongestIdle,
+        roster::Order::FewestCalls => Order::FewestCalls,
+        roster::Order::Random => Order::Random,
     }
 }
 

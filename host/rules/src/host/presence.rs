@@ -145,7 +145,7 @@ fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension
     })
 }
 
-fn limited<T>(handle: Result<T, Stop>) -> Result<Result<T, PresenceError>, Stop> {
+pub(super) fn limited<T>(handle: Result<T, Stop>) -> Result<Result<T, PresenceError>, Stop> {
     match handle {
         Ok(handle) => Ok(Ok(handle)),
         Err(Stop::Limit(name)) => Ok(Err(PresenceError::LimitExceeded(name.to_owned()))),

@@ -1,7 +1,7 @@
 //! The WIT's own types as WAVE text.
 
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
-use crate::bindings::callwright::rules::directory::DirectoryError;
+use crate::bindings::callwright::rules::directory::{DirectoryError, Order};
 use crate::bindings::callwright::rules::forwarding::{
     Condition, Effect, ForwardingError, Mode, Selection, WhyNot,
 };
@@ -9,6 +9,7 @@ use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
 use crate::bindings::callwright::rules::ring::{Outcome, RingError};
 use crate::bindings::callwright::rules::schedule::{LocalTime, ScheduleError, Weekday};
+use crate::bindings::callwright::rules::stats::StatsError;
 use crate::bindings::callwright::rules::store::StoreError;
 use crate::bindings::callwright::rules::types::Place;
 use crate::state::RunState;
@@ -83,6 +84,10 @@ variants! {
         OutsideSchedule "outside-schedule"
     }
     Effect { Active "active", Inactive "inactive"; }
+    StatsError {
+        LimitExceeded "limit-exceeded", Other "other";
+        NotPermitted "not-permitted", Unavailable "unavailable"
+    }
     StoreError {
         LimitExceeded "limit-exceeded", Other "other";
         TooLarge "too-large", Unavailable "unavailable"
@@ -149,6 +154,32 @@ impl Wave for Selection {
         out.push_str(", to: ");
         self.to.wave(run, out);
         out.push('}');
+    }
+}
+
+impl Wave for Order {
+    fn wave(&self, run: &RunState, out: &mut String) {
+        match self {
+            Self::Listed => out.push_str("listed"),
+            Self::Circular => out.push_str("circular"),
+            Self::LongestIdle => out.push_str("longest-idle"),
+            Self::FewestCalls => out.push_str("fewest-calls"),
+            Self::BestSkill => out.push_str("best-skill"),
+            Self::Random => out.push_str("random"),
+            Self::Other(text) => case(run, "other", text, out),
+        }
+    }
+
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Other(text) => text.len(),
+            Self::Listed
+            | Self::Circular
+            | Self::LongestIdle
+            | Self::FewestCalls
+            | Self::BestSkill
+            | Self::Random => 0,
+        }
     }
 }
 

@@ -103,7 +103,7 @@ async fn keep(
 ) -> wasmtime::Result<Result<KeptAnswer, StoreError>> {
     match ask(host, entered, Ask::Keep(what)).await? {
         Answer::Kept(answer) => Ok(answer.map_err(|error| store_error(&error))),
-        Answer::Rang(_) | Answer::Done(_) => {
+        Answer::Rang(_) | Answer::Done(_) | Answer::Taken(_) => {
             Err(Stop::Internal("the store was answered as if it were the call").into())
         }
     }

@@ -243,6 +243,8 @@ pub(crate) fn tenant() -> Tenant {
         extension: Some("200".into()),
         members: vec!["ana".into(), "bob".into()],
         follow_forwarding: false,
+        hunt: None,
+        ring_time: None,
     };
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     let night = Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) };

@@ -98,7 +98,7 @@ impl Wire {
     pub(super) fn asked(&mut self, what: &Ask) {
         match what {
             Ask::Ring(plan) => self.keeps_unmissed |= plan.keep_unmissed,
-            Ask::Standard | Ask::Refuse(_) | Ask::Conclude | Ask::Keep(_) => {}
+            Ask::Standard | Ask::Refuse(_) | Ask::Conclude | Ask::Keep(_) | Ask::Take(_) => {}
         }
     }
 

@@ -311,7 +311,7 @@ impl Stage {
                 }
                 // The run is stopped later.
                 Answer::Rang(Err(_)) => self.outcomes.push("caller-gone".to_owned()),
-                Answer::Done(_) | Answer::Kept(_) => {}
+                Answer::Done(_) | Answer::Kept(_) | Answer::Taken(_) => {}
             },
             Effect::Stop { run } => inputs.push_back(ended(run, RunOutcome::CallerGone)),
             Effect::Store { ticket, changes } => {

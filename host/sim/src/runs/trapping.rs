@@ -29,7 +29,7 @@ pub enum HostCall {
     Standard,
     /// `call.refuse`
     Refuse,
-    /// A function of `store`.
+    /// A function of `store`, or `roster.take`.
     Keep,
 }
 
@@ -120,7 +120,7 @@ impl HostCall {
             Ask::Ring(_) => Self::Ring,
             Ask::Standard => Self::Standard,
             Ask::Refuse(_) | Ask::Conclude => Self::Refuse,
-            Ask::Keep(_) => Self::Keep,
+            Ask::Keep(_) | Ask::Take(_) => Self::Keep,
         }
     }
 

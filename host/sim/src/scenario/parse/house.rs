@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callwright_core::config::{Exception, Expiry, Fallback, Hours, Place, WeeklySpan};
+use callwright_core::config::{Exception, Expiry, Fallback, Group, Hours, Place, WeeklySpan};
+use callwright_core::roster::Order;
 use callwright_core::rule::{DestinationRef, Refusal};
 use callwright_sip::digest::Algorithm;
 use jiff::civil::{Date, Time, Weekday};
@@ -27,10 +28,8 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
         words.colon()?;
         let members = list(words, |words| words.text("a user"))?;
         blueprint.house().group(&name, &extension, &members);
-        if words.accept_all(&["follows", "forwarding"])
-            && let Some(group) = blueprint.house().groups.last_mut()
-        {
-            group.follow_forwarding = true;
+        if let Some(group) = blueprint.house().groups.last_mut() {
+            manners(group, words)?;
         }
     } else if words.accept("number") {
         let number = words.text("a number")?;
@@ -63,6 +62,29 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
     }
     words.end()?;
     Ok(true)
+}
+
+/// How a group is rung: `hunts circular`, `each for 10s`, `follows forwarding`.
+fn manners(group: &mut Group, words: &mut Words) -> Result<(), Mistake> {
+    while !words.is_empty() {
+        if words.accept_all(&["follows", "forwarding"]) {
+            group.follow_forwarding = true;
+        } else if let Some(time) = words.duration_after("each")? {
+            group.ring_time = Some(time);
+        } else if words.accept("hunts") {
+            let wanted = "linear, circular, longest-idle or fewest-calls";
+            group.hunt = Some(match words.text(wanted)?.as_str() {
+                "linear" => Order::Listed,
+                "circular" => Order::Circular,
+                "longest-idle" => Order::LongestIdle,
+                "fewest-calls" => Order::FewestCalls,
+                other => return Err(Mistake::Expected { wanted, got: format!("`{other}`") }),
+            });
+        } else {
+            return Err(words.wrong("hunts, each or follows forwarding"));
+        }
+    }
+    Ok(())
 }
 
 fn tenant(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
