@@ -5,5 +5,6 @@
 mod driving;
 mod kept;
 mod outcomes;
+mod picked;
 mod support;
 mod upload;

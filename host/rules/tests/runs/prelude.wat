@@ -24,6 +24,12 @@
 (import "callwright:rules/schedule@0.1.0" "hours" (func $hours (param i32 i32 i32)))
 (import "callwright:rules/schedule@0.1.0" "[method]opening.is-open" (func $opening.is-open (param i32) (result i32)))
 (import "callwright:rules/schedule@0.1.0" "now" (func $now (param i32)))
+(import "callwright:rules/directory@0.1.0" "find-group" (func $find-group (param i32 i32 i32)))
+(import "callwright:rules/presence@0.1.0" "[constructor]roster" (func $roster.new (param i32) (result i32)))
+(import "callwright:rules/presence@0.1.0" "[method]roster.only" (func $roster.only (param i32 i32 i32)))
+(import "callwright:rules/presence@0.1.0" "[method]roster.sort" (func $roster.sort (param i32 i32 i32 i32)))
+(import "callwright:rules/presence@0.1.0" "[method]roster.take" (func $roster.take (param i32 i32 i32 i32)))
+(import "callwright:rules/stats@0.1.0" "calls-from" (func $stats.calls-from (param i32 i32 i32 i32)))
 (import "callwright:rules/store@0.1.0" "get" (func $store.get (param i32 i32 i32)))
 (import "callwright:rules/store@0.1.0" "set" (func $store.set (param i32 i32 i32 i32 i32 i32)))
 (import "callwright:rules/store@0.1.0" "remove" (func $store.remove (param i32 i32 i32)))
@@ -45,11 +51,16 @@
 (data (i32.const 1088) "office")
 (data (i32.const 1120) "because it is late")
 (data (i32.const 1152) "night")
+(data (i32.const 1184) "sales")
 
 ;; A leg to Ana, as a handle.
 (func $leg-to-ana (result i32)
   (call $find-place (i32.const 1056) (i32.const 10) (i32.const 64))
   (call $leg.new (i32.load (i32.const 68))))
+;; A roster of sales, as a handle.
+(func $roster-of-sales (result i32)
+  (call $find-group (i32.const 1184) (i32.const 5) (i32.const 64))
+  (call $roster.new (i32.load (i32.const 68))))
 ;; A ring of one leg to the night desk, as a handle.
 (func $one-leg (result i32)
   (local $ring i32)

@@ -166,7 +166,7 @@ fn imports_outside_of_the_world_are_named() {
     let told = "component: imports `wasi:sockets/tcp@0.2.0`: a rule has no network; what it needs to know must come from the switch";
     assert_eq!(importing("(import \"wasi:sockets/tcp@0.2.0\" (instance))"), [told, no_export]);
     let told = "component: imports `callwright:rules/queue@0.1.0`: callwright:rules/call-policy@0.1.0 has no interface \
-        `queue`, it has types, ring, call, directory, presence, forwarding, schedule, store, settings, log, budget";
+        `queue`, it has types, ring, call, directory, presence, forwarding, schedule, stats, store, settings, log, budget";
     assert_eq!(importing("(import \"callwright:rules/queue@0.1.0\" (instance))"), [told, no_export]);
     let told = "component: imports `callwright:rules/log@0.2.0`: this switch has 0.1.x of it; build against the wit/ folder of this switch";
     assert_eq!(importing("(import \"callwright:rules/log@0.2.0\" (instance))"), [told, no_export]);
