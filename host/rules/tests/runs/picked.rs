@@ -12,7 +12,7 @@ use crate::support::{joined, rule, run_with};
 const OK: &str = "(call $call.drop (local.get $call)) (i32.const 16)";
 
 /// Runs a guest whose one question has that answer; the question, and what was said of it.
-fn asked(body: &str, answer: Result<Taken, TakeError>) -> (Option<RosterAsk>, Vec<String>) {
+fn asked(body: &str, answer: &Result<Taken, TakeError>) -> (Option<RosterAsk>, Vec<String>) {
     let mut asked = None;
     let (outcome, spent) = run_with(&rule(&format!("{body} {OK}"), ""), |event| {
         let RunEvent::Asked { what: Ask::Take(what), .. } = event else { panic!("{event:?}") };
@@ -58,7 +58,7 @@ fn a_guest_picks_and_gets_people() {
         (call $user.devices (i32.load (i32.load (i32.const 68))) (i32.const 64))
         (if (i32.ne (i32.load (i32.const 68)) (i32.const 1)) (then unreachable))";
     let taken = Taken { picked: vec!["bob".into()], left_out: Vec::new() };
-    let (asked, notes) = asked(body, Ok(taken));
+    let (asked, notes) = asked(body, &Ok(taken));
     let asked = asked.unwrap();
     assert_eq!((asked.group.as_str(), asked.order, asked.count), ("sales", Order::LongestIdle, 2));
     assert_eq!((asked.only, asked.reserve), (Some([State::Available].into()), Duration::from_secs(9)));
@@ -67,9 +67,9 @@ fn a_guest_picks_and_gets_people() {
 
 #[test]
 fn what_cannot_be_picked_is_an_error_that_the_guest_sees() {
-    let (_, notes) = asked(&fails_with(LONGEST_IDLE, 2), Err(TakeError::Decided));
+    let (_, notes) = asked(&fails_with(LONGEST_IDLE, 2), &Err(TakeError::Decided));
     assert_eq!(notes, ["roster.take(\"sales\", longest idle, 2): the call is already decided"]);
-    let nobody_asked = |order, case| asked(&fails_with(order, case), Ok(Taken::default())).0;
+    let nobody_asked = |order, case| asked(&fails_with(order, case), &Ok(Taken::default())).0;
     assert_eq!(nobody_asked(BEST_SKILL, 2), None, "unavailable");
     assert_eq!(nobody_asked(OTHER, 3), None, "other");
 }
@@ -82,6 +82,6 @@ fn more_hours_than_are_kept_is_an_error_and_no_guess() {
             (if (i32.ne (i32.load8_u (i32.const 64)) (i32.const {is_error})) (then unreachable))"
         )
     };
-    assert_eq!(asked(&body(24, 0), Ok(Taken::default())).1, ["stats.calls-from(24 h, unanswered): 0"]);
-    assert_eq!(asked(&body(25, 1), Ok(Taken::default())).1, [""; 0]);
+    assert_eq!(asked(&body(24, 0), &Ok(Taken::default())).1, ["stats.calls-from(24 h, unanswered): 0"]);
+    assert_eq!(asked(&body(25, 1), &Ok(Taken::default())).1, [""; 0]);
 }
