@@ -40,6 +40,8 @@ fn tenant(name: &str) -> Tenant {
         hours: [].into(),
         rotas: [].into(),
         time_routes: [].into(),
+        roles: [].into(),
+        sites: [].into(),
         tables: [].into(),
         profiles: [].into(),
         emergency: [].into(),

@@ -94,7 +94,7 @@ pub(super) fn time_routes(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceN
     for (name, value) in table.names("time-routes") {
         is_name(name, &value);
         let name = PlaceName::from(name);
-        if tenant.places.contains_key(&name) {
+        if tenant.has_place(&name) {
             value.wrong(format!("`{name}` is a place already"));
         }
         let Some(table) = value.table() else { continue };
@@ -125,7 +125,7 @@ fn entry(value: &Value<'_>, tenant: &Tenant) -> Option<RouteEntry> {
 }
 
 /// `rota:platform`, or whatever can be rung.
-fn route_to(value: &Value<'_>, tenant: &Tenant) -> Option<RouteTo> {
+pub(super) fn route_to(value: &Value<'_>, tenant: &Tenant) -> Option<RouteTo> {
     let to = value.parsed::<RouteTo>()?;
     let missing = match &to {
         RouteTo::Rota(rota) => (!tenant.rotas.contains_key(rota)).then(|| format!("no rota `{rota}`")),

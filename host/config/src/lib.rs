@@ -22,6 +22,7 @@ mod hours;
 mod household;
 mod numbers;
 mod people;
+mod places;
 mod report;
 mod sections;
 pub mod shape;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use callwright_core::codes::CodePlan;
-use callwright_core::names::{Extension, GroupName, UserId};
+use callwright_core::names::{Extension, GroupName, PlaceName, UserId};
 
 use super::document::{Table, Value};
 
@@ -21,6 +21,7 @@ pub(super) enum Owner {
     User(UserId),
     DeviceOf(UserId),
     Group(GroupName),
+    Role(PlaceName),
 }
 
 impl fmt::Display for Owner {
@@ -30,6 +31,7 @@ impl fmt::Display for Owner {
             Self::User(user) => write!(f, "user `{user}`"),
             Self::DeviceOf(user) => write!(f, "a device of user `{user}`"),
             Self::Group(group) => write!(f, "group `{group}`"),
+            Self::Role(role) => write!(f, "role `{role}`"),
         }
     }
 }
@@ -55,7 +57,7 @@ impl Numbers {
         }
     }
 
-    /// Takes the `extension` of a user or group.
+    /// Takes the `extension` of a user, group or role.
     pub(super) fn extension(&mut self, table: &Table<'_>, owner: &Owner) -> Option<Extension> {
         let value = table.get("extension")?;
         let number = value.text()?;

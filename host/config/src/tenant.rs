@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use callwright_core::codes::CodePlan;
-use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Place, Tenant, User};
+use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Tenant, User};
 use callwright_core::forwarding::Wishes;
-use callwright_core::names::{GroupName, PlaceName, UserId};
+use callwright_core::names::{GroupName, UserId};
 use callwright_core::roster::Order;
 use callwright_core::rule::{DestinationRef, Refusal};
 use callwright_sip::digest::Algorithm;
@@ -16,7 +16,7 @@ use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension};
 use super::people::{self, People, Realm};
 use super::sections::Section;
-use super::{address, duty, forwarding, hours, is_host};
+use super::{address, duty, forwarding, hours, is_host, places};
 
 /// Bounds of a registration where the file has none.
 const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
@@ -72,6 +72,8 @@ pub(super) fn read(
         hours: hours::read_all(table.names("hours"), &duty::holidays(&table)),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        sites: BTreeMap::new(),
         tables: BTreeMap::new(),
         profiles: forwarding::profiles(&table),
         emergency,
@@ -97,10 +99,13 @@ pub(super) fn read(
         tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
         limits.done();
     }
-    tenant.places = places(&table, &tenant);
+    tenant.places = places::places(&table, &tenant);
+    tenant.sites = places::sites(&table, &tenant);
     tenant.rotas = duty::rotas(&table, &tenant);
     tenant.time_routes = duty::time_routes(&table, &tenant);
     tenant.tables = duty::tables(&table, &tenant);
+    tenant.roles = places::roles(&table, &tenant, &mut numbers);
+    tenant.plan = std::mem::take(&mut tenant.plan).with_roles(tenant.roles.values());
     forwarding_ends_somewhere(&table, &tenant);
     tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
     table.done();
@@ -288,22 +293,6 @@ fn hunt(value: &Value<'_>) -> Option<Order> {
             None
         }
     }
-}
-
-fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
-    let mut places = BTreeMap::new();
-    for (name, value) in table.names("places") {
-        is_name(name, &value);
-        let Some(target) = value.parsed::<DestinationRef>() else { continue };
-        if let DestinationRef::Place(other) = &target {
-            value.wrong(format!("place `{other}` is a place itself: name a user, group or device"));
-        } else {
-            exists(&target, tenant, &value);
-        }
-        let name = PlaceName::from(name);
-        places.insert(name.clone(), Place { name, target });
-    }
-    places
 }
 
 /// Reports people who forward to what the tenant does not have.

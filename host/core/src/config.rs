@@ -18,6 +18,7 @@ use crate::forwarding::{Partial, Wishes};
 use crate::names::{
     Extension, GroupName, HoursName, PlaceName, ProfileName, RotaName, TableName, TenantId, UserId, Version,
 };
+use crate::place::{Role, Site};
 use crate::roster::Order;
 use crate::rota::Rota;
 use crate::rule::{DestinationRef, Refusal};
@@ -66,6 +67,10 @@ pub struct Tenant {
     pub rotas: BTreeMap<RotaName, Rota>,
     /// Names that mean somebody else at another time; no place has one of them.
     pub time_routes: BTreeMap<PlaceName, TimeRoute>,
+    /// Names that somebody holds.
+    pub roles: BTreeMap<PlaceName, Role>,
+    /// Locations.
+    pub sites: BTreeMap<PlaceName, Site>,
     /// Tables: a value beside a number, or beside `user:NAME`.
     pub tables: BTreeMap<TableName, Table>,
     /// Profiles that its people can choose, beside the built-in ones.
@@ -344,11 +349,17 @@ impl Tenant {
                 (self.users.contains_key(user), "user", user.as_str())
             }
             DestinationRef::Group(group) => (self.groups.contains_key(group), "group", group.as_str()),
-            DestinationRef::Place(place) => (self.places.contains_key(place), "place", place.as_str()),
+            DestinationRef::Place(place) => (self.has_place(place), "place", place.as_str()),
             // Whether a number can be called is seen when it is.
             DestinationRef::Number(number) => (true, "number", number.as_str()),
         };
         (!known).then(|| format!("no {kind} `{name}`"))
+    }
+
+    /// Whether a name is that of something that rings, whenever that is.
+    #[must_use]
+    pub fn has_place(&self, name: &PlaceName) -> bool {
+        self.places.contains_key(name) || self.roles.contains_key(name) || self.sites.contains_key(name)
     }
 
     /// The domain written into URIs and used as the digest realm.
@@ -384,6 +395,16 @@ impl NumberPlan {
         plan.sort_by(|(one, _), (other, _)| one.cmp(other));
         plan.dedup_by(|(later, _), (first, _)| later == first);
         Self(plan.into_iter().collect())
+    }
+
+    /// The same with the numbers of roles, which no other has.
+    #[must_use]
+    pub fn with_roles<'a>(mut self, roles: impl IntoIterator<Item = &'a Role>) -> Self {
+        for role in roles {
+            let to = DestinationRef::Place(role.name.clone());
+            self.0.extend(role.extension.iter().map(|extension| (extension.into(), to.clone())));
+        }
+        self
     }
 
     /// What a number, extension or user name stands for.

@@ -6,7 +6,7 @@ use callwright_sip::Uri;
 
 use crate::config::{Tenant, User};
 use crate::forwarding;
-use crate::names::{Extension, UserId};
+use crate::names::{Extension, PlaceName, UserId};
 use crate::record::NotRung;
 use crate::rule::{DestinationRef, Party};
 use crate::switchboard::bindings_of;
@@ -98,14 +98,7 @@ pub(crate) fn reach(
             }
             if found.is_empty() { Err(why) } else { Ok(found) }
         }
-        DestinationRef::Place(place) => match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {
-            DestinationRef::Place(_) => Err(NotRung::Unknown),
-            target @ (DestinationRef::Device(_)
-            | DestinationRef::User(_)
-            | DestinationRef::Person(_)
-            | DestinationRef::Group(_)
-            | DestinationRef::Number(_)) => reach(view, tenant, target, ring_busy),
-        },
+        DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy),
         // A number of the tenant's own stays in the house; the plan gives people, groups and devices, and no number.
         DestinationRef::Number(number) => match tenant.plan.find(number) {
             Some(DestinationRef::Number(_)) | None => Err(NotRung::NoTrunk),
@@ -117,6 +110,36 @@ pub(crate) fn reach(
                 | DestinationRef::Place(_)),
             ) => reach(view, tenant, own, ring_busy),
         },
+    }
+}
+
+/// A place, or a location; whoever holds a role has been found before.
+fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) -> Result<Vec<Reach>, NotRung> {
+    if let Some(site) = tenant.sites.get(place) {
+        let mut found: Vec<Reach> = Vec::new();
+        let mut why = NotRung::Unknown;
+        for part in &site.parts {
+            match reach(view, tenant, part, ring_busy) {
+                Ok(reached) => {
+                    let is_new = |reach: &Reach| !found.iter().any(|known| known.device == reach.device);
+                    let new: Vec<_> = reached.into_iter().filter(is_new).collect();
+                    found.extend(new);
+                }
+                Err(reason) => why = reason,
+            }
+        }
+        return if found.is_empty() { Err(why) } else { Ok(found) };
+    }
+    if tenant.roles.contains_key(place) || tenant.time_routes.contains_key(place) {
+        return Err(NotRung::Vacant);
+    }
+    match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {
+        DestinationRef::Place(_) => Err(NotRung::Unknown),
+        target @ (DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Person(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Number(_)) => reach(view, tenant, target, ring_busy),
     }
 }
 

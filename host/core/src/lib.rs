@@ -20,6 +20,7 @@ mod kind;
 pub mod names;
 mod node;
 pub mod orphan;
+pub mod place;
 pub mod presence;
 pub mod record;
 mod registrar;

@@ -109,9 +109,18 @@ pub fn reachable(view: &View, tenant: &TenantId, to: &DestinationRef) -> bool {
 pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Vec<Extension> {
     let Some(tenant) = view.config.tenants.get(tenant) else { return Vec::new() };
     let target = match to {
-        DestinationRef::Place(name) => match tenant.places.get(name) {
-            Some(place) => &place.target,
-            None => return Vec::new(),
+        DestinationRef::Place(name) => match (tenant.places.get(name), tenant.sites.get(name)) {
+            (Some(place), _) => &place.target,
+            (None, Some(site)) => {
+                let mut devices = Vec::new();
+                for device in site.parts.iter().flat_map(|part| devices_behind(view, &tenant.id, part)) {
+                    if !devices.contains(&device) {
+                        devices.push(device);
+                    }
+                }
+                return devices;
+            }
+            (None, None) => return Vec::new(),
         },
         DestinationRef::Number(number) => match tenant.plan.find(number) {
             Some(own) => own,

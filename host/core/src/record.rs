@@ -306,6 +306,8 @@ pub enum NotRung {
     Loop,
     /// No such destination any more.
     Unknown,
+    /// A role or a name that depends on the time, and nobody is meant now.
+    Vacant,
     /// A bound; its name.
     Limit(String),
 }
@@ -324,7 +326,7 @@ impl NotRung {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::NotRegistered { .. } | Self::Unknown => Some(Outcome::Unreachable),
+            Self::NotRegistered { .. } | Self::Unknown | Self::Vacant => Some(Outcome::Unreachable),
             Self::Busy | Self::DoNotDisturb => Some(Outcome::Busy),
             Self::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
             Self::Limit(name) => Some(Outcome::Blocked(name.clone())),

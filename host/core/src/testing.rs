@@ -61,6 +61,8 @@ pub(crate) fn tenant() -> Tenant {
         hours: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        sites: BTreeMap::new(),
         tables: BTreeMap::new(),
         profiles: BTreeMap::new(),
         emergency: BTreeSet::from(["112".to_owned()]),

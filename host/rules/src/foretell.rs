@@ -17,7 +17,7 @@ use callwright_core::rule::{
     ActiveRule, Answer, Ask, CallError, CallFacts, DestinationRef, Entry, LegEnd, LegPlan, LegReport, Note,
     Outcome, Party, RingPlan, RingReport, RunEvent, RunOutcome, RunStart,
 };
-use callwright_core::{Now, View};
+use callwright_core::{Now, View, place};
 use jiff::Timestamp;
 
 mod within;
@@ -274,6 +274,8 @@ impl Oracle<'_, '_> {
             if begins >= plan.time {
                 continue;
             }
+            let to = place::meant(self.question.tenant, &leg.to, self.clock().wall).to;
+            let leg = &LegPlan { to: to.unwrap_or_else(|| leg.to.clone()), ..leg.clone() };
             let time = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
             let people = route::people_behind(self.question.tenant, &leg.to);
             let (foretold, outcome, rang) = if people.is_empty() {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use callwright_core::config::Tenant;
 use callwright_core::names::AskId;
-use callwright_core::rule::{ActiveRule, CallFacts, LegReport, LogLine, Note, RunOutcome, RunStart, Spent};
-use callwright_core::{Now, View};
+use callwright_core::rule::{
+    ActiveRule, CallFacts, DestinationRef, LegReport, LogLine, Note, RunOutcome, RunStart, Spent,
+};
+use callwright_core::{Now, View, place};
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::door::Door;
@@ -128,6 +130,14 @@ impl RunState {
         }
         self.view = view;
         self.now = now;
+    }
+
+    /// Whom a destination means now; none where nobody holds the role that it is.
+    pub(crate) fn meant(&self, to: &DestinationRef) -> Option<DestinationRef> {
+        match &self.tenant {
+            Some(tenant) => place::meant(tenant, to, self.now.wall).to,
+            None => Some(to.clone()),
+        }
     }
 
     /// Milliseconds since the call came in.

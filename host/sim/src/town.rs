@@ -11,6 +11,7 @@ use callwright_core::config::{
 use callwright_core::names::{
     Extension, GroupName, HoursName, PlaceName, RotaName, TableName, TenantId, UserId, Version,
 };
+use callwright_core::place::{Role, Site};
 use callwright_core::rota::Rota;
 use callwright_core::time_route::TimeRoute;
 use callwright_sip::digest::{Algorithm, Secret};
@@ -42,6 +43,8 @@ pub(crate) struct Household {
     pub(crate) hours: BTreeMap<HoursName, Hours>,
     pub(crate) rotas: BTreeMap<RotaName, Rota>,
     pub(crate) time_routes: BTreeMap<PlaceName, TimeRoute>,
+    pub(crate) roles: BTreeMap<PlaceName, Role>,
+    pub(crate) sites: BTreeMap<PlaceName, Site>,
     pub(crate) tables: BTreeMap<TableName, Table>,
 }
 
@@ -69,6 +72,8 @@ impl Household {
             hours: BTreeMap::new(),
             rotas: BTreeMap::new(),
             time_routes: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            sites: BTreeMap::new(),
             tables: BTreeMap::new(),
         }
     }
@@ -125,7 +130,7 @@ impl Household {
             zone: self.zone.clone(),
             digest: self.digest,
             expiry: self.expiry,
-            plan: NumberPlan::of(&self.devices, &self.users, &self.groups),
+            plan: NumberPlan::of(&self.devices, &self.users, &self.groups).with_roles(self.roles.values()),
             users: self.users.iter().map(|user| (user.id.clone(), user.clone())).collect(),
             devices: self.devices.iter().map(|device| (device.extension.clone(), device.clone())).collect(),
             groups: self.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
@@ -133,6 +138,8 @@ impl Household {
             hours: self.hours.clone(),
             rotas: self.rotas.clone(),
             time_routes: self.time_routes.clone(),
+            roles: self.roles.clone(),
+            sites: self.sites.clone(),
             tables: self.tables.clone(),
             profiles: BTreeMap::new(),
             emergency: EMERGENCY.iter().map(|number| (*number).to_owned()).collect(),

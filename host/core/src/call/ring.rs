@@ -13,6 +13,7 @@ use super::{Call, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, Final};
 use crate::dial::{self, Reach};
 use crate::names::{AskId, Extension, RunId, UserId};
+use crate::place;
 use crate::record::{Cause, Disposition, FactKind, LegRecordEnd, NotRung, Source};
 use crate::rule::{Answer, DestinationRef, LegEnd, LegPlan, LegReport, Outcome, RingPlan, RingReport};
 use crate::switchboard::Switchboard;
@@ -181,7 +182,14 @@ impl Call {
         let Some(ring) = self.ring_mut() else { return };
         let Some(part) = ring.parts.get_mut(at) else { return };
         part.state = PartState::Rung;
-        let (plan, ring_busy) = (part.plan.clone(), part.manners.ring_busy);
+        let (mut plan, ring_busy) = (part.plan.clone(), part.manners.ring_busy);
+        let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
+        let meant = place::meant(&tenant, &plan.to, board.now.wall);
+        if let Some(why) = meant.why {
+            let what = plan.to.to_string();
+            self.story.fact(board.now, Source::Config, FactKind::Read { what, got: why });
+        }
+        plan.to = meant.to.unwrap_or(plan.to);
         let people = self.people_behind(board, &plan.to);
         if !people.is_empty() {
             for user in people {
@@ -189,7 +197,6 @@ impl Call {
             }
             return;
         }
-        let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         match dial::reach(&board.picture, &tenant, &plan.to, ring_busy) {
             Ok(found) => {
                 let before = self.rung_before(&found);

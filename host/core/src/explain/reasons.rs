@@ -135,6 +135,7 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
             | NotRung::NoTrunk
             | NotRung::Loop
             | NotRung::Unknown
+            | NotRung::Vacant
             | NotRung::Limit(_),
         ) => true,
     });

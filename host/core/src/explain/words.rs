@@ -209,6 +209,7 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
         NotRung::AlreadyRung => format!("{} had been rung already", destination(to)),
         NotRung::Loop => format!("{} was not rung, because the call had been there", destination(to)),
         NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
+        NotRung::Vacant => format!("nobody had {} then", destination(to)),
         NotRung::Limit(name) => {
             format!("{} was left out, because the limit `{name}` was reached", destination(to))
         }

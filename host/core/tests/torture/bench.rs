@@ -338,6 +338,8 @@ fn tenant() -> Tenant {
         hours: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        sites: BTreeMap::new(),
         tables: BTreeMap::new(),
         profiles: BTreeMap::new(),
         emergency: ["112".to_owned()].into(),

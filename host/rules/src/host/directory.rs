@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use callwright_core::names::PlaceName;
 use callwright_core::rule::DestinationRef;
-use callwright_core::{config, roster, time_route};
+use callwright_core::{config, place, roster, time_route};
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
@@ -48,10 +49,18 @@ impl directory::HostWithStore<RunState> for Imports {
                 run.note_read(what, meant.why);
                 return found(run, meant.to.map(Destination));
             }
-            let place = tenant.places.get(name.as_str());
-            let got = place.map_or_else(|| "no such place".to_owned(), |place| place.target.to_string());
+            let name = PlaceName::from(name.as_str());
+            let to = DestinationRef::Place(name.clone());
+            let meant = place::meant(&tenant, &to, run.now.wall);
+            let got = match (tenant.places.get(&name), tenant.sites.get(&name), meant.why) {
+                (Some(place), ..) => place.target.to_string(),
+                (None, Some(site), _) => format!("a site of {} parts", site.parts.len()),
+                (None, None, Some(why)) => why,
+                (None, None, None) => "no such place".to_owned(),
+            };
             run.note_read(what, got);
-            found(run, place.map(|place| Destination(DestinationRef::Place(place.name.clone()))))
+            // A role that nobody holds now is as if there were none.
+            found(run, meant.to.filter(|_| tenant.has_place(&name)).map(|_| Destination(to)))
         })
     }
 

@@ -47,7 +47,8 @@ impl presence::HostWithStore<RunState> for Imports {
     fn reachable(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<bool> {
         host_call(&mut host, &price::REACHABLE, &[&to], |run| {
             let to = run.table.get(&to)?.0.clone();
-            let reachable = facts::reachable(&run.view, &run.call.tenant, &to);
+            let meant = run.meant(&to);
+            let reachable = meant.is_some_and(|to| facts::reachable(&run.view, &run.call.tenant, &to));
             let got = if reachable { "a phone is registered" } else { "no phone is registered" };
             let shown = Destination(to).name();
             run.note_read(format!("presence.reachable(\"{shown}\")"), got);
@@ -121,8 +122,8 @@ impl presence::HostDeviceStatusWithStore<RunState> for Imports {
 
 /// The device that a destination is, a named place looked through.
 fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension>, Stop> {
-    let to = &run.table.get(to)?.0;
-    let target = match to {
+    let Some(to) = run.meant(&run.table.get(to)?.0) else { return Ok(None) };
+    let target = match &to {
         DestinationRef::Place(name) => {
             run.tenant.as_ref().and_then(|tenant| tenant.places.get(name)).map(|place| &place.target)
         }
@@ -130,7 +131,7 @@ fn device(run: &RunState, to: &Resource<Destination>) -> Result<Option<Extension
         | DestinationRef::User(_)
         | DestinationRef::Person(_)
         | DestinationRef::Group(_)
-        | DestinationRef::Number(_) => Some(to),
+        | DestinationRef::Number(_) => Some(&to),
     };
     Ok(match target {
         Some(DestinationRef::Device(device)) => Some(device.clone()),

@@ -79,7 +79,8 @@ impl stats::HostWithStore<RunState> for Imports {
             }
             let to = run.table.get(&to)?.0.clone();
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(StatsError::Unavailable)) };
-            let users = facts::people_behind(&run.view, &tenant.id, &to);
+            let meant = run.meant(&to);
+            let users = meant.map(|to| facts::people_behind(&run.view, &tenant.id, &to)).unwrap_or_default();
             let what = format!("stats.answer-rate(\"{}\", {days} days)", Destination(to).name());
             if users.is_empty() {
                 run.note_read(what, "nobody is behind it");

@@ -90,6 +90,12 @@ fn place(tenant: Option<&Tenant>, to: &DestinationRef) -> Place {
         DestinationRef::Device(_) => Place::Device,
         DestinationRef::User(_) | DestinationRef::Person(_) => Place::User,
         DestinationRef::Group(_) => Place::Group,
+        DestinationRef::Place(name) if tenant.is_some_and(|tenant| tenant.roles.contains_key(name)) => {
+            Place::Role
+        }
+        DestinationRef::Place(name) if tenant.is_some_and(|tenant| tenant.sites.contains_key(name)) => {
+            Place::Site
+        }
         DestinationRef::Place(name) => {
             match tenant.and_then(|tenant| tenant.places.get(name)).map(|place| &place.target) {
                 Some(DestinationRef::Device(_)) => Place::Device,

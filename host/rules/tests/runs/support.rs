@@ -265,6 +265,8 @@ pub(crate) fn tenant() -> Tenant {
         hours: BTreeMap::from([(office.name.clone(), office)]),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        sites: BTreeMap::new(),
         tables: BTreeMap::new(),
         profiles: BTreeMap::new(),
         emergency: BTreeSet::from(["112".to_owned()]),

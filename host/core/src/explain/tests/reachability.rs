@@ -59,6 +59,7 @@ fn each_way_of_not_being_registered_has_its_words() {
         (sales(), not_registered(None), "Nobody was rung: nobody in group sales could be rung."),
         (sales(), NotRung::Busy, "Nobody was rung: everyone reachable in group sales was on a call."),
         (night_desk(), NotRung::Unknown, "Nobody was rung: place night-desk does not exist."),
+        (night_desk(), NotRung::Vacant, "Nobody was rung: nobody had night-desk then."),
         (
             device("1001"),
             NotRung::Limit("legs".to_owned()),

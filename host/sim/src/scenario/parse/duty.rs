@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use callwright_core::names::{PlaceName, RotaName, TableName};
+use callwright_core::place::{Role, Site};
 use callwright_core::rota::Rota;
 use callwright_core::time_route::{RouteEntry, RouteTo, TimeRoute};
 
 use super::blueprint::Blueprint;
-use super::house::{clock, date, list};
+use super::house::{clock, date, destination, list};
 use crate::scenario::lexer::{Mistake, Words};
 
 /// Reads such a statement. False where it is about something else; then nothing is taken.
@@ -18,6 +19,13 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words) -> Result<
         swap(blueprint, words)?;
     } else if words.accept("route") {
         route(blueprint, words)?;
+    } else if words.accept("role") {
+        role(blueprint, words)?;
+    } else if words.accept("site") {
+        let name = PlaceName::from(words.text("a site's name")?);
+        words.colon()?;
+        let parts = list(words, destination)?;
+        blueprint.house().sites.insert(name.clone(), Site { name, parts });
     } else if words.accept("table") {
         let name = TableName::from(words.text("a table's name")?);
         words.colon()?;
@@ -59,6 +67,19 @@ fn swap(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
     let user = if user == "nobody" { None } else { Some(blueprint.user(user)?) };
     let found = blueprint.house().rotas.get_mut(name.as_str());
     found.ok_or(Mistake::Unknown { kind: "rota", name })?.swaps.insert(day, user);
+    Ok(())
+}
+
+/// `NAME 300 held by rota:ROTA [follows forwarding]`
+fn role(blueprint: &mut Blueprint, words: &mut Words) -> Result<(), Mistake> {
+    let name = PlaceName::from(words.text("a role's name")?);
+    let extension = Some(words.text("its extension")?.into());
+    words.expect("held")?;
+    words.expect("by")?;
+    let held_by = route_to(words)?;
+    let follow_forwarding = words.accept_all(&["follows", "forwarding"]);
+    let role = Role { name: name.clone(), extension, held_by, follow_forwarding };
+    blueprint.house().roles.insert(name, role);
     Ok(())
 }
 
