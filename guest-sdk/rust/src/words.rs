@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::{
     call::CallError, directory::DirectoryError, forwarding::ForwardingError, forwarding::WhyNot,
-    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError, stats::StatsError, store::StoreError,
+    presence::PresenceError, ring::Outcome, ring::RingError, schedule::ScheduleError, stats::StatsError,
+    store::StoreError,
 };
 
 impl fmt::Display for Outcome {

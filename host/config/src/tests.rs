@@ -1,4 +1,5 @@
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::config::Fallback;
@@ -437,4 +438,53 @@ fn a_group_may_hunt_with_a_time_of_its_own() {
     assert_eq!((read.hunt, read.ring_time), (None, None));
     let found = group("hunt = \"random\"").unwrap_err();
     assert!(found[0].what.starts_with("`random` is none of"), "{found:?}");
+}
+
+#[test]
+fn roles_and_sites_are_names_of_their_own_with_somebody_behind_them() {
+    let with = |more: &str| parse(&format!("{WHOLE}{DUTIES}{more}"), Path::new("."));
+    let more = r#"
+        [tenants.acme.sites]
+        berlin = ["device:1001", "group:sales"]
+        [tenants.acme.roles]
+        duty-phone = { extension = "300", held-by = "rota:platform" }
+        backup = { held-by = "place:berlin", follow-forwarding = true }
+    "#;
+    let tenant = Arc::clone(&with(more).unwrap().switch.tenants["acme"]);
+    assert_eq!(tenant.plan.find("300"), Some(&"place:duty-phone".parse().unwrap()));
+    assert_eq!(tenant.roles["duty-phone"].held_by.to_string(), "rota:platform");
+    assert!(tenant.roles["backup"].follow_forwarding);
+    assert_eq!(tenant.sites["berlin"].parts.len(), 2);
+    let found = |more: &str| {
+        let found = with(more).unwrap_err();
+        found.iter().map(|problem| format!("{}: {}", problem.path, problem.what)).collect::<Vec<_>>()
+    };
+    for (more, wrong) in [
+        (
+            "[tenants.acme.sites]\nberlin = []",
+            "tenants.acme.sites.berlin: must name 1 to 1000 devices, users or groups",
+        ),
+        (
+            "[tenants.acme.sites]\nberlin = [\"place:night-desk\"]",
+            "tenants.acme.sites.berlin[0]: must be user:NAME, device:EXTENSION or group:NAME",
+        ),
+        (
+            "[tenants.acme.sites]\nnight-desk = [\"user:ana\"]",
+            "tenants.acme.sites.night-desk: `night-desk` is a place already",
+        ),
+        (
+            "[tenants.acme.roles]\nduty = { held-by = \"rota:none\" }",
+            "tenants.acme.roles.duty.held-by: no rota `none`",
+        ),
+        (
+            "[tenants.acme.roles]\nduty = { held-by = \"place:duty\" }",
+            "tenants.acme.roles.duty.held-by: no place `duty`",
+        ),
+        (
+            "[tenants.acme.roles]\nduty = { held-by = \"user:ana\", extension = \"100\" }",
+            "tenants.acme.roles.duty.extension: `100` is already user `ana`",
+        ),
+    ] {
+        assert_eq!(found(more), [wrong]);
+    }
 }

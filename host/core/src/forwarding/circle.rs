@@ -99,6 +99,8 @@ mod tests {
             extension: None,
             members: vec!["cleo".into(), "ana".into()],
             follow_forwarding,
+            hunt: None,
+            ring_time: None,
         };
         tenant.groups.insert("all".into(), group(true));
         let place = Place { name: "desk".into(), target: DestinationRef::Group("all".into()) };
