@@ -16,8 +16,10 @@ fn handle_call(call: &Call) -> Result<(), String> {
     if let Entry::Nested(rule) = call.entered() {
         // Whoever rings a person from within a rule means them and nobody else.
         call.because(&format!("rung from within {rule}"));
-        let _taken = rings(call, &boss.devices(), true, time_ms)?;
-        return Ok(call.conclude()?);
+        return match rings(call, &boss.devices(), true, time_ms)? {
+            true => Ok(()),
+            false => Ok(call.conclude()?),
+        };
     }
     let text = |key, default: &str| settings::text(key).unwrap_or_else(|| default.to_owned());
     let is_urgent = is_urgent(call, number("urgent-calls", 3))?;
