@@ -99,17 +99,22 @@ pub(super) fn read(
         tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
         limits.done();
     }
-    tenant.places = places::places(&table, &tenant);
-    tenant.sites = places::sites(&table, &tenant);
-    tenant.rotas = duty::rotas(&table, &tenant);
-    tenant.time_routes = duty::time_routes(&table, &tenant);
-    tenant.tables = duty::tables(&table, &tenant);
-    tenant.roles = places::roles(&table, &tenant, &mut numbers);
-    tenant.plan = std::mem::take(&mut tenant.plan).with_roles(tenant.roles.values());
+    name_what_rings(&table, &mut tenant, &mut numbers);
     forwarding_ends_somewhere(&table, &tenant);
     tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
     table.done();
     Some(tenant)
+}
+
+/// Reads all that has a name of its own and is no person, device or group. Each may name what was read before it.
+fn name_what_rings(table: &Table<'_>, tenant: &mut Tenant, numbers: &mut Numbers) {
+    tenant.places = places::places(table, tenant);
+    tenant.sites = places::sites(table, tenant);
+    tenant.rotas = duty::rotas(table, tenant);
+    tenant.time_routes = duty::time_routes(table, tenant);
+    tenant.tables = duty::tables(table, tenant);
+    tenant.roles = places::roles(table, tenant, numbers);
+    tenant.plan = std::mem::take(&mut tenant.plan).with_roles(tenant.roles.values());
 }
 
 /// Checks a name that rules, logs and URIs of the API use.
