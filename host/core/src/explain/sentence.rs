@@ -218,6 +218,10 @@ impl<'a> Teller<'a> {
                 let way = reasons().map(|way| format!(": {way}")).unwrap_or_default();
                 Clause::plain("the call was refused", Some(format!("phones had sent it on too often{way}")))
             }
+            Cause::Blocked(name) if name == "loop" => {
+                let way = reasons().map(|way| format!(": {way}")).unwrap_or_default();
+                Clause::plain("the call was refused", Some(format!("it came back to where it had been{way}")))
+            }
             Cause::Blocked(name) => {
                 Clause::plain("the call was refused", Some(format!("the limit `{name}` was reached")))
             }
