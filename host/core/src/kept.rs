@@ -258,6 +258,8 @@ impl Keeper {
         if self.saving.is_some() || self.again_at.is_some_and(|at| at > now) {
             return Vec::new();
         }
+        // From here on the store has it, and nothing is due before it answers.
+        self.again_at = None;
         let after = match &self.last {
             Some(last) => self.unsaved.range((Excluded(last), Unbounded)),
             None => self.unsaved.range::<KeptKey, _>(..),
@@ -531,7 +533,9 @@ mod tests {
         assert!(!kept.keeper.stored(ticket(9), true, second(0)), "another's answer");
         assert!(kept.keeper.stored(ticket(1), false, second(0)));
         assert_eq!(names(kept.keeper.next(second(0), 2)), [""; 0], "not before a second has passed");
+        assert_eq!(kept.keeper.again_at, Some(second(1)));
         assert_eq!(names(kept.keeper.next(second(1), 2)), ["a", "c"], "where it stopped, and round again");
+        assert_eq!(kept.keeper.again_at, None, "nothing is due before it answers");
         assert_eq!(names(kept.keeper.next(second(1), 2)), ["b"]);
     }
 
