@@ -12,6 +12,7 @@ mod access;
 mod audit;
 mod calls;
 mod error;
+mod events;
 mod metrics;
 mod openapi;
 mod orphans;
@@ -70,6 +71,7 @@ pub fn router(switch: Arc<dyn Switch>) -> Router {
         calls::describe,
         routes::describe,
         orphans::describe,
+        events::describe,
         registrations::describe,
     ]
     .into_iter()

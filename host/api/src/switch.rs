@@ -57,6 +57,10 @@ pub trait Switch: Send + Sync + 'static {
     /// tenant's node. Every call that begins after the answer is decided by it.
     fn change(&self, change: DocumentChange) -> Pending<Result<Vec<Option<Document>>, ChangeError>>;
 
+    /// Waits until something has happened to any tenant that its events tell, from this call on. What is left of the time
+    /// then; none where it is over.
+    fn happened(&self, within: Duration) -> Pending<Option<Duration>>;
+
     /// Whether a tenant's people stand in the operator's file.
     fn is_of_file(&self, tenant: &TenantId) -> bool;
 

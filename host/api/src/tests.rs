@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -6,14 +7,15 @@ use callwright_core::config::{Config, Expiry, Fallback, NumberPlan, Tenant};
 use callwright_core::names::TenantId;
 use callwright_core::record::{CallRecord, Cause, Disposition};
 use callwright_core::route::{self, Route};
-use callwright_core::rule::{ActiveRule, BindTarget, Care, Party};
+use callwright_core::rule::{ActiveRule, BindTarget, Care, Party, RunOutcome};
 use callwright_core::view::Counters;
 use callwright_core::{Change, View};
 use callwright_sip::digest::Algorithm;
-use callwright_store::{Document, Memory, NewVersion, Scope, Store, TokenHash};
+use callwright_store::{Document, Happened, Memory, NewVersion, Scope, Store, TokenHash};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::*;
@@ -23,6 +25,7 @@ struct Desk {
     store: Memory,
     meters: Meters,
     activated: Mutex<Vec<TenantId>>,
+    happened: Arc<Notify>,
 }
 
 fn tenant(name: &str) -> Tenant {
@@ -46,12 +49,12 @@ fn tenant(name: &str) -> Tenant {
         profiles: [].into(),
         emergency: [].into(),
         fallback: Fallback::RingDialled,
-        ring_time: std::time::Duration::from_secs(25),
-        cadence: std::time::Duration::from_secs(5),
+        ring_time: Duration::from_secs(25),
+        cadence: Duration::from_secs(5),
         codes: callwright_core::codes::CodePlan::default(),
         cold_route_falls_back: false,
         follow_deflections: true,
-        response_timeout: std::time::Duration::from_secs(4),
+        response_timeout: Duration::from_secs(4),
         session_expires_s: 1_800,
         runs_max: 10,
         fuel_per_s: 1_000_000,
@@ -82,6 +85,14 @@ impl Switch for Desk {
         &self.meters
     }
 
+    fn happened(&self, within: Duration) -> Pending<Option<Duration>> {
+        let happened = Arc::clone(&self.happened);
+        Box::pin(async move {
+            happened.notified().await;
+            Some(within)
+        })
+    }
+
     fn query(&self, work: Query) -> Result<(), Overloaded> {
         work(&self.store);
         Ok(())
@@ -99,7 +110,7 @@ impl Switch for Desk {
         _: Timestamp,
     ) -> Pending<Result<Route, Overloaded>> {
         let decider = route::decider(&self.view_of(&tenant.id), &tenant, &number);
-        let route = Route { decider, steps: Vec::new(), lasts: std::time::Duration::ZERO };
+        let route = Route { decider, steps: Vec::new(), lasts: Duration::ZERO };
         Box::pin(async { Ok(route) })
     }
 
@@ -179,7 +190,12 @@ impl Desk {
 
 /// The desk, with the operator's token `op` and acme's token `acme`.
 fn desk() -> Arc<Desk> {
-    let desk = Desk { store: Memory::default(), meters: Meters::default(), activated: Mutex::default() };
+    let desk = Desk {
+        store: Memory::default(),
+        meters: Meters::default(),
+        activated: Mutex::default(),
+        happened: Arc::default(),
+    };
     let at = Timestamp::UNIX_EPOCH;
     desk.store.add_token(&TokenHash::of("op"), &Scope::Operator, "", at).unwrap();
     desk.store.add_token(&TokenHash::of("acme"), &Scope::Tenant("acme".into()), "ci", at).unwrap();
@@ -382,6 +398,55 @@ async fn a_version_that_the_switch_withdrew_is_listed_as_that_until_it_is_chosen
 }
 
 #[tokio::test]
+async fn events_are_listed_and_waited_for() {
+    let desk = desk();
+    let path = "/v1/tenants/acme/events";
+    let failed = |back_to: Option<&str>| Happened::VersionWithdrawn {
+        rule: "follow-me".into(),
+        version: "sha256:bb".into(),
+        back_to: back_to.map(Into::into),
+        failed: 5,
+        runs: 6,
+        last: RunOutcome::Trap("unreachable".to_owned()),
+    };
+    let nothing = json!({ "events": [], "next": null, "zone": "UTC" });
+    assert_eq!(get(&desk, "acme", path).await, (StatusCode::OK, nothing));
+    desk.store.add_event(&"acme".into(), &failed(Some("sha256:aa")), desk.now()).unwrap();
+    let (_, all) = get(&desk, "acme", path).await;
+    let event = &all["events"][0];
+    assert_eq!(
+        event["text"],
+        "version sha256:bb of rule follow-me is withdrawn: 5 of its 6 runs failed within a minute, the last as trap; \
+         sha256:aa decides again"
+    );
+    assert_eq!(
+        [&event["what"], &event["back_to"], &event["at"]],
+        ["version-withdrawn", "sha256:aa", "1970-01-01T00:00:00Z"]
+    );
+    let after = format!("{path}?after={}", all["next"]);
+    let (_, none) = get(&desk, "acme", &after).await;
+    assert_eq!((&none["events"], &none["next"]), (&json!([]), &all["next"]));
+    let waiting = tokio::spawn({
+        let (desk, path) = (Arc::clone(&desk), format!("{after}&wait-s=30"));
+        async move { get(&desk, "acme", &path).await.1 }
+    });
+    let wake = async |tenant: &str| {
+        tokio::task::yield_now().await;
+        desk.store.add_event(&tenant.into(), &failed(None), desk.now()).unwrap();
+        desk.happened.notify_waiters();
+        tokio::task::yield_now().await;
+    };
+    wake("zeta").await;
+    assert!(!waiting.is_finished(), "that was another tenant's");
+    wake("acme").await;
+    let woken = waiting.await.unwrap();
+    assert!(
+        woken["events"][0]["text"].as_str().unwrap().ends_with("its calls go to the fallback for a minute")
+    );
+    assert_eq!(get(&desk, "zeta", path).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_with_a_rule_is_listed() {
     let desk = desk();
     let (status, refused) = push(&desk, "", false).await;
@@ -435,7 +500,7 @@ async fn records_come_in_pages_and_with_their_reasons() {
 #[tokio::test]
 async fn metrics_name_what_the_driver_and_all_nodes_count() {
     let desk = desk();
-    desk.meters.committed(std::time::Duration::from_millis(3));
+    desk.meters.committed(Duration::from_millis(3));
     desk.meters.runs_waiting(7);
     desk.meters.for_node().runs_waiting(2);
     desk.meters.runs_waiting(2);

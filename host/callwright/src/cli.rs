@@ -10,8 +10,8 @@ mod people;
 mod times;
 
 pub(crate) use people::{
-    AuditArgs, DeviceKeys, DocumentCommand, ForwardingCommand, ForwardingKeys, GroupKeys, HoursKeys, How,
-    More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
+    AuditArgs, DeviceKeys, DocumentCommand, EventsArgs, ForwardingCommand, ForwardingKeys, GroupKeys,
+    HoursKeys, How, More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
 pub(crate) use times::{HolidaysKeys, RotaKeys, TableKeys, TimeRouteKeys};
 
@@ -138,6 +138,13 @@ pub(crate) enum Command {
     Audit {
         #[command(flatten)]
         wanted: AuditArgs,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Tells what happened without anybody doing it, such as a version that was withdrawn; oldest first.
+    Events {
+        #[command(flatten)]
+        wanted: EventsArgs,
         #[command(flatten)]
         remote: Remote,
     },

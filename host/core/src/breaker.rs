@@ -2,6 +2,7 @@
 //! asked to make active again what was active before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::names::{RuleName, TenantId, Version};
@@ -12,6 +13,19 @@ use crate::rule::{ActiveRule, RunOutcome};
 const FAILURES: u32 = 5;
 /// How long failures are counted together, and how long a version stays withdrawn before it is tried again.
 const WINDOW: Duration = Duration::from_secs(60);
+
+/// A version that keeps failing, and how it did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Withdrawal {
+    /// The version as it was active.
+    pub rule: Arc<ActiveRule>,
+    /// Runs that failed within the minute.
+    pub failed: u32,
+    /// All its runs since the first of them.
+    pub runs: u32,
+    /// How the last of them failed.
+    pub last: RunOutcome,
+}
 
 /// The versions that have failed within the last minute.
 #[derive(Debug, Default)]
@@ -37,11 +51,16 @@ impl Breaker {
         watch.is_some_and(|watch| watch.withdrawn && !watch.is_stale(now))
     }
 
-    /// A run of the version has ended. True where it is withdrawn by that.
-    pub(crate) fn ended(&mut self, rule: &ActiveRule, outcome: &RunOutcome, now: Duration) -> bool {
+    /// A run of the version has ended. How it failed, where it is withdrawn by that.
+    pub(crate) fn ended(
+        &mut self,
+        rule: &Arc<ActiveRule>,
+        outcome: &RunOutcome,
+        now: Duration,
+    ) -> Option<Withdrawal> {
         let failed = is_failure(outcome);
         if !failed && !self.tenants.contains_key(&rule.tenant) {
-            return false;
+            return None;
         }
         let watched = self.tenants.entry(rule.tenant.clone()).or_default();
         watched.retain(|_, watch| !watch.is_stale(now));
@@ -50,7 +69,10 @@ impl Breaker {
             let fresh = Watch { since: now, runs: 0, failed: 0, withdrawn: false };
             watched.entry(key.clone()).or_insert(fresh).failed += 1;
         }
-        let withdrawn = watched.get_mut(&key).is_some_and(|watch| watch.count(now));
+        let withdrawn = watched.get_mut(&key).and_then(|watch| {
+            let (rule, last) = (Arc::clone(rule), outcome.clone());
+            watch.count(now).then_some(Withdrawal { rule, failed: watch.failed, runs: watch.runs, last })
+        });
         if watched.is_empty() {
             self.tenants.remove(&rule.tenant);
         }
@@ -105,12 +127,10 @@ fn is_failure(outcome: &RunOutcome) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
-    fn rule(version: &str) -> ActiveRule {
-        ActiveRule {
+    fn rule(version: &str) -> Arc<ActiveRule> {
+        Arc::new(ActiveRule {
             tenant: "acme".into(),
             name: "r".into(),
             version: version.into(),
@@ -118,7 +138,7 @@ mod tests {
             fallback: None,
             settings: Arc::default(),
             care: crate::rule::Care::default(),
-        }
+        })
     }
 
     fn trap() -> RunOutcome {
@@ -133,11 +153,12 @@ mod tests {
     fn the_fifth_failure_in_a_minute_withdraws_a_version_for_a_minute() {
         let (mut breaker, bad) = (Breaker::default(), rule("bad"));
         for second in 0..4 {
-            assert!(!breaker.ended(&bad, &trap(), at(second)));
+            assert_eq!(breaker.ended(&bad, &trap(), at(second)), None);
             assert!(!breaker.is_open(&bad, at(second)));
         }
-        assert!(breaker.ended(&bad, &trap(), at(4)));
-        assert!(!breaker.ended(&bad, &trap(), at(5)), "said once");
+        let withdrawn = Withdrawal { rule: Arc::clone(&bad), failed: 5, runs: 5, last: trap() };
+        assert_eq!(breaker.ended(&bad, &trap(), at(4)), Some(withdrawn));
+        assert_eq!(breaker.ended(&bad, &trap(), at(5)), None, "said once");
         assert!(breaker.is_open(&bad, at(63)));
         assert!(!breaker.is_open(&rule("good"), at(5)));
         assert!(!breaker.is_open(&bad, at(64)));
@@ -147,13 +168,13 @@ mod tests {
     fn failures_that_are_rare_or_far_apart_withdraw_nothing() {
         let (mut breaker, shaky) = (Breaker::default(), rule("shaky"));
         for second in 0..20 {
-            assert!(!breaker.ended(&shaky, &trap(), at(second)));
-            assert!(!breaker.ended(&shaky, &RunOutcome::Ok, at(second)));
-            assert!(!breaker.ended(&shaky, &RunOutcome::Ok, at(second)));
+            assert_eq!(breaker.ended(&shaky, &trap(), at(second)), None);
+            assert_eq!(breaker.ended(&shaky, &RunOutcome::Ok, at(second)), None);
+            assert_eq!(breaker.ended(&shaky, &RunOutcome::Ok, at(second)), None);
         }
         let mut breaker = Breaker::default();
         for minute in 0..10 {
-            assert!(!breaker.ended(&shaky, &trap(), at(minute * 61)));
+            assert_eq!(breaker.ended(&shaky, &trap(), at(minute * 61)), None);
         }
     }
 
@@ -162,7 +183,7 @@ mod tests {
         let (mut breaker, good) = (Breaker::default(), rule("good"));
         for outcome in [RunOutcome::Ok, RunOutcome::CallerGone, RunOutcome::Declined(String::new())] {
             for _ in 0..10 {
-                assert!(!breaker.ended(&good, &outcome, at(0)));
+                assert_eq!(breaker.ended(&good, &outcome, at(0)), None);
             }
         }
         assert!(breaker.tenants.is_empty());

@@ -41,6 +41,7 @@ pub mod time;
 pub mod time_route;
 pub mod view;
 
+pub use breaker::Withdrawal;
 pub use config::Config;
 pub use kind::Kind;
 pub use node::{Node, Setup};

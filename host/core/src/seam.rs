@@ -6,6 +6,7 @@ use bytes::Bytes;
 use callwright_sip::Flow;
 use jiff::Timestamp;
 
+use crate::breaker::Withdrawal;
 use crate::config::Config;
 use crate::forwarding::Wishes;
 use crate::kept::{KeptKey, KeptValue};
@@ -132,7 +133,7 @@ pub enum Effect {
     },
     /// The rule's version fails again and again: what was active before it shall be active again. Answered by
     /// [`Input::Rules`] where there is such a thing.
-    Withdraw(Arc<ActiveRule>),
+    Withdraw(Withdrawal),
     /// A user has dialled how they want to be reached: to be kept as what they have saved. Answered by [`Input::Stored`], and before
     /// that by [`Input::Wished`] or a configuration that has it.
     Wish {

@@ -1,4 +1,4 @@
-//! What must survive: bindings, call records with their journals, rule versions, documents of tenants, tokens, and modules as
+//! What must survive: bindings, call records with their journals, rule versions, documents of tenants, events, tokens, and modules as
 //! blobs.
 //!
 //! Three things to know: [`Store`] for rows, [`Blobs`] for modules, [`Writer`] which turns the core's store effects into
@@ -12,6 +12,7 @@ mod calls;
 mod digest;
 mod documents;
 mod error;
+mod events;
 mod memory;
 mod sqlite;
 mod store;
@@ -27,6 +28,7 @@ pub use documents::{
     Step, Temporary, beneath, shown,
 };
 pub use error::{DocumentError, FindError, Repeated, RuleError, StoreError};
+pub use events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};
 pub use memory::{Fault, Memory};
 pub use sqlite::Sqlite;
 pub use store::{Restored, Store};

@@ -1,6 +1,7 @@
 //! The store of the simulator: the same answers, no disk, faults on demand. Delay is its driver's.
 
 mod documents;
+mod events;
 mod rows;
 
 use std::cmp::Reverse;
@@ -17,6 +18,7 @@ use self::rows::{Rows, shown};
 use crate::calls::{CallFilter, Cursor, PAGE_MAX, PRUNE_STEP, Page, Pruned};
 use crate::documents::{AuditEntry, AuditFilter, DOCUMENTS_PAGE_MAX, Document, Edit};
 use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
+use crate::events::{Event, Happened};
 use crate::store::{Restored, Store};
 use crate::tokens::{Scope, TOKENS_MAX, Token, TokenHash, TokenId};
 use crate::versions::{Activation, How, NewVersion, RuleVersion, VersionState};
@@ -314,6 +316,15 @@ impl Store for Memory {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         Ok(self.rows().documents.audit(tenant, filter, limit))
+    }
+
+    fn add_event(&self, tenant: &TenantId, what: &Happened, at: Timestamp) -> Result<(), StoreError> {
+        self.writing()?.events.add(tenant, what, at);
+        Ok(())
+    }
+
+    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        Ok(self.rows().events.list(tenant, after, limit))
     }
 
     fn add_token(

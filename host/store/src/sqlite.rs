@@ -3,6 +3,7 @@
 mod bindings;
 mod calls;
 mod documents;
+mod events;
 mod kept;
 mod rules;
 mod schema;
@@ -24,6 +25,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
 use crate::documents::{AuditEntry, AuditFilter, Document, Edit};
 use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
+use crate::events::{Event, Happened};
 use crate::store::{Restored, Store};
 use crate::tokens::{Scope, Token, TokenHash, TokenId};
 use crate::versions::{Activation, How, NewVersion, RuleVersion, VersionState};
@@ -286,6 +288,14 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         documents::audit(&self.asking(), tenant, filter, limit)
+    }
+
+    fn add_event(&self, tenant: &TenantId, what: &Happened, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|transaction| events::add(transaction, tenant, what, at))
+    }
+
+    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError> {
+        events::list(&self.asking(), tenant, after, limit)
     }
 
     fn add_token(

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
 use crate::documents::{AuditEntry, AuditFilter, Document, Edit};
 use crate::error::{DocumentError, FindError, Repeated, RuleError, StoreError};
+use crate::events::{Event, Happened};
 use crate::tokens::{Scope, Token, TokenHash, TokenId};
 use crate::versions::{Activation, NewVersion, RuleVersion, VersionState};
 
@@ -230,6 +231,19 @@ pub trait Store: Send + Sync {
         filter: &AuditFilter,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Keeps what happened to a tenant.
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn add_event(&self, tenant: &TenantId, what: &Happened, at: Timestamp) -> Result<(), StoreError>;
+
+    /// A tenant's events, oldest first: those after an id, or the newest where none is given; at most
+    /// [`crate::EVENTS_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// The outside failed.
+    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError>;
 
     /// For the operator: keeps a new token.
     ///

@@ -282,6 +282,17 @@ pub(crate) struct ForwardingKeys {
     pub(crate) profile: Option<String>,
 }
 
+/// Which events are wanted.
+#[derive(Args)]
+pub(crate) struct EventsArgs {
+    /// Goes on and tells each event as it happens.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// How many to begin with.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
 /// Which entries of the audit log are wanted.
 #[derive(Args)]
 pub(crate) struct AuditArgs {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use callwright_api::{
     ChangeError, DocumentChange, Meters, Overloaded, Pending, Query, Switch, Upload, UploadError,
@@ -10,12 +11,12 @@ use callwright_api::{
 use callwright_core::config::Tenant;
 use callwright_core::names::{TenantId, Version};
 use callwright_core::route::Route;
-use callwright_core::rule::ActiveRule;
-use callwright_core::{Input, View};
+use callwright_core::{Input, View, Withdrawal};
 use callwright_rules::foretell::{Question, foretell};
-use callwright_store::{Document, NewVersion, Store};
+use callwright_store::{Document, Happened, NewVersion, RuleError, Store};
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use super::nodes::Nodes;
@@ -43,6 +44,7 @@ pub(super) struct Backstage {
     activations: Arc<Activations>,
     foretelling: Arc<Semaphore>,
     office: Arc<Office>,
+    happened: watch::Receiver<()>,
 }
 
 impl Backstage {
@@ -65,14 +67,16 @@ impl Backstage {
             }
         })?;
         let uploads = Arc::new(Uploads::new(data, Arc::clone(&shelf)));
+        let (happens, happened) = watch::channel(());
         let activations = Arc::new(Activations {
             store: Arc::clone(&data.store),
             shelf,
             nodes: Arc::clone(&nodes),
             one_at_a_time: Mutex::default(),
+            happens,
         });
         let foretelling = Arc::new(Semaphore::new(FORETOLD_AT_ONCE));
-        Ok(Self { nodes, meters, queries, uploads, activations, foretelling, office })
+        Ok(Self { nodes, meters, queries, uploads, activations, foretelling, office, happened })
     }
 }
 
@@ -149,6 +153,18 @@ impl Switch for Backstage {
         })
     }
 
+    fn happened(&self, within: Duration) -> Pending<Option<Duration>> {
+        let mut happened = self.happened.clone();
+        happened.mark_unchanged();
+        Box::pin(async move {
+            let until = Instant::now() + within;
+            let woken = timeout_at(until, happened.changed()).await;
+            // An error: the switch ends, and nothing will happen any more.
+            woken.ok()?.ok()?;
+            Some(until.saturating_duration_since(Instant::now()))
+        })
+    }
+
     fn is_of_file(&self, tenant: &TenantId) -> bool {
         self.office.is_of_file(tenant)
     }
@@ -168,12 +184,12 @@ impl Backstage {
     /// Follows the nodes' wishes to withdraw a version, until the nodes have ended.
     pub(super) fn withdraw_all(
         &self,
-        mut withdrawals: mpsc::Receiver<Arc<ActiveRule>>,
+        mut withdrawals: mpsc::Receiver<Withdrawal>,
     ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
         let activations = Arc::clone(&self.activations);
         async move {
-            while let Some(rule) = withdrawals.recv().await {
-                Arc::clone(&activations).withdraw(&rule).await;
+            while let Some(withdrawal) = withdrawals.recv().await {
+                Arc::clone(&activations).withdraw(withdrawal).await;
             }
             Ok(())
         }
@@ -187,30 +203,64 @@ struct Activations {
     nodes: Arc<Nodes>,
     /// Held from reading the store until the node has it, so that the last activation is the last to arrive.
     one_at_a_time: Mutex<()>,
+    /// Changes with every event.
+    happens: watch::Sender<()>,
 }
 
 impl Activations {
-    /// Makes active again what was active before a version that keeps failing.
-    async fn withdraw(self: Arc<Self>, rule: &Arc<ActiveRule>) {
-        let (store, failed) = (Arc::clone(&self.store), Arc::clone(rule));
-        let gone_back =
-            tokio::task::spawn_blocking(move || store.withdraw(&failed, Timestamp::now(), WITHDRAWN_BY))
-                .await;
+    /// Makes active again what was active before a version that keeps failing, and tells the tenant.
+    async fn withdraw(self: Arc<Self>, withdrawal: Withdrawal) {
+        let Withdrawal { rule, failed, runs, last } = withdrawal;
         let (tenant, name, version) = (&rule.tenant, &rule.name, &rule.version);
-        match gone_back {
-            Ok(Ok(Some(before))) => {
-                let to = before.version;
+        let gone_back = self
+            .with_store({
+                let rule = Arc::clone(&rule);
+                move |store| store.withdraw(&rule, Timestamp::now(), WITHDRAWN_BY)
+            })
+            .await;
+        let back_to = match gone_back {
+            Some(Ok(Some(before))) => {
+                let to = &before.version;
                 warn!(%tenant, rule = %name, %version, %to, "a version that keeps failing gives way to the one before");
                 if let Err(error) = Arc::clone(&self).publish(tenant.clone()).await {
                     warn!(%tenant, rule = %name, %error, "the version before does not load");
                 }
+                Some(before.version)
             }
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => {
+            Some(Err(RuleError::NothingBefore(_))) => {
+                warn!(%tenant, rule = %name, %version, "a version keeps failing, and nothing was active before it");
+                None
+            }
+            // Somebody has chosen another meanwhile.
+            Some(Ok(None)) | None => return,
+            Some(Err(error)) => {
                 warn!(%tenant, rule = %name, %version, %error, "a version keeps failing and cannot be rolled back");
+                return;
             }
-            Err(error) => error!(%error, "a roll back did not end well"),
+        };
+        let (rule, version) = (name.clone(), version.clone());
+        let what = Happened::VersionWithdrawn { rule, version, back_to, failed, runs, last };
+        self.tell(tenant.clone(), what).await;
+    }
+
+    /// Keeps what happened, and wakes whoever waits for it.
+    async fn tell(&self, tenant: TenantId, what: Happened) {
+        let kept = self.with_store(move |store| store.add_event(&tenant, &what, Timestamp::now())).await;
+        match kept {
+            Some(Ok(())) => self.happens.send_modify(|()| {}),
+            Some(Err(error)) => warn!(%error, "an event is not kept"),
+            None => {}
         }
+    }
+
+    /// Does work on the store where waiting hurts nobody; none where it did not end well.
+    async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> T + Send + 'static,
+    ) -> Option<T> {
+        let store = Arc::clone(&self.store);
+        let done = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
+        done.inspect_err(|error| error!(%error, "work on the store did not end well")).ok()
     }
 
     async fn publish(self: Arc<Self>, tenant: TenantId) -> Result<(), UploadError> {

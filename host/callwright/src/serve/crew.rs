@@ -9,7 +9,7 @@ use callwright_api::Meters;
 use callwright_config::Settings;
 use callwright_core::names::TenantId;
 use callwright_core::rule::ActiveRule;
-use callwright_core::{Node, Setup};
+use callwright_core::{Node, Setup, Withdrawal};
 use callwright_store::Restored;
 use tokio::sync::mpsc::Sender;
 
@@ -34,7 +34,7 @@ pub(super) struct Crew<'a> {
     pub(super) clock: Clock,
     pub(super) port: u16,
     pub(super) meters: &'a Meters,
-    pub(super) withdrawals: Sender<Arc<ActiveRule>>,
+    pub(super) withdrawals: Sender<Withdrawal>,
     pub(super) dialled: Sender<Dialled>,
 }
 

@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use callwright_api::Meters;
-use callwright_core::rule::ActiveRule;
 use callwright_core::seam::StoreRefused;
-use callwright_core::{Effect, Input, Node, View};
+use callwright_core::{Effect, Input, Node, View, Withdrawal};
 use callwright_rules::Answered;
 use callwright_store::{LATE_MAX, Request};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -144,7 +143,7 @@ pub(super) struct Outside {
     /// The other nodes; none where this one is alone.
     pub(super) neighbours: Option<Neighbours>,
     /// Versions that shall give way to what was active before them.
-    pub(super) withdrawals: Sender<Arc<ActiveRule>>,
+    pub(super) withdrawals: Sender<Withdrawal>,
     /// What users have dialled, to be kept.
     pub(super) dialled: Sender<Dialled>,
 }
@@ -301,9 +300,9 @@ impl Owner {
                 self.answers.extend(self.outside.pool.answer(run, Answered { ask, answer, view, now }));
             }
             Effect::Stop { run } => self.outside.pool.stop(run),
-            Effect::Withdraw(rule) => {
+            Effect::Withdraw(withdrawal) => {
                 // Where so many are withdrawn at once, this one's calls go to the fallback until it fails again.
-                let _dropped = self.outside.withdrawals.try_send(rule);
+                let _dropped = self.outside.withdrawals.try_send(withdrawal);
             }
             Effect::Wish { ticket, tenant, user, wishes, by } => {
                 let dialled = Dialled { ticket, tenant, user, wishes, by };

@@ -111,9 +111,9 @@ impl Run {
     pub(super) fn over(&mut self, board: &mut Switchboard, outcome: &RunOutcome) {
         self.span.in_scope(|| tracing::info!(fuel_used = self.fuel, cause = outcome.word(), "run ended"));
         board.count_run(outcome, self.fuel, self.ran_us);
-        if board.breaker.ended(&self.rule, outcome, board.now.mono) {
+        if let Some(withdrawal) = board.breaker.ended(&self.rule, outcome, board.now.mono) {
             self.span.in_scope(|| tracing::warn!("a version that keeps failing is withdrawn"));
-            board.emit(Effect::Withdraw(Arc::clone(&self.rule)));
+            board.emit(Effect::Withdraw(withdrawal));
         }
         self.phase = RunPhase::Over(outcome.clone());
     }

@@ -12,6 +12,7 @@ use callwright_core::view::{Binding, BindingKey, DeviceKey};
 use jiff::Timestamp;
 
 use super::documents::Documents;
+use super::events::Events;
 use crate::bindings;
 use crate::error::{FindError, Repeated, RuleError};
 use crate::store::Restored;
@@ -32,6 +33,7 @@ pub(super) struct Rows {
     /// Of each rule, oldest first; the last is what is active, unless it says that nothing is.
     pub(super) history: BTreeMap<RuleKey, Vec<Step>>,
     pub(super) documents: Documents,
+    pub(super) events: Events,
     /// In order of making.
     pub(super) tokens: Vec<(TokenHash, Token)>,
     pub(super) keys: BTreeMap<String, Vec<u8>>,

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 /// One step a schema version, the first from nothing. A released step is never edited.
 ///
 /// Times are nanoseconds since 1970.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     CREATE TABLE bindings (
         tenant TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,
@@ -144,6 +144,13 @@ const STEPS: [&str; 4] = [
     CREATE INDEX audit_of_document ON audit (tenant, kind, name, id);
 
     ALTER TABLE tokens ADD COLUMN user TEXT;
+",
+    "
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        tenant TEXT NOT NULL, at INTEGER NOT NULL, what TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_of_tenant ON events (tenant, id);
 ",
 ];
 

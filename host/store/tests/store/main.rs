@@ -5,6 +5,8 @@ mod disk;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod made;
@@ -63,6 +65,8 @@ held_by_both! {
     documents_are_listed_by_kind_and_name_in_pages,
     the_audit_log_says_who_changed_what_and_when_and_no_secret,
     documents_of_a_tenant_are_seen_by_that_tenant_alone,
+    events_come_in_their_order_from_where_one_has_read,
+    the_oldest_events_are_forgotten,
     a_token_is_known_by_its_hash_until_it_is_revoked,
     the_first_host_key_stays,
     the_writer_answers_each_ticket_in_order,

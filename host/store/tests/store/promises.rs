@@ -17,6 +17,7 @@ use callwright_store::{
 use crate::made::{self, acme, at, binding, ended, over_tcp, record, version, zeta};
 
 pub(crate) use crate::documents::*;
+pub(crate) use crate::events::*;
 
 fn commit(store: &Arc<dyn Store>, changes: &[Change]) {
     assert_eq!(store.commit(&[changes]).unwrap(), [Ok(())]);

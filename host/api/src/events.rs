@@ -1,0 +1,105 @@
+//! What happened to a tenant without anybody doing it.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use callwright_store::{EVENTS_PAGE_MAX, Event, Happened};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::error::ApiError;
+use crate::openapi::{Described, Does};
+use crate::rules::zone;
+use crate::{Caller, Handle, switch};
+
+/// How many events are listed when nobody asks for another number.
+const PAGE: usize = 50;
+/// How long one request waits at most, in seconds.
+const WAIT_MAX_S: u64 = 30;
+
+/// Which events, and how long to wait for one.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Wanted {
+    /// The id of an event: those after it. Without it the newest are listed.
+    after: Option<i64>,
+    /// At most 500; 50 without it.
+    limit: Option<usize>,
+    /// Where there is none, how many seconds to wait for one; at most 30.
+    wait_s: Option<u64>,
+}
+
+/// Events, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Events {
+    events: Vec<Shown>,
+    /// For `after` of the next request; what was asked for where there is nothing new.
+    next: Option<i64>,
+    zone: Option<String>,
+}
+
+/// One event.
+#[derive(Serialize, ToSchema)]
+struct Shown {
+    /// A later one is higher.
+    id: i64,
+    /// In words.
+    text: String,
+    /// When, and what: `at`, `what`, and what belongs to it.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    event: Facts,
+}
+
+/// An event but for its number.
+#[derive(Serialize)]
+struct Facts {
+    at: jiff::Timestamp,
+    #[serde(flatten)]
+    what: Happened,
+}
+
+pub(crate) fn describe(described: Described) -> Described {
+    described.at(
+        "/v1/tenants/{tenant}/events",
+        [Does::get("what happened without anybody doing it, oldest first")
+            .query::<Wanted>()
+            .answers::<Events>()],
+        get(list),
+    )
+}
+
+/// `GET /v1/tenants/{tenant}/events`
+async fn list(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(tenant): Path<String>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Events>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let Query(wanted) = wanted?;
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, EVENTS_PAGE_MAX);
+    let mut left = Duration::from_secs(wanted.wait_s.unwrap_or(0).min(WAIT_MAX_S));
+    let events = loop {
+        // Listened for before it is asked: what happens between is not missed.
+        let happened = switch.happened(left);
+        let id = tenant.id.clone();
+        let events = switch::ask(&switch, move |store| store.events(&id, wanted.after, limit)).await??;
+        if !events.is_empty() || left.is_zero() {
+            break events;
+        }
+        left = happened.await.unwrap_or_default();
+    };
+    let next = events.last().map(|event| event.id).or(wanted.after);
+    Ok(Json(Events { events: events.into_iter().map(Shown::from).collect(), next, zone: zone(&tenant) }))
+}
+
+impl From<Event> for Shown {
+    fn from(event: Event) -> Self {
+        let Event { id, at, what } = event;
+        Self { id, text: what.to_string(), event: Facts { at, what } }
+    }
+}

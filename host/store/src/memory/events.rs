@@ -1,0 +1,35 @@
+//! Events, in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use callwright_core::names::TenantId;
+use jiff::Timestamp;
+
+use crate::events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};
+
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    /// Oldest first.
+    of: BTreeMap<TenantId, VecDeque<Event>>,
+    last: i64,
+}
+
+impl Events {
+    pub(super) fn add(&mut self, tenant: &TenantId, what: &Happened, at: Timestamp) {
+        self.last += 1;
+        let events = self.of.entry(tenant.clone()).or_default();
+        events.push_back(Event { id: self.last, at, what: what.clone() });
+        while u64::try_from(events.len()).unwrap_or(u64::MAX) > EVENTS_MAX {
+            events.pop_front();
+        }
+    }
+
+    pub(super) fn list(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Vec<Event> {
+        let limit = limit.clamp(1, EVENTS_PAGE_MAX);
+        let Some(events) = self.of.get(tenant) else { return Vec::new() };
+        match after {
+            Some(after) => events.iter().filter(|event| event.id > after).take(limit).cloned().collect(),
+            None => events.iter().skip(events.len().saturating_sub(limit)).cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Rows of events.
+
+use callwright_core::names::TenantId;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{corrupt, json, nanoseconds, timestamp};
+use crate::error::StoreError;
+use crate::events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};
+
+pub(super) fn add(
+    connection: &Connection,
+    tenant: &TenantId,
+    what: &Happened,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO events (tenant, at, what) VALUES (?1, ?2, ?3)")?
+        .execute(params![tenant.as_str(), nanoseconds(at), json("event", what)?])?;
+    let mut forget = connection.prepare_cached(
+        "DELETE FROM events WHERE tenant = ?1 AND id <=
+         (SELECT id FROM events WHERE tenant = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    )?;
+    forget.execute(params![tenant.as_str(), EVENTS_MAX.cast_signed()])?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    tenant: &TenantId,
+    after: Option<i64>,
+    limit: usize,
+) -> Result<Vec<Event>, StoreError> {
+    let order = if after.is_some() { "ASC" } else { "DESC" };
+    let sql =
+        format!("SELECT id, at, what FROM events WHERE tenant = ?1 AND id > ?2 ORDER BY id {order} LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let limit = i64::try_from(limit.clamp(1, EVENTS_PAGE_MAX)).unwrap_or(1);
+    let mut rows = statement.query(params![tenant.as_str(), after.unwrap_or(i64::MIN), limit])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let what: String = row.get(2)?;
+        events.push(Event {
+            id: row.get(0)?,
+            at: timestamp(row.get(1)?)?,
+            what: serde_json::from_str(&what).map_err(|source| corrupt("event", source))?,
+        });
+    }
+    events.sort_by_key(|event| event.id);
+    Ok(events)
+}
