@@ -25,6 +25,8 @@
 //! An error of any interface becomes text with `?`. A rule that returns `Err` gives the call to its fallback, and
 //! `explain` shows the text.
 
+use core::mem;
+
 #[cfg(target_family = "wasm")]
 mod heap;
 #[doc(hidden)]
@@ -63,13 +65,19 @@ impl ring::Ring {
     /// Makes a ring of destinations that all start at once.
     ///
     /// # Errors
-    /// What [`add`](Self::add) says of the first destination that it refuses.
+    /// What [`add_all`](Self::add_all) says of the first destination that it refuses.
     pub fn of<'a>(to: impl IntoIterator<Item = &'a types::Destination>) -> Result<Self, ring::RingError> {
         let ring = Self::new();
-        for destination in to {
-            ring.add(ring::Leg::new(destination))?;
-        }
+        ring.add_all(&to.into_iter().collect::<Vec<_>>(), None)?;
         Ok(ring)
+    }
+}
+
+impl forwarding::Wishes {
+    /// Where calls go under a condition now; nowhere when nothing is in effect.
+    pub fn to(&self, when: &forwarding::Condition) -> &[types::Destination] {
+        let way = self.ways.iter().find(|way| mem::discriminant(&way.when) == mem::discriminant(when));
+        way.map_or(&[], |way| &way.to)
     }
 }
 

@@ -32,7 +32,6 @@ wasmtime::component::bindgen!({
         "callwright:rules/presence.status": crate::handle::Status,
         "callwright:rules/presence.device-status": crate::handle::DeviceStatus,
         "callwright:rules/presence.roster": crate::handle::Roster,
-        "callwright:rules/forwarding.wishes": crate::handle::Wishes,
         "callwright:rules/schedule.opening": crate::handle::Hours,
     },
 });

@@ -1,15 +1,11 @@
 //! What stands behind the handles that a rule holds. A handle is a place in the run's table and never leaves the run.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use callwright_core::forwarding;
 use callwright_core::names::{Extension, GroupName, UserId};
 use callwright_core::presence::{DeviceFacts, State, UserStatus};
 use callwright_core::rule::{self, DestinationRef, LegPlan, LegReport, RingPlan};
 use callwright_core::schedule::Opening;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::bindings::callwright::rules::directory::Order;
 
@@ -87,14 +83,6 @@ pub struct DeviceStatus {
     pub(crate) facts: DeviceFacts,
     /// Seconds until the last registration runs out.
     pub(crate) expires_in_s: Option<u32>,
-}
-
-/// What a person wishes to become of their calls, at the moment it was asked for and in the zone in which they mean it.
-pub struct Wishes {
-    pub(crate) user: UserId,
-    pub(crate) wishes: Arc<forwarding::Wishes>,
-    pub(crate) zone: TimeZone,
-    pub(crate) at: Timestamp,
 }
 
 /// Opening hours at the moment they were asked for.
@@ -194,12 +182,6 @@ impl Named for Status {
 impl Named for DeviceStatus {
     fn name(&self) -> String {
         format!("device-status:{}", self.device)
-    }
-}
-
-impl Named for Wishes {
-    fn name(&self) -> String {
-        format!("wishes:{}", self.user)
     }
 }
 

@@ -64,6 +64,7 @@ prices! {
     LEG_LABEL "ring" "[method]leg.label" "leg.label" Free 100;
     RING_NEW "ring" "[constructor]ring" "ring.constructor" Free 200;
     RING_ADD "ring" "[method]ring.add" "ring.add" Free 200;
+    RING_ADD_ALL "ring" "[method]ring.add-all" "ring.add-all" Free 200;
     RING_STOP_ON_DECLINE "ring" "[method]ring.stop-on-decline" "ring.stop-on-decline" Free 100;
     RING_RING_BUSY "ring" "[method]ring.ring-busy" "ring.ring-busy" Free 100;
     RING_KEEP_UNMISSED "ring" "[method]ring.keep-unmissed" "ring.keep-unmissed" Free 100;
@@ -120,16 +121,8 @@ prices! {
     OF_DEVICE "presence" "of-device" "presence.of-device" Read 800;
     REACHABLE "presence" "reachable" "presence.reachable" Read 1500;
 
-    WISHES_EFFECT "forwarding" "[method]wishes.effect" "wishes.effect" Read 300;
-    WISHES_DEVICES "forwarding" "[method]wishes.devices" "wishes.devices" Read 300;
-    WISHES_TO "forwarding" "[method]wishes.to" "wishes.to" Read 300;
-    WISHES_IN_ORDER "forwarding" "[method]wishes.in-order" "wishes.in-order" Read 100;
-    WISHES_RING_MS "forwarding" "[method]wishes.ring-ms" "wishes.ring-ms" Read 100;
-    WISHES_UNANSWERED "forwarding" "[method]wishes.unanswered" "wishes.unanswered" Read 200;
-    WISHES_PROFILE "forwarding" "[method]wishes.profile" "wishes.profile" Read 100;
-    WISHES_FOR_CALLER "forwarding" "[method]wishes.for-caller" "wishes.for-caller" Read 1900;
-    WISHES_FOR_NOW "forwarding" "[method]wishes.for-now" "wishes.for-now" Read 1900;
-    FORWARDING_OF_USER "forwarding" "of-user" "forwarding.of-user" Read 2000;
+    FORWARDING_OF_USER "forwarding" "of-user" "forwarding.of-user" Read 3000;
+    FORWARDING_SELECTED "forwarding" "selected" "forwarding.selected" Read 3000;
 
     OPENING_IS_OPEN "schedule" "[method]opening.is-open" "opening.is-open" Read 100;
     OPENING_CHANGES_IN_S "schedule" "[method]opening.changes-in-s" "opening.changes-in-s" Read 100;

@@ -15,7 +15,7 @@
 //! reserved, and nobody twice. With `follow-forwarding` their own rule decides where each of them is rung, unless they are
 //! on a call. When nobody is free because all are engaged the caller hears busy.
 
-use callwright_guest::forwarding::{Condition, Effect, WhyNot, Wishes};
+use callwright_guest::forwarding::{Condition, Effect, Selector, WhyNot, Wishes};
 use callwright_guest::prelude::*;
 
 /// What a destination gets to begin ringing, before its rings are counted.
@@ -24,10 +24,12 @@ const POST_DIAL_S: u32 = 10;
 const OUTSIDE_RINGS_S: u32 = 15;
 
 fn handle_call(call: &Call) -> Result<(), String> {
-    match (call.dialled().user_id(), call.for_group()) {
-        (Some(person), _) => personal(call, &directory::find_user(&person)?),
-        (None, Some(name)) => grouped(call, &directory::find_group(&name)?),
-        (None, None) => Ok(call.standard()?),
+    if let Some(person) = call.dialled().user_id() {
+        return personal(call, &directory::find_user(&person)?);
+    }
+    match call.for_group() {
+        Some(name) => grouped(call, &directory::find_group(&name)?),
+        None => Ok(call.standard()?),
     }
 }
 
@@ -86,15 +88,15 @@ fn is_engaged(group: &Group) -> Result<bool, String> {
 
 fn personal(call: &Call, person: &User) -> Result<(), String> {
     let wishes = forwarding::of_user(person)?;
-    if let Some(profile) = wishes.profile() {
+    if let Some(profile) = &wishes.profile {
         call.because(&format!("profile {profile}"));
     }
-    match wishes.effect() {
+    match &wishes.effect {
         // Nobody has to be told that there is nothing to forward to where nobody wants it.
         Effect::Active(_) | Effect::Inactive(WhyNot::ModeOff | WhyNot::NoNumbers) => {}
         Effect::Inactive(why) => call.because(&format!("forwarding is inactive: {why}")),
     }
-    let outcome = match selected(call, &wishes) {
+    let outcome = match selected(call, person, &wishes)? {
         Some(to) => forward(call, &wishes, &to)?,
         None => by_condition(call, &wishes)?,
     };
@@ -105,14 +107,18 @@ fn personal(call: &Call, person: &User) -> Result<(), String> {
 }
 
 /// Where this call goes, whatever becomes of others: by who calls, else by the time.
-fn selected(call: &Call, wishes: &Wishes) -> Option<Vec<Destination>> {
-    if let Some(list) = wishes.for_caller(&call.caller()) {
-        call.because(&format!("forwarded: caller-list({})", list.name));
-        return Some(list.to);
+fn selected(call: &Call, person: &User, wishes: &Wishes) -> Result<Option<Vec<Destination>>, String> {
+    if !wishes.selective {
+        return Ok(None);
     }
-    let time = wishes.for_now()?;
-    call.because(&format!("forwarded: time-target({})", time.name));
-    Some(time.to)
+    let Some(selection) = forwarding::selected(person, &call.caller())? else { return Ok(None) };
+    let by = match &selection.by {
+        Selector::CallerList => "caller-list",
+        Selector::TimeTarget => "time-target",
+        Selector::Other(by) => by,
+    };
+    call.because(&format!("forwarded: {by}({})", selection.name));
+    Ok(Some(selection.to))
 }
 
 fn by_condition(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
@@ -121,21 +127,13 @@ fn by_condition(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
         return devices_first(call, wishes);
     }
     call.because("all calls are forwarded");
-    forward(call, wishes, &always)
+    forward(call, wishes, always)
 }
 
 /// The devices, and where the call goes on by what came of them.
 fn devices_first(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
-    let ring = Ring::new();
-    let devices = wishes.devices();
-    let together = wishes.to(&Condition::Together);
-    let mut longest = 0;
-    for to in devices.iter().chain(&together) {
-        let (leg, time) = leg(wishes, to);
-        longest = longest.max(time);
-        ring.add(leg)?;
-    }
-    let outcome = if longest == 0 { Outcome::Unreachable } else { call.ring(ring, longest)? };
+    let first: Vec<_> = wishes.devices.iter().chain(wishes.to(&Condition::Together)).collect();
+    let outcome = if first.is_empty() { Outcome::Unreachable } else { together(call, wishes, &first)? };
     let condition = match &outcome {
         Outcome::Busy => Condition::Busy,
         Outcome::NoAnswer => Condition::NoAnswer,
@@ -148,30 +146,47 @@ fn devices_first(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
         return Ok(outcome);
     }
     call.because(&format!("forwarded, as the devices came to {outcome}"));
-    forward(call, wishes, &next)
+    forward(call, wishes, next)
 }
 
 /// Destinations together, or each when the one before it is over.
 fn forward(call: &Call, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, String> {
+    if !wishes.in_order {
+        return together(call, wishes, &to.iter().collect::<Vec<_>>());
+    }
     let ring = Ring::new();
-    let (mut longest, mut sum) = (0, 0);
+    let mut sum = 0_u32;
     for destination in to {
         let (leg, time) = leg(wishes, destination);
-        if wishes.in_order() {
-            leg.start_after(sum);
-        }
-        (longest, sum) = (longest.max(time), sum.saturating_add(time));
+        leg.start_after(sum);
+        sum = sum.saturating_add(time);
         ring.add(leg)?;
     }
-    Ok(call.ring(ring, if wishes.in_order() { sum } else { longest })?)
+    Ok(call.ring(ring, sum)?)
+}
+
+fn together(call: &Call, wishes: &Wishes, to: &[&Destination]) -> Result<Outcome, String> {
+    let ring = Ring::new();
+    if wishes.ring_ms >= secs(OUTSIDE_RINGS_S) {
+        // Inside and outside alike.
+        ring.add_all(to, Some(wishes.ring_ms))?;
+        return Ok(call.ring(ring, wishes.ring_ms.saturating_add(secs(POST_DIAL_S)))?);
+    }
+    let mut longest = 0;
+    for destination in to {
+        let (leg, time) = leg(wishes, destination);
+        longest = longest.max(time);
+        ring.add(leg)?;
+    }
+    Ok(call.ring(ring, longest)?)
 }
 
 /// A leg that rings as often as the person wishes, and the time that it needs at most.
 fn leg(wishes: &Wishes, to: &Destination) -> (Leg, u32) {
     let leg = Leg::new(to);
     let rings = match to.place() {
-        Place::Outside => wishes.ring_ms().max(secs(OUTSIDE_RINGS_S)),
-        _ => wishes.ring_ms(),
+        Place::Outside => wishes.ring_ms.max(secs(OUTSIDE_RINGS_S)),
+        _ => wishes.ring_ms,
     };
     leg.ring_for(rings);
     (leg, rings.saturating_add(secs(POST_DIAL_S)))
@@ -179,12 +194,9 @@ fn leg(wishes: &Wishes, to: &Destination) -> (Leg, u32) {
 
 /// Nobody took the call.
 fn unanswered(call: &Call, wishes: &Wishes) -> Result<(), String> {
-    if let Some(last) = wishes.unanswered() {
+    if let Some(last) = &wishes.unanswered {
         call.because("nobody took the call");
-        let (leg, time) = leg(wishes, &last);
-        let ring = Ring::new();
-        ring.add(leg)?;
-        if let Outcome::Answered(_) = call.ring(ring, time)? {
+        if let Outcome::Answered(_) = together(call, wishes, &[last])? {
             return Ok(());
         }
     }

@@ -1,154 +1,142 @@
 //! What users wish to become of their calls.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use callwright_core::config::Tenant;
 use callwright_core::forwarding as core;
+use callwright_core::names::UserId;
 use callwright_core::rule::DestinationRef;
+use jiff::tz::TimeZone;
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::forwarding::{
-    self, Condition, Effect, ForwardingError, Mode, Selection, WhyNot,
+    self, Condition, Effect, ForwardingError, Mode, Selection, Selector, Way, WhyNot, Wishes,
 };
-use crate::handle::{Destination, Party, User, Wishes};
+use crate::handle::{Destination, Party, User};
 use crate::price;
 use crate::state::{RunState, Stop};
 
 impl forwarding::Host for &mut RunState {}
-impl forwarding::HostWishes for &mut RunState {}
 
 impl forwarding::HostWithStore<RunState> for Imports {
-    fn of_user(
-        mut host: Host<'_>,
-        who: Resource<User>,
-    ) -> wasmtime::Result<Result<Resource<Wishes>, ForwardingError>> {
+    fn of_user(mut host: Host<'_>, who: Resource<User>) -> wasmtime::Result<Result<Wishes, ForwardingError>> {
         host_call(&mut host, &price::FORWARDING_OF_USER, &[&who], |run| {
             let user = run.table.get(&who)?.0.clone();
             let Some(tenant) = run.tenant.clone() else { return Ok(Err(ForwardingError::Unavailable)) };
-            let wishes = core::of_user(&run.view, &tenant, &user);
-            let zone = core::zone_of(&tenant, &user).clone();
-            let got = wishes.as_ref().map_or_else(
+            let set = core::of_user(&run.view, &tenant, &user);
+            let got = set.as_ref().map_or_else(
                 || "nothing is set".to_owned(),
-                |wishes| core::Standing::of(wishes, &tenant, &zone, run.now.wall).to_string(),
+                |set| {
+                    core::Standing::of(set, &tenant, core::zone_of(&tenant, &user), run.now.wall).to_string()
+                },
             );
             run.note_read(format!("forwarding.of-user(\"{user}\")"), got);
-            let mut wishes = wishes.unwrap_or_default();
-            if !wishes.own.is_empty() && core::talks(&run.view, &tenant, &user) {
-                wishes = Arc::new(wishes.while_talking());
-            }
-            match run.handle(Wishes { user, wishes, zone, at: run.now.wall }) {
-                Ok(handle) => Ok(Ok(handle)),
-                Err(Stop::Limit(name)) => Ok(Err(ForwardingError::LimitExceeded(name.to_owned()))),
-                Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
-            }
+            let wishes = held(run, &tenant, &user, set);
+            limited(shown(run, &tenant, &user, &wishes))
+        })
+    }
+
+    fn selected(
+        mut host: Host<'_>,
+        who: Resource<User>,
+        caller: Resource<Party>,
+    ) -> wasmtime::Result<Result<Option<Selection>, ForwardingError>> {
+        host_call(&mut host, &price::FORWARDING_SELECTED, &[&who, &caller], |run| {
+            let user = run.table.get(&who)?.0.clone();
+            let Some(tenant) = run.tenant.clone() else { return Ok(Err(ForwardingError::Unavailable)) };
+            let wishes = held(run, &tenant, &user, core::of_user(&run.view, &tenant, &user));
+            limited(selection(run, &tenant, &user, &wishes, &caller))
         })
     }
 }
 
-impl forwarding::HostWishesWithStore<RunState> for Imports {
-    fn effect(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Effect> {
-        host_call(&mut host, &price::WISHES_EFFECT, &[&wishes], |run| {
-            let Wishes { wishes, zone, at, .. } = run.table.get(&wishes)?;
-            Ok(effect(wishes.effect(zone, *at)))
-        })
+/// What holds of somebody's wishes, set or not, while they talk or do not.
+fn held(
+    run: &RunState,
+    tenant: &Arc<Tenant>,
+    user: &UserId,
+    wishes: Option<Arc<core::Wishes>>,
+) -> Arc<core::Wishes> {
+    let wishes = wishes.unwrap_or_default();
+    if !wishes.own.is_empty() && core::talks(&run.view, tenant, user) {
+        return Arc::new(wishes.while_talking());
     }
+    wishes
+}
 
-    fn devices(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Vec<Resource<Destination>>> {
-        host_call(&mut host, &price::WISHES_DEVICES, &[&wishes], |run| {
-            let user = run.table.get(&wishes)?.user.clone();
-            let devices = run.tenant.as_ref().map(|tenant| core::devices(&run.view, tenant, &user));
-            run.handles(devices.unwrap_or_default().into_iter().map(Destination))
-        })
+/// A full table of handles is an error that the rule can see.
+fn limited<T>(result: Result<T, Stop>) -> Result<Result<T, ForwardingError>, Stop> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Stop::Limit(name)) => Ok(Err(ForwardingError::LimitExceeded(name.to_owned()))),
+        Err(stop @ (Stop::Fuel(_) | Stop::Internal(_))) => Err(stop),
     }
+}
 
-    fn to(
-        mut host: Host<'_>,
-        wishes: Resource<Wishes>,
-        when: Condition,
-    ) -> wasmtime::Result<Vec<Resource<Destination>>> {
-        host_call(&mut host, &price::WISHES_TO, &[&wishes, &when], |run| {
-            let Wishes { wishes, zone, at, .. } = run.table.get(&wishes)?;
-            let to = match condition(&when) {
-                Some(condition) => wishes.to(condition, zone, *at),
-                None => Vec::new(),
-            };
-            run.handles(to.into_iter().map(Destination))
-        })
+fn shown(
+    run: &mut RunState,
+    tenant: &Arc<Tenant>,
+    user: &UserId,
+    wishes: &core::Wishes,
+) -> Result<Wishes, Stop> {
+    let (zone, at) = (core::zone_of(tenant, user), run.now.wall);
+    let devices = core::devices(&run.view, tenant, user);
+    let devices = destinations(run, devices)?;
+    let mut ways = Vec::new();
+    for condition in core::Condition::ALL {
+        let to = wishes.to(condition, zone, at);
+        if !to.is_empty() {
+            ways.push(Way { when: when(condition), to: destinations(run, to)? });
+        }
     }
-
-    fn in_order(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<bool> {
-        host_call(&mut host, &price::WISHES_IN_ORDER, &[&wishes], |run| {
-            Ok(run.table.get(&wishes)?.wishes.in_order)
-        })
-    }
-
-    fn ring_ms(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<u32> {
-        host_call(&mut host, &price::WISHES_RING_MS, &[&wishes], |run| {
-            let Wishes { wishes, .. } = run.table.get(&wishes)?;
-            let time = run.tenant.as_ref().map_or(Duration::ZERO, |tenant| wishes.ring_time(tenant));
-            Ok(u32::try_from(time.as_millis()).unwrap_or(u32::MAX))
-        })
-    }
-
-    fn unanswered(
-        mut host: Host<'_>,
-        wishes: Resource<Wishes>,
-    ) -> wasmtime::Result<Option<Resource<Destination>>> {
-        host_call(&mut host, &price::WISHES_UNANSWERED, &[&wishes], |run| {
-            let to: Option<DestinationRef> = run.table.get(&wishes)?.wishes.unanswered.clone();
-            to.map(|to| run.handle(Destination(to))).transpose()
-        })
-    }
-
-    fn profile(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Option<String>> {
-        host_call(&mut host, &price::WISHES_PROFILE, &[&wishes], |run| {
-            let profile = run.table.get(&wishes)?.wishes.profile.as_ref();
-            Ok(profile.map(ToString::to_string))
-        })
-    }
-
-    fn for_caller(
-        mut host: Host<'_>,
-        wishes: Resource<Wishes>,
-        caller: Resource<Party>,
-    ) -> wasmtime::Result<Option<Selection>> {
-        host_call(&mut host, &price::WISHES_FOR_CALLER, &[&wishes, &caller], |run| {
-            let Some(tenant) = run.tenant.clone() else { return Ok(None) };
-            let Wishes { wishes, zone, at, user } = run.table.get(&wishes)?;
-            let found = wishes.for_caller(&run.table.get(&caller)?.facts, &tenant, zone, *at);
-            let asked = (!wishes.callers.is_empty()).then(|| format!("caller lists of {user}"));
-            selected(run, asked, found)
-        })
-    }
-
-    fn for_now(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<Option<Selection>> {
-        host_call(&mut host, &price::WISHES_FOR_NOW, &[&wishes], |run| {
-            let Wishes { wishes, zone, at, user } = run.table.get(&wishes)?;
-            let found = wishes.for_now(zone, *at);
-            let asked = (!wishes.times.is_empty()).then(|| format!("times of {user}"));
-            selected(run, asked, found)
-        })
-    }
-
-    fn drop(mut host: Host<'_>, wishes: Resource<Wishes>) -> wasmtime::Result<()> {
-        host.data_mut().table.delete(wishes)?;
-        Ok(())
-    }
+    let unanswered = wishes.unanswered.clone().map(|to| run.handle(Destination(to))).transpose()?;
+    let ring_ms = u32::try_from(wishes.ring_time(tenant).as_millis()).unwrap_or(u32::MAX);
+    Ok(Wishes {
+        profile: wishes.profile.as_ref().map(ToString::to_string),
+        effect: effect(wishes.effect(zone, at)),
+        devices,
+        ways,
+        in_order: wishes.in_order,
+        ring_ms,
+        unanswered,
+        selective: !(wishes.callers.is_empty() && wishes.times.is_empty()),
+    })
 }
 
 /// What was found, noted where there was anything to look through.
-fn selected(
+fn selection(
     run: &mut RunState,
-    asked: Option<String>,
-    found: Option<core::Selection>,
+    tenant: &Arc<Tenant>,
+    user: &UserId,
+    wishes: &core::Wishes,
+    caller: &Resource<Party>,
 ) -> Result<Option<Selection>, Stop> {
-    if let Some(asked) = asked {
-        run.note_read(asked, found.as_ref().map_or("none", |found| found.name.as_str()));
+    let (zone, at): (&TimeZone, _) = (core::zone_of(tenant, user), run.now.wall);
+    let found = wishes.for_caller(&run.table.get(caller)?.facts, tenant, zone, at);
+    if !wishes.callers.is_empty() {
+        note(run, format!("caller lists of {user}"), found.as_ref());
     }
+    let (by, found) = match found {
+        Some(found) => (Selector::CallerList, Some(found)),
+        None => {
+            let found = wishes.for_now(zone, at);
+            if !wishes.times.is_empty() {
+                note(run, format!("times of {user}"), found.as_ref());
+            }
+            (Selector::TimeTarget, found)
+        }
+    };
     let Some(core::Selection { name, to }) = found else { return Ok(None) };
-    let to = run.handles(to.into_iter().map(Destination))?;
-    Ok(Some(Selection { name, to }))
+    Ok(Some(Selection { by, name, to: destinations(run, to)? }))
+}
+
+fn note(run: &mut RunState, asked: String, found: Option<&core::Selection>) {
+    run.note_read(asked, found.map_or("none", |found| found.name.as_str()));
+}
+
+fn destinations(run: &mut RunState, to: Vec<DestinationRef>) -> Result<Vec<Resource<Destination>>, Stop> {
+    run.handles(to.into_iter().map(Destination))
 }
 
 fn effect(effect: core::Effect) -> Effect {
@@ -172,14 +160,12 @@ fn effect(effect: core::Effect) -> Effect {
     }
 }
 
-/// None for one that this version does not know.
-fn condition(when: &Condition) -> Option<core::Condition> {
-    match when {
-        Condition::Always => Some(core::Condition::Always),
-        Condition::Together => Some(core::Condition::Together),
-        Condition::Busy => Some(core::Condition::Busy),
-        Condition::NoAnswer => Some(core::Condition::NoAnswer),
-        Condition::Unreachable => Some(core::Condition::Unreachable),
-        Condition::Other(_) => None,
+fn when(condition: core::Condition) -> Condition {
+    match condition {
+        core::Condition::Always => Condition::Always,
+        core::Condition::Together => Condition::Together,
+        core::Condition::Busy => Condition::Busy,
+        core::Condition::NoAnswer => Condition::NoAnswer,
+        core::Condition::Unreachable => Condition::Unreachable,
     }
 }

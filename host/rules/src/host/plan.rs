@@ -10,7 +10,7 @@ use crate::bindings::callwright::rules::ring::{self, RingError};
 use crate::handle::{Answer, Destination, Leg, Report, Ring};
 use crate::limits::LABEL_BYTES_MAX;
 use crate::price;
-use crate::state::{RunState, plain};
+use crate::state::{RunState, Stop, plain};
 
 impl ring::Host for &mut RunState {}
 impl ring::HostLeg for &mut RunState {}
@@ -76,15 +76,26 @@ impl ring::HostRingWithStore<RunState> for Imports {
     ) -> wasmtime::Result<Result<(), RingError>> {
         host_call(&mut host, &price::RING_ADD, &[&ring, &leg], |run| {
             let leg = run.table.delete(Resource::<Leg>::new_own(leg.rep()))?;
-            let legs = run.limits.legs_at_once as usize;
-            let ring = run.table.get_mut(&ring)?;
-            if ring.plan.legs.len() >= legs {
-                ring.left_out = ring.left_out.saturating_add(1);
-                let wanted = (legs as u64).saturating_add(ring.left_out);
-                run.left_out.legs_at_once = run.left_out.legs_at_once.max(Some(wanted));
-                return Ok(Err(RingError::LimitExceeded("legs".to_owned())));
+            add(run, &ring, leg.plan)
+        })
+    }
+
+    fn add_all(
+        mut host: Host<'_>,
+        ring: Resource<Ring>,
+        to: Vec<Resource<Destination>>,
+        ring_for_ms: Option<u32>,
+    ) -> wasmtime::Result<Result<(), RingError>> {
+        host_call(&mut host, &price::RING_ADD_ALL, &[&ring, &to, &ring_for_ms], |run| {
+            run.surcharge = run.surcharge.saturating_add(price::PER_ITEM.saturating_mul(to.len() as u64));
+            let ring_for = ring_for_ms.map(|time| Duration::from_millis(time.into()));
+            for to in &to {
+                let to = run.table.get(to)?.0.clone();
+                let leg = LegPlan { to, start_after: Duration::ZERO, ring_for, label: None };
+                if let Err(refused) = add(run, &ring, leg)? {
+                    return Ok(Err(refused));
+                }
             }
-            ring.plan.legs.push(leg.plan);
             Ok(Ok(()))
         })
     }
@@ -114,6 +125,20 @@ impl ring::HostRingWithStore<RunState> for Imports {
         host.data_mut().table.delete(ring)?;
         Ok(())
     }
+}
+
+/// Adds a leg where the ring has room for one more.
+fn add(run: &mut RunState, ring: &Resource<Ring>, leg: LegPlan) -> Result<Result<(), RingError>, Stop> {
+    let legs = run.limits.legs_at_once as usize;
+    let ring = run.table.get_mut(ring)?;
+    if ring.plan.legs.len() >= legs {
+        ring.left_out = ring.left_out.saturating_add(1);
+        let wanted = (legs as u64).saturating_add(ring.left_out);
+        run.left_out.legs_at_once = run.left_out.legs_at_once.max(Some(wanted));
+        return Ok(Err(RingError::LimitExceeded("legs".to_owned())));
+    }
+    ring.plan.legs.push(leg);
+    Ok(Ok(()))
 }
 
 impl ring::HostAnswerWithStore<RunState> for Imports {

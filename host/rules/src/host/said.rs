@@ -3,7 +3,7 @@
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
 use crate::bindings::callwright::rules::directory::{DirectoryError, Order};
 use crate::bindings::callwright::rules::forwarding::{
-    Condition, Effect, ForwardingError, Mode, Selection, WhyNot,
+    Condition, Effect, ForwardingError, Mode, Selection, Selector, Way, WhyNot, Wishes,
 };
 use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
@@ -84,6 +84,11 @@ variants! {
         OutsideSchedule "outside-schedule"
     }
     Effect { Active "active", Inactive "inactive"; }
+    Condition {
+        Other "other";
+        Always "always", Together "together", Busy "busy", NoAnswer "no-answer", Unreachable "unreachable"
+    }
+    Selector { Other "other"; CallerList "caller-list", TimeTarget "time-target" }
     StatsError {
         LimitExceeded "limit-exceeded", Other "other";
         NotPermitted "not-permitted", Unavailable "unavailable"
@@ -127,34 +132,30 @@ impl Wave for Refusal {
     }
 }
 
-impl Wave for Condition {
-    fn wave(&self, run: &RunState, out: &mut String) {
-        match self {
-            Self::Always => out.push_str("always"),
-            Self::Together => out.push_str("together"),
-            Self::Busy => out.push_str("busy"),
-            Self::NoAnswer => out.push_str("no-answer"),
-            Self::Unreachable => out.push_str("unreachable"),
-            Self::Other(text) => case(run, "other", text, out),
+/// Writes a record.
+macro_rules! records {
+    ($($type:ident { $($field:ident $name:literal),* })*) => { $(
+        impl Wave for $type {
+            fn wave(&self, run: &RunState, out: &mut String) {
+                let mut before = '{';
+                $(
+                    out.push(std::mem::replace(&mut before, ','));
+                    out.push_str($name);
+                    self.$field.wave(run, out);
+                )*
+                out.push('}');
+            }
         }
-    }
-
-    fn text_bytes(&self) -> usize {
-        match self {
-            Self::Other(text) => text.len(),
-            Self::Always | Self::Together | Self::Busy | Self::NoAnswer | Self::Unreachable => 0,
-        }
-    }
+    )* };
 }
 
-impl Wave for Selection {
-    fn wave(&self, run: &RunState, out: &mut String) {
-        out.push_str("{name: ");
-        self.name.wave(run, out);
-        out.push_str(", to: ");
-        self.to.wave(run, out);
-        out.push('}');
+records! {
+    Way { when "when: ", to " to: " }
+    Wishes {
+        profile "profile: ", effect " effect: ", devices " devices: ", ways " ways: ", in_order " in-order: ",
+        ring_ms " ring-ms: ", unanswered " unanswered: ", selective " selective: "
     }
+    Selection { by "by: ", name " name: ", to " to: " }
 }
 
 impl Wave for Order {
