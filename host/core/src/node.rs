@@ -11,12 +11,12 @@ use crate::call::Call;
 use crate::config::Config;
 use crate::kept::{KeptKey, KeptValue};
 use crate::names::TenantId;
-use crate::record::Gone;
+use crate::record::{CallRecord, Gone};
 use crate::registrar::Registrar;
 use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
 use crate::spans;
-use crate::stats::Stats;
+use crate::stats::{Remembered, Stats};
 use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
@@ -47,6 +47,8 @@ pub struct Setup {
     pub gone: Vec<(DeviceKey, (Timestamp, Gone))>,
     /// What rules have kept.
     pub kept: Vec<(KeptKey, KeptValue)>,
+    /// The newest calls that were over before, oldest first: what rules know of callers and of who is idle.
+    pub past: Vec<Arc<CallRecord>>,
     /// The first moment.
     pub now: Now,
 }
@@ -69,6 +71,8 @@ impl Node {
     /// Makes a node.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
+        let (mut stats, mut remembered) = (Stats::since(setup.now.wall), Remembered::default());
+        stats.recall(&mut remembered, &setup.past, &setup.config);
         let picture = View {
             config: setup.config,
             rules: setup
@@ -78,13 +82,14 @@ impl Node {
                 .collect(),
             gone: setup.gone.into_iter().collect(),
             kept: setup.kept.into_iter().collect(),
-            stats: Stats::since(setup.now.wall),
+            stats,
             ..View::default()
         };
         let span = spans::node(setup.node);
         let _node = span.clone().entered();
         let settings = EndpointSettings::new(setup.node, setup.host, setup.port);
         let mut board = Switchboard::new(setup.now, settings, setup.seed, picture);
+        board.remembered = remembered;
         board.keeper.load(&board.picture.kept);
         let mut registrar = Registrar::default();
         registrar.load(&mut board, setup.bindings);

@@ -1,6 +1,6 @@
 //! What happened before, for rules: how long people have been idle, how often somebody called, who talked with them.
 //!
-//! A node counts from its start and keeps it in memory: of each person some hundred bytes to 5 kB, of at most
+//! A node begins with what the newest records say, counts on, and keeps it in memory: of each person some hundred bytes to 5 kB, of at most
 //! [`CALLERS_MAX`] callers of a tenant some hundred bytes. What is asked is a function of the picture.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Config;
 use crate::names::{TenantId, UserId};
-use crate::rule::Party;
+use crate::record::{CallRecord, Disposition, LegRecord, LegRecordEnd};
+use crate::rule::{Outcome, Party};
 
 /// Hours for which calls are counted.
 pub const HOURS_MAX: u32 = 24;
@@ -99,6 +100,57 @@ pub(crate) struct Ended<'a> {
     pub(crate) answered: Option<Option<&'a UserId>>,
     /// Who was rung to an end, and whether they answered.
     pub(crate) rung: BTreeMap<UserId, bool>,
+}
+
+impl<'a> Ended<'a> {
+    /// What is counted of a call that was over before the node began; a code is no call.
+    fn of_record(record: &'a CallRecord, config: &'a Config) -> Option<Self> {
+        let tenant = config.tenants.get(&record.tenant)?;
+        let device = record.from_device.as_ref().and_then(|device| tenant.devices.get(device));
+        Some(Self {
+            tenant: &record.tenant,
+            caller: &record.caller,
+            caller_user: device.map(|device| &device.user),
+            began: record.began,
+            answered: answered(&record.disposition)?,
+            rung: rung(&record.legs),
+        })
+    }
+}
+
+/// Whether anybody answered, and who of the tenant; none where it was no call.
+pub(crate) fn answered(disposition: &Disposition) -> Option<Option<Option<&UserId>>> {
+    match disposition {
+        Disposition::Answered { user, .. } => Some(Some(user.as_ref())),
+        Disposition::Rejected | Disposition::CallerGone => Some(None),
+        Disposition::Coded => None,
+    }
+}
+
+/// Who was rung until they answered, declined or did not answer, and whether they answered.
+pub(crate) fn rung(legs: &[LegRecord]) -> BTreeMap<UserId, bool> {
+    let mut rung = BTreeMap::new();
+    for leg in legs {
+        let is_answered = match &leg.end {
+            LegRecordEnd::Outcome(Outcome::Answered(_)) => true,
+            LegRecordEnd::Outcome(Outcome::NoAnswer | Outcome::Declined) => false,
+            LegRecordEnd::Outcome(
+                Outcome::NotConfirmed
+                | Outcome::Busy
+                | Outcome::Unreachable
+                | Outcome::Refused(_)
+                | Outcome::Blocked(_)
+                | Outcome::Other(_),
+            )
+            | LegRecordEnd::Elsewhere
+            | LegRecordEnd::Cancelled(_)
+            | LegRecordEnd::Deflected { .. } => continue,
+        };
+        if let Some(user) = &leg.user {
+            *rung.entry(user.clone()).or_default() |= is_answered;
+        }
+    }
+    rung
 }
 
 /// Which callers are forgotten first.
@@ -194,6 +246,16 @@ impl Stats {
     fn change(&mut self, tenant: &TenantId, user: &UserId, change: impl FnOnce(&mut OfUser)) {
         let of_user = self.users.entry((tenant.clone(), user.clone())).or_default();
         change(Arc::make_mut(of_user));
+    }
+
+    /// Counts calls that were over before the node began, oldest first.
+    pub(crate) fn recall(&mut self, remembered: &mut Remembered, past: &[Arc<CallRecord>], config: &Config) {
+        for record in past {
+            if let Some(ended) = Ended::of_record(record, config) {
+                self.count(remembered, &ended, record.ended);
+            }
+        }
+        self.keep_only(config, None);
     }
 
     /// Counts a call that is over.

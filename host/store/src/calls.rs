@@ -15,6 +15,14 @@ pub const PAGE_MAX: usize = 500;
 /// How many records of one tenant are kept where the operator says nothing else.
 pub const CALLS_KEPT_MAX: u64 = 1_000_000;
 
+/// How many records a node begins with at most: they tell rules who called and who was idle.
+pub const PAST_MAX: usize = 10_000;
+
+/// How many of them are of each of so many tenants.
+pub(crate) fn past_each(tenants: usize) -> usize {
+    PAST_MAX / tenants.clamp(1, PAST_MAX)
+}
+
 /// How many records one [`crate::Store::prune`] removes at most, so that it never holds up the writer for long.
 pub const PRUNE_STEP: u64 = 500;
 
@@ -154,6 +162,11 @@ mod tests {
             id: "0-c.1".into(),
         };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn many_tenants_share_what_a_node_begins_with() {
+        assert_eq!([0, 1, 4, PAST_MAX * 2].map(past_each), [PAST_MAX, PAST_MAX, PAST_MAX / 4, 1]);
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod versions;
 mod writer;
 
 pub use blobs::{BLOB_BYTES_MAX, BlobError, Blobs, FileBlobs, MemoryBlobs};
-pub use calls::{CALLS_KEPT_MAX, CallFilter, Cursor, Ended, NotACursor, PAGE_MAX, PRUNE_STEP, Page, Pruned};
+pub use calls::{
+    CALLS_KEPT_MAX, CallFilter, Cursor, Ended, NotACursor, PAGE_MAX, PAST_MAX, PRUNE_STEP, Page, Pruned,
+};
 pub use digest::{Digest, NotADigest};
 pub use documents::{
     AUDIT_MAX, Action, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Draft, Edit,

@@ -114,7 +114,8 @@ impl Store for Sqlite {
 
     fn restore(&self, now: Timestamp) -> Result<Restored, StoreError> {
         self.write(|transaction| {
-            Ok(Restored { kept: kept::restore(transaction, now)?, ..bindings::restore(transaction, now)? })
+            let (kept, past) = (kept::restore(transaction, now)?, calls::past(transaction)?);
+            Ok(Restored { kept, past, ..bindings::restore(transaction, now)? })
         })
     }
 

@@ -26,6 +26,8 @@ pub struct Restored {
     pub gone: Vec<(DeviceKey, (Timestamp, Gone))>,
     /// What rules keep, as far as its time is not over.
     pub kept: Vec<(KeptKey, KeptValue)>,
+    /// The newest calls that are over, oldest first: at most [`crate::PAST_MAX`], as many of each tenant.
+    pub past: Vec<Arc<CallRecord>>,
 }
 
 /// Changes and queries. What a function has returned `Ok` for survives `kill -9` and a power cut.

@@ -92,6 +92,7 @@ impl Bench {
             bindings: Vec::new(),
             gone: Vec::new(),
             kept: Vec::new(),
+            past: Vec::new(),
             now: at(Duration::ZERO),
         });
         Self { node, elapsed: Duration::ZERO, took: [Duration::ZERO; STEPS.len()], caller, callee }

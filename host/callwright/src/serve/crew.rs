@@ -80,6 +80,9 @@ impl Crew<'_> {
         for gone in restored.gone {
             of(&mut owned, &gone.0.0, nodes).restored.gone.push(gone.clone());
         }
+        for past in restored.past {
+            of(&mut owned, &past.tenant, nodes).restored.past.push(Arc::clone(&past));
+        }
         for kept in restored.kept {
             of(&mut owned, &kept.0.0, nodes).restored.kept.push(kept);
         }
@@ -108,6 +111,7 @@ impl Crew<'_> {
             bindings: own.restored.bindings,
             gone: own.restored.gone,
             kept: own.restored.kept,
+            past: own.restored.past,
             now: self.clock.now(),
         });
         let meters = self.meters.for_node();

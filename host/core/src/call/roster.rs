@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use super::{Call, Stage};
 use crate::names::{RunId, UserId};
 use crate::presence;
-use crate::record::Disposition;
 use crate::roster::{RosterAsk, TakeError, Taken};
 use crate::rule::DestinationRef;
-use crate::stats::Ended;
+use crate::stats::{self, Ended};
 use crate::switchboard::Switchboard;
 
 impl Call {
@@ -51,11 +50,7 @@ impl Call {
 
     /// Counts the call for those that come later; a code is no call.
     pub(super) fn count(&self, board: &mut Switchboard) {
-        let answered = match self.story.disposition() {
-            Disposition::Answered { user, .. } => Some(user.as_ref()),
-            Disposition::Rejected | Disposition::CallerGone => None,
-            Disposition::Coded => return,
-        };
+        let Some(answered) = stats::answered(self.story.disposition()) else { return };
         let caller_user = self.tenant.devices.get(&self.caller.device).map(|device| &device.user);
         let ended = Ended {
             tenant: &self.facts.tenant,
@@ -63,7 +58,7 @@ impl Call {
             caller_user,
             began: self.story.began().wall,
             answered,
-            rung: self.story.rung(),
+            rung: stats::rung(self.story.legs()),
         };
         let now = board.now.wall;
         let mut remembered = std::mem::take(&mut board.remembered);

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::names::UserId;
-use crate::record::{
-    CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd, RunRecord, Source,
-};
-use crate::rule::{AnsweredBy, CallFacts, LogLine, Note, Outcome, Spent};
+use crate::record::{CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, RunRecord, Source};
+use crate::rule::{AnsweredBy, CallFacts, LogLine, Note, Spent};
 use crate::time::Now;
 
 /// Facts a record holds at most; what comes after is no longer needed to explain the call.
@@ -61,30 +59,8 @@ impl Story {
         &self.disposition
     }
 
-    /// Who was rung until they answered, declined or did not answer, and whether they answered.
-    pub(super) fn rung(&self) -> BTreeMap<UserId, bool> {
-        let mut rung = BTreeMap::new();
-        for leg in &self.legs {
-            let is_answered = match &leg.end {
-                LegRecordEnd::Outcome(Outcome::Answered(_)) => true,
-                LegRecordEnd::Outcome(Outcome::NoAnswer | Outcome::Declined) => false,
-                LegRecordEnd::Outcome(
-                    Outcome::NotConfirmed
-                    | Outcome::Busy
-                    | Outcome::Unreachable
-                    | Outcome::Refused(_)
-                    | Outcome::Blocked(_)
-                    | Outcome::Other(_),
-                )
-                | LegRecordEnd::Elsewhere
-                | LegRecordEnd::Cancelled(_)
-                | LegRecordEnd::Deflected { .. } => continue,
-            };
-            if let Some(user) = &leg.user {
-                *rung.entry(user.clone()).or_default() |= is_answered;
-            }
-        }
-        rung
+    pub(super) fn legs(&self) -> &[LegRecord] {
+        &self.legs
     }
 
     pub(super) fn cause(&self) -> &Cause {

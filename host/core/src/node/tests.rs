@@ -84,6 +84,7 @@ fn node() -> Node {
         bindings: vec![Arc::new(binding)],
         gone: Vec::new(),
         kept: Vec::new(),
+        past: Vec::new(),
         now: now(),
     })
 }

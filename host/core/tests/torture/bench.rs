@@ -132,6 +132,7 @@ impl Bench {
             bindings: CALLEES.map(|callee| Arc::new(phone(callee, now))).to_vec(),
             gone: Vec::new(),
             kept: Vec::new(),
+            past: Vec::new(),
             now,
         });
         Self { node, now, sent: Vec::new(), closed: Vec::new(), connection: 0 }

@@ -120,6 +120,7 @@ impl Stage {
             rules: vec![Arc::new(rule())],
             bindings: Vec::new(),
             kept: Vec::new(),
+            past: Vec::new(),
             gone: Vec::new(),
             now: now(Duration::ZERO),
         });

@@ -52,6 +52,7 @@ impl Life {
             bindings: restored.bindings,
             gone: restored.gone,
             kept: restored.kept,
+            past: restored.past,
             now,
         }
     }

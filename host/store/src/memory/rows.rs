@@ -1,5 +1,6 @@
 //! What the memory store holds, and how it changes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use super::documents::Documents;
 use super::events::Events;
 use crate::bindings;
+use crate::calls::past_each;
 use crate::error::{FindError, Repeated, RuleError};
 use crate::store::Restored;
 use crate::tokens::{Token, TokenHash};
@@ -117,7 +119,24 @@ impl Rows {
             bindings: self.bindings.values().cloned().collect(),
             kept: self.kept.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             gone: self.gone.iter().map(|(device, end)| (device.clone(), *end)).collect(),
+            past: self.past(),
         }
+    }
+
+    /// The newest records of each tenant, oldest first.
+    fn past(&self) -> Vec<Arc<CallRecord>> {
+        let mut all: BTreeMap<&TenantId, Vec<&Arc<CallRecord>>> = BTreeMap::new();
+        for ((tenant, _), (record, _)) in &self.calls {
+            all.entry(tenant).or_default().push(record);
+        }
+        let each = past_each(all.len());
+        let newest = |mut records: Vec<&Arc<CallRecord>>| {
+            records.sort_by_key(|record| Reverse((record.began, record.id.clone())));
+            records.into_iter().take(each).cloned().collect::<Vec<_>>()
+        };
+        let mut past: Vec<_> = all.into_values().flat_map(newest).collect();
+        past.sort_by(|one, other| (one.ended, &one.id).cmp(&(other.ended, &other.id)));
+        past
     }
 
     /// Keeps the later end where there are two.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{corrupt, json, nanoseconds};
-use crate::calls::{CallFilter, Cursor, Ended, PAGE_MAX, PRUNE_STEP, Page, Pruned, users};
+use crate::calls::{CallFilter, Cursor, Ended, PAGE_MAX, PRUNE_STEP, Page, Pruned, past_each, users};
 use crate::error::{FindError, Repeated, StoreError};
 
 /// Keeps a record with its journal. One that is there already is compared and left.
@@ -125,6 +125,24 @@ pub(super) fn journal(
         .optional()
         .map_err(StoreError::from)?;
     Ok(lines.iter().flat_map(|lines| lines.lines()).map(str::to_owned).collect())
+}
+
+/// The newest records of each tenant, oldest first.
+pub(super) fn past(connection: &Connection) -> Result<Vec<Arc<CallRecord>>, StoreError> {
+    let mut tenants = connection.prepare("SELECT tenant FROM call_counts WHERE kept > 0")?;
+    let tenants: Vec<String> = tenants.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let each = i64::try_from(past_each(tenants.len())).unwrap_or(i64::MAX);
+    let mut newest = connection
+        .prepare("SELECT record FROM calls WHERE tenant = ?1 ORDER BY began DESC, id DESC LIMIT ?2")?;
+    let mut past = Vec::new();
+    for tenant in &tenants {
+        let mut rows = newest.query(params![tenant, each])?;
+        while let Some(row) = rows.next()? {
+            past.push(Arc::new(parse(&row.get::<_, String>(0)?)?));
+        }
+    }
+    past.sort_by(|one, other| (one.ended, &one.id).cmp(&(other.ended, &other.id)));
+    Ok(past)
 }
 
 /// The one id that is `id` or alone begins with it.

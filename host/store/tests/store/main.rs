@@ -49,6 +49,7 @@ held_by_both! {
     records_are_listed_newest_first_in_pages,
     a_list_shows_what_the_filter_asks_for,
     a_tenant_sees_nothing_of_another,
+    the_newest_calls_come_back_in_their_order,
     pruning_takes_the_old_and_what_is_too_many,
     pruning_goes_in_bounded_steps,
     versions_are_listed_last_uploaded_first,

@@ -224,6 +224,16 @@ pub(crate) fn a_tenant_sees_nothing_of_another(store: &Arc<dyn Store>) {
     assert_eq!(store.all_active_rules().unwrap().len(), 1);
 }
 
+pub(crate) fn the_newest_calls_come_back_in_their_order(store: &Arc<dyn Store>) {
+    for began in [3, 1, 2] {
+        commit(store, &[ended(&record(&format!("c{began}"), began))]);
+    }
+    commit(store, &[ended(&made::of(zeta(), record("z2", 2)))]);
+    let past = store.restore(at(60)).unwrap().past;
+    let past: Vec<_> = past.iter().map(|record| (record.tenant.as_str(), record.id.as_str())).collect();
+    assert_eq!(past, [("acme", "c1"), ("acme", "c2"), ("zeta", "z2"), ("acme", "c3")]);
+}
+
 pub(crate) fn pruning_takes_the_old_and_what_is_too_many(store: &Arc<dyn Store>) {
     for began in 1..=6 {
         commit(store, &[ended(&record(&format!("c{began}"), began))]);
