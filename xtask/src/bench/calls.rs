@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Another build of callwright, to compare with what is built now.
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
+    /// The component of `hello-ring` for that build, where it does not know all of today's interfaces.
+    #[arg(long, value_name = "FILE", requires = "before")]
+    before_rule: Option<PathBuf>,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -59,10 +62,15 @@ struct Result {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     tools::ensure_compiler()?;
     tools::ensure_kamailio()?;
+    let rule = guests::build(&["hello-ring"])?.remove(0);
+    let before_rule = args.before_rule.as_ref().unwrap_or(&rule);
+    let before = args.before.as_ref().map(|before| -> std::io::Result<_> {
+        Ok((std::fs::canonicalize(before)?, std::fs::canonicalize(before_rule)?))
+    });
     let built = Built {
         callwright: shell::build_callwright_for_speed(Budget::unbounded())?,
-        before: args.before.as_ref().map(std::fs::canonicalize).transpose()?,
-        rule: guests::build(&["hello-ring"])?.remove(0),
+        before: before.transpose()?,
+        rule,
     };
     let chosen: Vec<Peer> = Peer::ALL.into_iter().filter(|peer| args.is_chosen(*peer)).collect();
     if chosen.is_empty() {

@@ -80,8 +80,8 @@ impl Peer {
             Self::CallwrightTwo => callwright(folder, &built.callwright, Some(&built.rule), &TENANTS),
             Self::CallwrightStandard => callwright(folder, &built.callwright, None, &TENANTS[..1]),
             Self::CallwrightBefore => {
-                let before = built.before.as_ref().context("`--before` names no program")?;
-                callwright(folder, before, Some(&built.rule), &TENANTS[..1])
+                let (before, rule) = built.before.as_ref().context("`--before` names no program")?;
+                callwright(folder, before, Some(rule), &TENANTS[..1])
             }
             Self::KamailioNative => kamailio(folder, &[]),
             Self::KamailioLua => kamailio(folder, &["-A", "KEMI", "-A", "LUA"]),
@@ -97,8 +97,8 @@ impl Peer {
 pub(super) struct Built {
     /// The switch.
     pub(super) callwright: PathBuf,
-    /// Another build of it to compare with.
-    pub(super) before: Option<PathBuf>,
+    /// Another build of it to compare with, and its rule.
+    pub(super) before: Option<(PathBuf, PathBuf)>,
     /// The component of `hello-ring`.
     pub(super) rule: PathBuf,
 }
