@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use crate::config::Tenant;
-use crate::forwarding::{Condition, Wish, Wishes};
+use crate::forwarding::{self, Condition, Wish, Wishes};
 use crate::names::{Extension, UserId};
 use crate::rule::DestinationRef;
+use crate::view::View;
 
 /// The codes of a tenant; none of them is the beginning of another, nor of a code of GSM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +227,41 @@ pub struct Dialler<'a> {
     pub user: &'a UserId,
     /// Their device.
     pub device: &'a Extension,
+}
+
+/// What a device's code comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialled {
+    /// Whose device it is.
+    pub user: UserId,
+    /// What they wish from now on; none where the code only asks.
+    pub wishes: Option<Wishes>,
+    /// What it did, in words.
+    pub said: String,
+}
+
+/// What a code makes of what the user of a device wishes now.
+///
+/// What is dialled holds at once, and so ends a profile that might say otherwise.
+///
+/// # Errors
+/// [`CodeError`]: nothing is changed. Whoever is believed by address alone speaks for nobody.
+pub fn dialled(view: &View, tenant: &Tenant, device: &Extension, code: &Code) -> Result<Dialled, CodeError> {
+    let proved = tenant.devices.get(device).filter(|device| device.secret.is_some());
+    let user = proved.map(|device| device.user.clone()).ok_or(CodeError::NotAllowed)?;
+    let wishes = if code.asks() {
+        forwarding::of_user(view, tenant, &user).as_deref().cloned()
+    } else {
+        let saved = forwarding::saved(view, tenant, &user);
+        saved.map(|saved| Wishes { profile: None, ..Wishes::clone(saved) })
+    };
+    let takes_calls = |colleague: &UserId| {
+        let theirs = forwarding::of_user(view, tenant, colleague);
+        theirs.is_some_and(|theirs| theirs.takes_for.contains(&user))
+    };
+    let dialler = Dialler { tenant, user: &user, device };
+    let (wishes, said) = apply(code, &wishes.unwrap_or_default(), dialler, takes_calls)?;
+    Ok(Dialled { user, wishes, said })
 }
 
 /// What a code makes of wishes; nothing new where it only asks. Told in words.

@@ -34,6 +34,7 @@ mod sdp;
 pub mod seam;
 mod spans;
 pub mod stats;
+mod subscription;
 mod switchboard;
 #[cfg(test)]
 mod testing;

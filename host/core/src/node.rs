@@ -17,6 +17,7 @@ use crate::rule::ActiveRule;
 use crate::seam::{Effect, Input};
 use crate::spans;
 use crate::stats::{Remembered, Stats};
+use crate::subscription::Subscriptions;
 use crate::switchboard::{Asker, CallKey, Switchboard};
 use crate::time::{Deadline, Now, Timer};
 use crate::view::{Binding, DeviceKey, View};
@@ -62,6 +63,7 @@ pub struct Setup {
 pub struct Node {
     board: Switchboard,
     registrar: Registrar,
+    subscriptions: Subscriptions,
     calls: BTreeMap<CallKey, Box<Call>>,
     due: BTreeSet<(Duration, Timer, CallKey)>,
     span: tracing::Span,
@@ -93,7 +95,8 @@ impl Node {
         board.keeper.load(&board.picture.kept);
         let mut registrar = Registrar::default();
         registrar.load(&mut board, setup.bindings);
-        Self { board, registrar, calls: BTreeMap::new(), due: BTreeSet::new(), span }
+        let subscriptions = Subscriptions::default();
+        Self { board, registrar, subscriptions, calls: BTreeMap::new(), due: BTreeSet::new(), span }
     }
 
     /// Takes one input.
@@ -113,6 +116,7 @@ impl Node {
                     self.board.repaint();
                 }
                 self.registrar.tick(&mut self.board);
+                self.subscriptions.tick(&mut self.board);
                 self.board.kept_tick();
                 self.tick_calls();
             }
@@ -124,7 +128,9 @@ impl Node {
             Input::Stored { ticket, result } => {
                 if let Some(key) = self.board.wishing.remove(&ticket) {
                     self.with_call(key, |call, board| call.code_kept(board, ticket, result));
-                } else if !self.board.kept_stored(ticket, &result) {
+                } else if !self.board.kept_stored(ticket, &result)
+                    && !self.subscriptions.stored(&mut self.board, ticket, &result)
+                {
                     self.registrar.stored(&mut self.board, ticket, result);
                 }
             }
@@ -132,11 +138,12 @@ impl Node {
             Input::Tenant { id, config } => self.configured(config, Some(&id)),
             Input::Rules { tenant, active } => self.rules_activated(&tenant, active),
             Input::Wished { tenant, user, wishes } => {
-                let saved = &mut self.board.repaint().wishes;
+                let (saved, key) = (&mut self.board.repaint().wishes, (tenant.clone(), user.clone()));
                 match wishes {
-                    Some(wishes) => saved.insert((tenant, user), wishes),
-                    None => saved.remove(&(tenant, user)),
+                    Some(wishes) => saved.insert(key, wishes),
+                    None => saved.remove(&key),
                 };
+                self.subscriptions.wished(&mut self.board, &tenant, &user);
             }
             Input::Drain => self.board.repaint().closing = true,
             Input::ShutDown => {
@@ -144,6 +151,7 @@ impl Node {
                 for key in self.calls.keys().copied().collect::<Vec<_>>() {
                     self.with_call(key, Call::shut_down);
                 }
+                self.subscriptions.shut_down(&mut self.board);
                 self.board.save_all_kept();
             }
         }
@@ -160,7 +168,8 @@ impl Node {
     pub fn deadline(&self) -> Option<Deadline> {
         let sip = self.board.sip.deadline().map(|(at, _)| Deadline { at, why: Timer::Transaction });
         let call = self.due.first().map(|(at, why, _)| Deadline { at: *at, why: *why });
-        [sip, call, self.registrar.deadline(), self.board.kept_deadline()].into_iter().flatten().min()
+        let (registrar, subscriptions) = (self.registrar.deadline(), self.subscriptions.deadline());
+        [sip, call, registrar, subscriptions, self.board.kept_deadline()].into_iter().flatten().min()
     }
 
     /// Whether no call is left, not even one that has ended and waits for the answer to its last BYE.
@@ -212,8 +221,12 @@ impl Node {
                 Some(Asker::Call(key)) => {
                     self.with_call(key, |call, board| call.response(board, tx, &message));
                 }
+                Some(Asker::Subscription(key)) if message.status().is_some_and(|status| status >= 200) => {
+                    self.board.clients.remove(&tx);
+                    self.subscriptions.answered(&mut self.board, key, &message);
+                }
                 Some(Asker::Answered(answered)) => answered.again(&mut self.board, tx, &message),
-                Some(Asker::Probe(_)) | None => {}
+                Some(Asker::Probe(_) | Asker::Subscription(_)) | None => {}
             },
             Event::Forgotten { tx } => {
                 self.board.clients.remove(&tx);
@@ -222,6 +235,10 @@ impl Node {
                 Some(Asker::Probe(key)) => {
                     self.board.clients.remove(&tx);
                     self.registrar.probed(&mut self.board, &key, false);
+                }
+                Some(Asker::Subscription(key)) => {
+                    self.board.clients.remove(&tx);
+                    self.subscriptions.unanswered(&mut self.board, key);
                 }
                 Some(Asker::Call(key)) => self.with_call(key, |call, board| call.no_response(board, tx)),
                 Some(Asker::Answered(_)) | None => {}
@@ -277,6 +294,7 @@ impl Node {
 
     fn flow_closed(&mut self, flow: Flow) {
         self.registrar.closed(&mut self.board, flow);
+        self.subscriptions.closed(&mut self.board, flow);
         for key in self.board.calls_from(flow) {
             self.with_call(key, Call::caller_lost);
         }
@@ -289,6 +307,7 @@ impl Node {
         let picture = self.board.repaint();
         picture.stats.keep_only(&config, only);
         picture.config = config;
+        self.subscriptions.configured(&mut self.board, only);
         match only {
             Some(tenant) => tracing::debug!(%tenant, "configuration of a tenant taken over"),
             None => tracing::info!("configuration taken over"),

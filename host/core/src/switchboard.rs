@@ -23,11 +23,12 @@ use crate::names::{RunId, TenantId, Ticket, UserId};
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
 use crate::stats::Remembered;
+use crate::subscription::SubscriptionKey;
 use crate::time::Now;
 use crate::view::{Activity, Binding, BindingKey, DeviceKey, View};
 
 /// What we can do, as Allow says it (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, SUBSCRIBE";
 /// The one option that we implement (RFC 4028).
 pub(crate) const SUPPORTED: &str = "timer";
 /// What we call ourselves.
@@ -47,6 +48,8 @@ pub(crate) enum Asker {
     Call(CallKey),
     /// The prober of a binding.
     Probe(BindingKey),
+    /// A subscription's NOTIFY.
+    Subscription(SubscriptionKey),
     /// Nobody's any more: an INVITE that was answered.
     Answered(Answered),
 }
@@ -144,19 +147,11 @@ impl Switchboard {
         ticket
     }
 
-    /// Has what a user dialled kept; the call hears what came of it.
-    pub(crate) fn wish(
-        &mut self,
-        call: CallKey,
-        tenant: &TenantId,
-        user: UserId,
-        wishes: Arc<Wishes>,
-        by: String,
-    ) -> Ticket {
+    /// Has what a user wants from a phone kept.
+    pub(crate) fn wish(&mut self, tenant: TenantId, user: UserId, wishes: Arc<Wishes>, by: String) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket::of(self.sip.settings().node, self.next_ticket);
-        self.wishing.insert(ticket, call);
-        self.emit(Effect::Wish { ticket, tenant: tenant.clone(), user, wishes, by });
+        self.emit(Effect::Wish { ticket, tenant, user, wishes, by });
         ticket
     }
 

@@ -53,4 +53,6 @@ pub enum Timer {
     Run,
     /// The store did not answer.
     Store,
+    /// A subscription ends, or a NOTIFY is tried again (RFC 6665 §4.2.2).
+    Subscription,
 }

@@ -37,6 +37,8 @@ pub struct View {
     pub stats: Stats,
     /// Whom calls have reserved.
     pub reserved: Reserved,
+    /// Who is told of what changes, by device and in the order of their age.
+    pub subscriptions: OrdMap<(DeviceKey, u64), SubscriptionView>,
     /// Calls in progress.
     pub calls: OrdMap<CallId, Arc<CallView>>,
     /// What was counted since the node began.
@@ -102,6 +104,19 @@ impl Binding {
     pub fn is_fixed(&self) -> bool {
         self.expires == Timestamp::MAX
     }
+}
+
+/// A phone that is told of what changes (RFC 6665).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionView {
+    /// The event package.
+    pub event: &'static str,
+    /// Where NOTIFYs go.
+    pub flow: Flow,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub expires: Timestamp,
 }
 
 /// What one device is doing.

@@ -92,7 +92,12 @@ impl Glance {
 
     /// What stands on the arrow of a ladder.
     pub(crate) fn label(&self) -> String {
-        let body = if self.has_body { " sdp" } else { "" };
+        let is_session = self.header("Content-Type").is_none_or(|kind| kind.ends_with("/sdp"));
+        let body = match (self.has_body, is_session) {
+            (true, true) => " sdp",
+            (true, false) => " with a body",
+            (false, _) => "",
+        };
         match (self.status, self.method.as_str()) {
             (0, _) => format!("{}{body}", self.request),
             (status, "INVITE") => format!("{status} {}{body}", self.phrase),

@@ -11,6 +11,7 @@ pub mod manner;
 mod registration;
 mod sdp;
 pub mod seen;
+mod subscriber;
 mod within;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +30,7 @@ use manner::{Manner, Order, PhoneEffect, PhoneInput, Which};
 use registration::Registration;
 use sdp::{Direction, Sdp};
 use seen::{Seen, Sighting};
+use subscriber::Subscriber;
 
 /// What a phone is set up with.
 #[derive(Clone, Debug)]
@@ -66,6 +68,7 @@ pub struct Phone {
     dice: Dice,
     agenda: Agenda<Wake>,
     registration: Registration,
+    subscriber: Subscriber,
     lines: BTreeMap<LineId, Line>,
     lines_begun: u64,
     asked: BTreeMap<ClientTx, Purpose>,
@@ -80,6 +83,7 @@ pub struct Phone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Register,
+    Subscribe,
     Invite(LineId),
     Change(LineId),
     /// Its response changes nothing.
@@ -90,6 +94,7 @@ enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wake {
     Register,
+    Subscribe,
     Sign(LineId),
     Then(LineId),
     HangUp(LineId),
@@ -115,6 +120,7 @@ impl Phone {
             manner: Manner::default(),
             agenda: Agenda::default(),
             registration: Registration::default(),
+            subscriber: Subscriber::default(),
             lines: BTreeMap::new(),
             lines_begun: 0,
             asked: BTreeMap::new(),
@@ -194,12 +200,17 @@ impl Phone {
             }
             Order::Refresh(which) => self.with_line(&which, |phone, id, line| phone.refresh(now, id, line)),
             Order::Manner(manner) => self.manner = manner,
+            Order::Subscribe(wanted) => self.subscribe(now, wanted),
+            Order::Unsubscribe => self.unsubscribe(now),
+            Order::SetFeature(body) => self.set_feature(now, body),
+            Order::OnNotify(how) => self.take_notify(how),
         }
     }
 
     fn wake(&mut self, now: Duration, wake: Wake) {
         match wake {
             Wake::Register => self.register_when_due(now),
+            Wake::Subscribe => self.subscribe_when_due(now),
             Wake::Sign(id) => self.with(id, |phone, line| phone.give_sign(now, id, line)),
             Wake::Then(id) => self.with(id, |phone, line| phone.go_on(now, id, line)),
             Wake::HangUp(id) => self.with(id, |phone, line| phone.hang_up(now, id, line)),
@@ -255,6 +266,7 @@ impl Phone {
         }
         match purpose {
             Purpose::Register => self.registered(now, response),
+            Purpose::Subscribe => self.subscribed(now, response),
             Purpose::Invite(id) => self.invited(now, id, tx, response),
             Purpose::Change(id) => self.with(id, |phone, line| phone.changed(now, id, line, response)),
             Purpose::Bye => {}
@@ -265,6 +277,7 @@ impl Phone {
         let Some(purpose) = self.asked.remove(&tx) else { return };
         match purpose {
             Purpose::Register => self.registration_unanswered(now),
+            Purpose::Subscribe => self.subscription_unanswered(now),
             Purpose::Invite(id) => self.never_invited(now, id),
             Purpose::Change(id) => self.with(id, |phone, line| phone.hang_up(now, id, line)),
             Purpose::Bye => {}
@@ -275,6 +288,9 @@ impl Phone {
         let is_within = request.to().is_ok_and(|to| to.tag().is_some());
         match request.method() {
             Some(Method::Invite) if !is_within => self.called(now, flow, request),
+            Some(Method::Notify) if is_within && self.line_of(&request).is_none() => {
+                self.notified(now, flow, &request);
+            }
             Some(_) if is_within => self.requested_within(now, flow, &request),
             Some(Method::Options | Method::Notify) => self.reply(now, flow, &request, 200),
             Some(_) => self.reply(now, flow, &request, 405),

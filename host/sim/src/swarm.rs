@@ -1,6 +1,7 @@
 //! Thousands of random worlds: first with every fault there is, then with none, when every call must settle.
 
 mod city;
+mod keys;
 mod mayhem;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use callwright_rules::Rule;
 
 use crate::checks::Violation;
 use crate::fault::Fault;
-use crate::phone::manner::{Order, Which};
+use crate::phone::manner::{OnNotify, Order, Which};
 use crate::tally::Tally;
 use crate::trace::{SWITCH, Trace};
 use crate::world::{Happening, World};
@@ -124,6 +125,7 @@ fn calm_down(world: &mut World, phones: &[city::Resident]) {
     world.schedule(now, Happening::StoreDelay(Duration::ZERO));
     for phone in phones {
         world.schedule(now, Happening::Unplug(phone.name.clone(), None));
+        world.schedule(now, Happening::Order(phone.name.clone(), Order::OnNotify(OnNotify::Takes)));
         for _ in 0..CALLS_OF_A_PHONE_MAX {
             world.schedule(now, Happening::Order(phone.name.clone(), Order::HangUp(Which::Latest)));
         }
@@ -135,6 +137,7 @@ fn calm_down(world: &mut World, phones: &[city::Resident]) {
                 Happening::Order(phone.name.clone(), Order::HangUp(Which::Latest)),
             );
         }
+        world.schedule(now + GOING_HOME, Happening::Order(phone.name.clone(), Order::Unsubscribe));
         world.schedule(now + GOING_HOME, Happening::Order(phone.name.clone(), Order::Unregister));
     }
 }

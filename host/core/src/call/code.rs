@@ -10,9 +10,8 @@ use callwright_sip::{Dialog, Message, Method};
 
 use super::{Call, Purpose, Stage};
 use crate::cause::Final;
-use crate::codes::{self, CodeError, Dialler};
-use crate::forwarding;
-use crate::names::{Ticket, UserId};
+use crate::codes::{self, CodeError, Dialled};
+use crate::names::Ticket;
 use crate::record::{Disposition, FactKind, Source};
 use crate::seam::StoreRefused;
 use crate::switchboard::Switchboard;
@@ -61,13 +60,14 @@ impl Call {
     /// Does what a code asks for, where the device has proved to be its user's.
     pub(super) fn dial_code(&mut self, board: &mut Switchboard) {
         match self.decode(board) {
-            Ok((user, Some(wishes), said)) => {
+            Ok(Dialled { user, wishes: Some(wishes), said }) => {
                 let by = format!("phone {}, dialling {}", self.caller.device, self.facts.number);
-                let ticket = board.wish(self.key, &self.facts.tenant, user, Arc::new(wishes), by);
+                let ticket = board.wish(self.facts.tenant.clone(), user, Arc::new(wishes), by);
+                board.wishing.insert(ticket, self.key);
                 let until = board.now.mono + KEPT_WITHIN;
                 self.stage = Stage::Coding(Coding::Keeping { ticket, said, until });
             }
-            Ok((_, None, said)) => self.tell(board, said),
+            Ok(Dialled { said, .. }) => self.tell(board, said),
             Err(error) => {
                 self.story.fact(board.now, Source::Switch, FactKind::Code(error.to_string()));
                 self.reject(board, &Final::of_code(error), Disposition::Rejected);
@@ -75,27 +75,9 @@ impl Call {
         }
     }
 
-    fn decode(&self, board: &Switchboard) -> Result<(UserId, Option<forwarding::Wishes>, String), CodeError> {
-        let (tenant, device) = (&self.tenant, &self.caller.device);
-        let code = tenant.codes.read(&self.facts.number)?;
-        // Whoever is believed by address alone speaks for nobody.
-        let proved = tenant.devices.get(device).filter(|device| device.secret.is_some());
-        let user = proved.map(|device| device.user.clone()).ok_or(CodeError::NotAllowed)?;
-        let wishes = if code.asks() {
-            forwarding::of_user(&board.picture, tenant, &user).as_deref().cloned()
-        } else {
-            // What is dialled holds at once, and so ends a profile that might say otherwise.
-            let saved = forwarding::saved(&board.picture, tenant, &user);
-            saved.map(|saved| forwarding::Wishes { profile: None, ..forwarding::Wishes::clone(saved) })
-        };
-        let wishes = wishes.unwrap_or_default();
-        let takes_calls = |colleague: &UserId| {
-            let theirs = forwarding::of_user(&board.picture, tenant, colleague);
-            theirs.is_some_and(|theirs| theirs.takes_for.contains(&user))
-        };
-        let dialler = Dialler { tenant, user: &user, device };
-        let (next, said) = codes::apply(&code, &wishes, dialler, takes_calls)?;
-        Ok((user.clone(), next, said))
+    fn decode(&self, board: &Switchboard) -> Result<Dialled, CodeError> {
+        let code = self.tenant.codes.read(&self.facts.number)?;
+        codes::dialled(&board.picture, &self.tenant, &self.caller.device, &code)
     }
 
     /// The store has answered.

@@ -10,6 +10,7 @@ use crate::dial;
 use crate::names::{CallId, Extension};
 use crate::rule::{CallFacts, DestinationRef, Entry};
 use crate::spans;
+use crate::subscription::ALLOW_EVENTS;
 use crate::switchboard::{ALLOW, SUPPORTED, not_allowed};
 use std::sync::Arc;
 
@@ -59,9 +60,15 @@ impl Node {
                 Ok(device) => self.invite(flow, &message, tenant, device, &uri),
                 Err(challenge) => self.board.refuse(flow, &message, *challenge),
             },
-            // No event package exists yet: 489 stops phones from asking again and again (RFC 6665 §4.2.1.1).
-            Method::Subscribe | Method::Publish => {
-                self.board.refuse(flow, &message, Message::reply(&message, 489));
+            Method::Subscribe => {
+                let _tx = spans::request(&method).entered();
+                self.subscriptions.begin(&mut self.board, &tenant, flow, &message);
+            }
+            // Nothing can be published: 489 stops phones from asking again and again (RFC 3903 §6).
+            Method::Publish => {
+                let response = Message::reply(&message, 489);
+                let response = response.with(Name::AllowEvents, Text::from_static(ALLOW_EVENTS));
+                self.board.refuse(flow, &message, response);
             }
             Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
                 self.board.refuse(flow, &message, Message::reply(&message, 481));
@@ -88,10 +95,12 @@ impl Node {
     }
 
     fn within_dialog(&mut self, flow: Flow, message: Message) {
-        let call = dialog_key_of(&message, true).and_then(|key| self.board.dialogs.get(&key).copied());
-        match call {
-            Some(key) => self.with_call(key, |call, board| call.in_dialog(board, flow, message)),
-            None => self.board.refuse(flow, &message, Message::reply(&message, 481)),
+        let dialog = dialog_key_of(&message, true);
+        let call = dialog.as_ref().and_then(|key| self.board.dialogs.get(key).copied());
+        match (call, dialog.filter(|key| self.subscriptions.has(key))) {
+            (Some(key), _) => self.with_call(key, |call, board| call.in_dialog(board, flow, message)),
+            (None, Some(key)) => self.subscriptions.within(&mut self.board, &key, flow, &message),
+            (None, None) => self.board.refuse(flow, &message, Message::reply(&message, 481)),
         }
     }
 
@@ -191,6 +200,7 @@ fn capabilities(response: Message) -> Message {
     response
         .with(Name::Allow, Text::from_static(ALLOW))
         .with(Name::Accept, Text::from_static(content::ACCEPT))
+        .with(Name::AllowEvents, Text::from_static(ALLOW_EVENTS))
         .with(Name::Supported, Text::from_static(SUPPORTED))
 }
 

@@ -12,6 +12,9 @@ const CALLS_MAX: usize = 1_000;
 /// Phones of one device (two on one credential are two bindings, TELEPHONY T6).
 const BINDINGS_OF_A_DEVICE_MAX: usize = 8;
 
+/// Subscriptions of a device.
+const SUBSCRIPTIONS_OF_A_DEVICE_MAX: usize = 8;
+
 /// Looks at what a step left behind.
 pub(super) fn check(now: Now, effects: usize, view: &View, found: &mut Found) {
     let mut bound = |what: &str, is: usize, max: usize| {
@@ -33,5 +36,12 @@ pub(super) fn check(now: Now, effects: usize, view: &View, found: &mut Found) {
         of_device = if device == last { of_device + 1 } else { 1 };
         last = device;
         bound("bindings of one device", of_device, BINDINGS_OF_A_DEVICE_MAX);
+    }
+    let mut of_device = 0;
+    let mut last = None;
+    for (device, _) in view.subscriptions.keys() {
+        of_device = if Some(device) == last { of_device + 1 } else { 1 };
+        last = Some(device);
+        bound("subscriptions of one device", of_device, SUBSCRIPTIONS_OF_A_DEVICE_MAX);
     }
 }

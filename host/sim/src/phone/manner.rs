@@ -117,6 +117,41 @@ pub enum Order {
     Refresh(Which),
     /// Takes calls in another way from now on.
     Manner(Manner),
+    /// Subscribes to an event, and keeps the subscription alive.
+    Subscribe(Subscribe),
+    /// Ends its subscription.
+    Unsubscribe,
+    /// Asks by a SUBSCRIBE with that document for something to be otherwise.
+    SetFeature(String),
+    /// Takes NOTIFYs in another way from now on.
+    OnNotify(OnNotify),
+}
+
+/// What a phone subscribes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    /// The event package.
+    pub event: String,
+    /// For how long, in seconds; 0 only asks.
+    pub expires_s: u32,
+}
+
+impl Default for Subscribe {
+    fn default() -> Self {
+        Self { event: "as-feature-event".to_owned(), expires_s: 600 }
+    }
+}
+
+/// How a phone takes a NOTIFY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnNotify {
+    /// 200.
+    #[default]
+    Takes,
+    /// That status.
+    Refuses(u16),
+    /// No response at all.
+    Silent,
 }
 
 /// Which of a phone's calls is meant.

@@ -37,7 +37,7 @@ impl Phone {
     }
 
     /// The established call that a request belongs to: same Call-ID and tags (RFC 3261 §12.2.2).
-    fn line_of(&self, request: &Message) -> Option<LineId> {
+    pub(super) fn line_of(&self, request: &Message) -> Option<LineId> {
         let (call_id, from, to) =
             (request.call_id().ok()?, request.from().ok()?.tag()?, request.to().ok()?.tag()?);
         let found = self.lines.iter().find(|(_, line)| match &line.state {

@@ -3,6 +3,7 @@
 pub(super) mod blueprint;
 mod duty;
 mod expectation;
+mod feature;
 mod forwarding;
 mod house;
 mod rule;
@@ -168,8 +169,10 @@ fn key(blueprint: &Blueprint, words: &mut Words) -> Result<What, Mistake> {
         Order::Refresh(Which::Latest)
     } else if words.accept("answers") {
         Order::Answer
+    } else if let Some(order) = feature::key(words)? {
+        order
     } else {
-        return Err(words.wrong("hangs up, holds, resumes, refreshes or answers"));
+        return Err(words.wrong("hangs up, holds, resumes, refreshes, answers, subscribes or sets"));
     };
     Ok(What::Order(phone, order))
 }

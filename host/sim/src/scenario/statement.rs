@@ -76,7 +76,7 @@ impl What {
     /// Whether it belongs to how the world begins, as long as nothing has happened yet.
     pub(super) fn sets_up(&self) -> bool {
         match self {
-            Self::Order(_, order) => matches!(order, Order::Manner(_)),
+            Self::Order(_, order) => matches!(order, Order::Manner(_) | Order::OnNotify(_)),
             Self::Rewire(..)
             | Self::StoreDelay(_)
             | Self::StoreFails(_)

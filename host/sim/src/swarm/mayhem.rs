@@ -10,6 +10,7 @@ use callwright_sip::Transport;
 use jiff::SignedDuration;
 
 use super::city::{City, Resident, wire};
+use super::keys;
 use crate::dice::Dice;
 use crate::phone::manner::{Dial, Manner, Offer, OnCancel, Order, Sign, Then, Which};
 use crate::runs::{HostCall, Moment, TrapAt};
@@ -71,6 +72,7 @@ pub(super) fn plan(seed: u64, city: &mut City, end: Duration) {
     // From dice of their own: without them a seed's world is what it was.
     store(&mut Dice::new(seed, "store"), world, end, notes);
     rules_fail(&mut Dice::new(seed, "rules"), world, notes);
+    keys::plan(&mut Dice::new(seed, "keys"), world, phones, end, notes);
 }
 
 /// A store that nobody can wait for, and one that fails again and again.
