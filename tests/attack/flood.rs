@@ -149,6 +149,10 @@ fn kinds() -> Vec<Kind> {
         |at| Request::new("OPTIONS", "acme.example", "x").wire(at, "UDP"),
         |at| Request::new("MESSAGE", "91001@acme.example", ANA).with_body("hello").wire(at, "UDP"),
         |at| Request::new("SUBSCRIBE", "91001@acme.example", ANA).with("Event", "presence").wire(at, "UDP"),
+        |at| {
+            let subscribe = Request::new("SUBSCRIBE", "91001@acme.example", ANA);
+            subscribe.with("Event", "as-feature-event").wire(at, "UDP")
+        },
         |at| Request::new("BYE", "91001@acme.example", ANA).wire(at, "UDP"),
         |at| Request::new("CANCEL", "91001@acme.example", ANA).wire(at, "UDP"),
         |at| Request::new("ACK", "91001@acme.example", ANA).wire(at, "UDP"),

@@ -116,6 +116,11 @@ pub(crate) fn other_methods(switch: &Switch, _effort: Effort, verdicts: &mut Ver
             .with_body("Messages-Waiting: yes\r\nMessage-Account: sip:x@acme.example\r\n");
         verdicts.answered(format!("{method} out of a dialog without proof"), peer.status(&request), allowed);
     }
+    let key = Request::new("SUBSCRIBE", &format!("9{ANA}@acme.example"), ANA)
+        .with("Event", "as-feature-event")
+        .with("Content-Type", "application/x-as-feature-event+xml")
+        .with_body("<SetDoNotDisturb><doNotDisturbOn>true</doNotDisturbOn></SetDoNotDisturb>");
+    verdicts.answered("a key of somebody's phone without proof", peer.status(&key), &[401]);
     let kept = switch.metric("callwright_transactions");
     verdicts.at_most("transactions kept for them", kept, 0, "transactions");
     let stranger = switch.metric("callwright_calls_total");

@@ -10,6 +10,7 @@ mod audio;
 mod baresip;
 mod calls;
 mod codes;
+mod features;
 mod lab;
 mod ladders;
 mod modes;

@@ -42,6 +42,33 @@ impl Script {
         self.request(include_str!("sipp/register.xml"), &credentials)
     }
 
+    /// Sends the first SUBSCRIBE to the keys of its person.
+    pub(crate) fn subscribe(self) -> Self {
+        self.request(&subscribe("", 600, ""), "")
+    }
+
+    /// Answers a challenge to the first SUBSCRIBE.
+    pub(crate) fn subscribe_again(self, password: &str) -> Self {
+        let credentials = self.credentials(password);
+        self.request(&subscribe("", 600, ""), &credentials)
+    }
+
+    /// Presses a key, or refreshes: a SUBSCRIBE in the dialog whose names were kept, with the nonce that it has.
+    pub(crate) fn subscribe_within(self, password: &str, expires_s: u32, document: &str) -> Self {
+        let credentials = self.credentials(password);
+        self.request(&subscribe(";tag=[$tag]", expires_s, document), &credentials)
+    }
+
+    /// Waits for the 200 to the first SUBSCRIBE and keeps the tag of the switch.
+    pub(crate) fn expect_subscribed(self) -> Self {
+        let keep =
+            "    <ereg regexp=\"tag=([^;]*)\" search_in=\"hdr\" header=\"To:\" assign_to=\"whole,tag\"/>\n";
+        let unused = "    <log message=\"[$whole]\"/>\n";
+        self.step(&format!(
+            "  <recv response=\"200\" rrs=\"true\"><action>\n{keep}{unused}  </action></recv>\n"
+        ))
+    }
+
     /// Changes the session: `sendonly` holds, `sendrecv` resumes.
     pub(crate) fn reinvite(self, direction: &str) -> Self {
         self.request(&include_str!("sipp/reinvite.xml").replace("{direction}", direction), "")
@@ -178,4 +205,14 @@ impl Script {
         self.steps.push(filled.replace("{tag}", ";tag=[pid]u[call_number]"));
         self
     }
+}
+
+/// A SUBSCRIBE; without a document only for being told.
+fn subscribe(to_tag: &str, expires_s: u32, document: &str) -> String {
+    let kind = if document.is_empty() { "" } else { "Content-Type: application/x-as-feature-event+xml\n" };
+    include_str!("sipp/subscribe.xml")
+        .replace("{to_tag}", to_tag)
+        .replace("{expires}", &expires_s.to_string())
+        .replace("{type}", kind)
+        .replace("{body}", document)
 }

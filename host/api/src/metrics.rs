@@ -153,6 +153,7 @@ pub(crate) fn render(views: &[Arc<View>], meters: &Meters) -> Result<String, fmt
 struct Totals {
     counters: Counters,
     bindings: usize,
+    subscriptions: usize,
     calls_live: usize,
 }
 
@@ -162,6 +163,7 @@ impl Totals {
         for view in views {
             totals.counters.add(&view.counters);
             totals.bindings += view.bindings.len();
+            totals.subscriptions += view.subscriptions.len();
             totals.calls_live += view.calls.len();
         }
         totals
@@ -180,6 +182,7 @@ impl Collector for Totals {
         counter(&mut out, "malformed", "SIP messages that could not be used", counters.malformed)?;
         gauge(&mut out, "transactions", "SIP transactions alive", counters.transactions)?;
         gauge(&mut out, "bindings", "Reachable phones", count(self.bindings))?;
+        gauge(&mut out, "subscriptions", "Phones that are told of changes", count(self.subscriptions))?;
         gauge(&mut out, "calls_live", "Calls in progress", count(self.calls_live))
     }
 }

@@ -1,5 +1,6 @@
 //! One person as a caller would find them now: their phones, what they do, and where a call to them would go.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use callwright_core::config::{Tenant, User};
 use callwright_core::names::Extension;
 use callwright_core::presence::{self, Doing, State as Presence};
 use callwright_core::record::Gone;
-use callwright_core::view::View;
+use callwright_core::view::{DeviceKey, View};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,6 +44,8 @@ struct Phone {
     gone: Option<(Timestamp, Gone)>,
     ringing: bool,
     on_call: bool,
+    /// The events that it is told of.
+    subscribed: Vec<&'static str>,
 }
 
 /// How a person can be reached.
@@ -116,9 +119,16 @@ fn phones(view: &View, tenant: &Arc<Tenant>, user: &User) -> Vec<Phone> {
                 gone: view.gone.get(&(tenant.id.clone(), device.extension.clone())).copied(),
                 ringing: facts.ringing,
                 on_call: facts.on_call,
+                subscribed: subscribed(view, (tenant.id.clone(), device.extension.clone())),
             }
         })
         .collect()
+}
+
+fn subscribed(view: &View, device: DeviceKey) -> Vec<&'static str> {
+    let own = view.subscriptions.range((device.clone(), 0)..=(device, u64::MAX));
+    let events: BTreeSet<_> = own.map(|(_, subscription)| subscription.event).collect();
+    events.into_iter().collect()
 }
 
 impl Reach {
@@ -141,8 +151,13 @@ impl Reach {
                 (false, true) => ", ringing",
                 (false, false) => "",
             };
+            let told = if phone.subscribed.is_empty() {
+                String::new()
+            } else {
+                format!(", subscribed to {}", phone.subscribed.join(", "))
+            };
             // Writing to a String does not fail.
-            let _ = writeln!(text, "  {} ({}): {is}{doing}", phone.device, phone.label);
+            let _ = writeln!(text, "  {} ({}): {is}{told}{doing}", phone.device, phone.label);
         }
         text.push('\n');
         text.push_str(&self.route.text);

@@ -1,4 +1,4 @@
-//! Which phones are reachable now.
+//! Which phones are reachable now, and which are told of what changes.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -12,10 +12,15 @@ use crate::error::ApiError;
 use crate::openapi::{Described, Does};
 use crate::{Caller, Handle};
 
-/// The path of registrations.
+/// The paths of registrations and subscriptions.
 pub(crate) fn describe(described: Described) -> Described {
     let all = Does::get("the phones that are reachable now").answers::<Registrations>();
-    described.at("/v1/tenants/{tenant}/registrations", [all], get(list))
+    let told = Does::get("the phones that are told of what changes").answers::<Subscriptions>();
+    described.at("/v1/tenants/{tenant}/registrations", [all], get(list)).at(
+        "/v1/tenants/{tenant}/subscriptions",
+        [told],
+        get(subscriptions),
+    )
 }
 
 /// One binding of one device.
@@ -71,4 +76,53 @@ pub(crate) async fn list(
         }
     });
     Ok(Json(Registrations { registrations: registrations.collect() }))
+}
+
+/// One phone that is told of what changes.
+#[derive(Serialize, ToSchema)]
+struct Subscription {
+    #[schema(value_type = String)]
+    device: Extension,
+    label: Option<String>,
+    #[schema(value_type = Option<String>)]
+    user: Option<UserId>,
+    /// The event package.
+    event: &'static str,
+    transport: &'static str,
+    peer: String,
+    #[schema(value_type = String)]
+    since: Timestamp,
+    #[schema(value_type = String)]
+    expires: Timestamp,
+}
+
+/// All subscriptions of a tenant, by device.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Subscriptions {
+    subscriptions: Vec<Subscription>,
+}
+
+/// `GET /v1/tenants/{tenant}/subscriptions`
+pub(crate) async fn subscriptions(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Subscriptions>, ApiError> {
+    let tenant = caller.tenant(&switch, &tenant)?;
+    let view = switch.view_of(&tenant.id);
+    let own = view.subscriptions.iter().filter(|(((of, _), _), _)| *of == tenant.id);
+    let subscriptions = own.map(|(((_, extension), _), subscription)| {
+        let device = tenant.devices.get(extension);
+        Subscription {
+            device: extension.clone(),
+            label: device.map(|device| device.label.clone()),
+            user: device.map(|device| device.user.clone()),
+            event: subscription.event,
+            transport: subscription.flow.transport.as_str(),
+            peer: subscription.flow.peer.to_string(),
+            since: subscription.since,
+            expires: subscription.expires,
+        }
+    });
+    Ok(Json(Subscriptions { subscriptions: subscriptions.collect() }))
 }

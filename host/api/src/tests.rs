@@ -246,7 +246,9 @@ async fn without_a_token_that_works_nothing_is_shown() {
 async fn to_a_tenants_token_another_tenant_looks_like_none() {
     let desk = desk();
     desk.call("zeta", "z-1");
-    for path in ["rules", "registrations", "calls", "records", "records/z-1", "records/z-1/explain"] {
+    for path in
+        ["rules", "registrations", "subscriptions", "calls", "records", "records/z-1", "records/z-1/explain"]
+    {
         let (foreign, mut there) = get(&desk, "acme", &format!("/v1/tenants/zeta/{path}")).await;
         let (absent, mut nowhere) = get(&desk, "acme", &format!("/v1/tenants/zeto/{path}")).await;
         assert_eq!((foreign, absent), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND), "{path}");
