@@ -53,10 +53,11 @@ impl Script {
         self.request(&subscribe("", 600, ""), &credentials)
     }
 
-    /// Presses a key, or refreshes: a SUBSCRIBE in the dialog whose names were kept, with the nonce that it has.
+    /// Presses a key, or refreshes: a SUBSCRIBE in the dialog whose tag was kept, its challenge, and once more.
     pub(crate) fn subscribe_within(self, password: &str, expires_s: u32, document: &str) -> Self {
         let credentials = self.credentials(password);
-        self.request(&subscribe(";tag=[$tag]", expires_s, document), &credentials)
+        let request = subscribe(";tag=[$tag]", expires_s, document);
+        self.request(&request, "").expect_challenge().request(&request, &credentials).expect(200)
     }
 
     /// Waits for the 200 to the first SUBSCRIBE and keeps the tag of the switch.

@@ -96,11 +96,12 @@ impl Node {
 
     fn within_dialog(&mut self, flow: Flow, message: Message) {
         let dialog = dialog_key_of(&message, true);
-        let call = dialog.as_ref().and_then(|key| self.board.dialogs.get(key).copied());
-        match (call, dialog.filter(|key| self.subscriptions.has(key))) {
-            (Some(key), _) => self.with_call(key, |call, board| call.in_dialog(board, flow, message)),
-            (None, Some(key)) => self.subscriptions.within(&mut self.board, &key, flow, &message),
-            (None, None) => self.board.refuse(flow, &message, Message::reply(&message, 481)),
+        if let Some(key) = dialog.as_ref().and_then(|dialog| self.board.dialogs.get(dialog).copied()) {
+            self.with_call(key, |call, board| call.in_dialog(board, flow, message));
+        } else if let Some(dialog) = dialog.filter(|dialog| self.subscriptions.has(dialog)) {
+            self.subscriptions.within(&mut self.board, &dialog, flow, &message);
+        } else {
+            self.board.refuse(flow, &message, Message::reply(&message, 481));
         }
     }
 
