@@ -174,7 +174,8 @@ fn devices<'a>(
     let mut last = None;
     for device in list {
         let key = (tenant.id.clone(), device.clone());
-        if is_silent(view, tenant, device) {
+        let user = tenant.devices.get(device).map(|device| &device.user);
+        if user.is_some_and(|user| is_silent(view, tenant, device, user)) {
             silent = true;
             continue;
         }
@@ -191,8 +192,7 @@ fn devices<'a>(
             busy = true;
             continue;
         }
-        let user = tenant.devices.get(device).map(|device| device.user.clone());
-        found.push(Reach { device: device.clone(), user, bindings });
+        found.push(Reach { device: device.clone(), user: user.cloned(), bindings });
     }
     match (found.is_empty(), silent, busy) {
         (false, ..) => Ok(found),
@@ -203,9 +203,8 @@ fn devices<'a>(
 }
 
 /// Whether a device, or the person whose it is, is not to be disturbed: whoever asks, it does not ring.
-fn is_silent(view: &View, tenant: &Tenant, device: &Extension) -> bool {
-    let owner = tenant.devices.get(device).map(|device| &device.user);
-    let wishes = owner.and_then(|user| forwarding::of_user(view, tenant, user));
+fn is_silent(view: &View, tenant: &Tenant, device: &Extension, owner: &UserId) -> bool {
+    let wishes = forwarding::of_user(view, tenant, owner);
     wishes.is_some_and(|wishes| wishes.do_not_disturb || wishes.silent.contains(device))
 }
 

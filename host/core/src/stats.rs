@@ -45,8 +45,6 @@ type CallerKey = (TenantId, Arc<str>);
 struct OfUser {
     /// When their last call was over.
     last: Option<Timestamp>,
-    /// Calls that they answered, by hour.
-    answered: Hourly,
     /// Calls that rang them, oldest first.
     rung: VecDeque<Rung>,
 }
@@ -58,33 +56,35 @@ struct Rung {
     is_answered: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct OfCaller {
-    seen: Timestamp,
-    calls: Hourly,
-    unanswered: Hourly,
+    /// The hour of the last call.
+    seen: u32,
+    /// Calls of each of the last hours that had any, oldest first.
+    hours: VecDeque<Hour>,
     agent: Option<(UserId, Timestamp)>,
 }
 
-/// How often something happened in each of the last hours, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Hourly(VecDeque<(u32, u32)>);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Hour {
+    hour: u32,
+    calls: u32,
+    unanswered: u32,
+}
 
-impl Hourly {
-    fn add(&mut self, hour: u32) {
-        while self.0.front().is_some_and(|(first, _)| first.saturating_add(HOURS_MAX) <= hour) {
-            self.0.pop_front();
+impl OfCaller {
+    fn add(&mut self, hour: u32, is_answered: bool) {
+        while self.hours.front().is_some_and(|first| first.hour.saturating_add(HOURS_MAX) <= hour) {
+            self.hours.pop_front();
         }
-        match self.0.back_mut() {
-            // A clock that was set back counts on where it was.
-            Some((last, count)) if *last >= hour => *count = count.saturating_add(1),
-            Some(_) | None => self.0.push_back((hour, 1)),
+        // A clock that was set back counts on where it was.
+        if self.hours.back().is_none_or(|last| last.hour < hour) {
+            self.hours.push_back(Hour { hour, ..Hour::default() });
         }
-    }
-
-    fn sum(&self, hour: u32, hours: u32) -> u32 {
-        let counted = self.0.iter().filter(|(one, _)| one.saturating_add(hours) > hour);
-        counted.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+        if let Some(last) = self.hours.back_mut() {
+            last.calls = last.calls.saturating_add(1);
+            last.unanswered = last.unanswered.saturating_add((!is_answered).into());
+        }
     }
 }
 
@@ -156,7 +156,8 @@ pub(crate) fn rung(legs: &[LegRecord]) -> BTreeMap<UserId, bool> {
 /// Which callers are forgotten first.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    seen: BTreeSet<(TenantId, Timestamp, Arc<str>)>,
+    /// By the hour of their last call: within an hour nobody is older than another.
+    seen: BTreeSet<(TenantId, u32, Arc<str>)>,
     counts: BTreeMap<TenantId, usize>,
 }
 
@@ -180,10 +181,13 @@ impl Stats {
         self.of_user(tenant, user)?.last
     }
 
-    /// How many calls somebody answered within a day.
+    /// How many calls somebody answered within a day, of the last 512 that rang them.
     #[must_use]
     pub fn answered(&self, tenant: &TenantId, user: &UserId, now: Timestamp) -> u32 {
-        self.of_user(tenant, user).map_or(0, |user| user.answered.sum(hour_of(now), HOURS_MAX))
+        let first = hour_of(now).saturating_sub(HOURS_MAX - 1);
+        let rung = self.of_user(tenant, user).map(|user| user.rung.iter()).into_iter().flatten();
+        let answered = rung.filter(|rung| rung.is_answered && rung.hour >= first).count();
+        u32::try_from(answered).unwrap_or(u32::MAX)
     }
 
     /// How many calls of somebody were over within so many hours.
@@ -197,10 +201,10 @@ impl Stats {
         now: Timestamp,
     ) -> u32 {
         let caller = key_of(tenant, who).and_then(|key| self.callers.get(&key));
-        caller.map_or(0, |caller| {
-            let calls = if only_unanswered { &caller.unanswered } else { &caller.calls };
-            calls.sum(hour_of(now), hours)
-        })
+        let hours_of = caller.map(|caller| caller.hours.iter()).into_iter().flatten();
+        let counted = hours_of.filter(|one| one.hour.saturating_add(hours) > hour_of(now));
+        counted
+            .fold(0, |sum, one| sum.saturating_add(if only_unanswered { one.unanswered } else { one.calls }))
     }
 
     /// Who last answered somebody, within so many days.
@@ -243,11 +247,6 @@ impl Stats {
         self.users.get(&(tenant.clone(), user.clone())).map(AsRef::as_ref)
     }
 
-    fn change(&mut self, tenant: &TenantId, user: &UserId, change: impl FnOnce(&mut OfUser)) {
-        let of_user = self.users.entry((tenant.clone(), user.clone())).or_default();
-        change(Arc::make_mut(of_user));
-    }
-
     /// Counts calls that were over before the node began, oldest first.
     pub(crate) fn recall(&mut self, remembered: &mut Remembered, past: &[Arc<CallRecord>], config: &Config) {
         for record in past {
@@ -260,25 +259,38 @@ impl Stats {
 
     /// Counts a call that is over.
     pub(crate) fn count(&mut self, remembered: &mut Remembered, ended: &Ended<'_>, now: Timestamp) {
-        if let Some(callee) = ended.answered {
-            for user in ended.caller_user.into_iter().chain(callee) {
-                self.change(ended.tenant, user, |user| user.last = Some(now));
-            }
-        }
-        let began = hour_of(ended.began);
+        let callee = ended.answered.flatten();
+        let has_talked = |user: &UserId| {
+            ended.answered.is_some() && (ended.caller_user == Some(user) || callee == Some(user))
+        };
         for (user, is_answered) in &ended.rung {
-            self.change(ended.tenant, user, |user| {
-                if *is_answered {
-                    user.answered.add(began);
-                }
-                if user.rung.len() >= RUNG_MAX {
-                    user.rung.pop_front();
-                }
-                user.rung.push_back(Rung { hour: began, is_answered: *is_answered });
-            });
+            self.count_user(ended, user, Some(*is_answered), has_talked(user).then_some(now));
+        }
+        let others = ended.caller_user.into_iter().chain(callee).filter(|user| has_talked(user));
+        for user in others.filter(|user| !ended.rung.contains_key(*user)) {
+            self.count_user(ended, user, None, Some(now));
         }
         if let Some(key) = key_of(ended.tenant, ended.caller) {
             self.count_caller(remembered, &key, ended, now);
+        }
+    }
+
+    /// Whether somebody answered, where they were rung, and when their call was over, where they talked.
+    fn count_user(
+        &mut self,
+        ended: &Ended<'_>,
+        user: &UserId,
+        rang: Option<bool>,
+        talked: Option<Timestamp>,
+    ) {
+        let of_user = self.users.entry((ended.tenant.clone(), user.clone())).or_default();
+        let of_user = Arc::make_mut(of_user);
+        of_user.last = talked.or(of_user.last);
+        if let Some(is_answered) = rang {
+            if of_user.rung.len() >= RUNG_MAX {
+                of_user.rung.pop_front();
+            }
+            of_user.rung.push_back(Rung { hour: hour_of(ended.began), is_answered });
         }
     }
 
@@ -290,21 +302,22 @@ impl Stats {
         now: Timestamp,
     ) {
         let hour = hour_of(now);
-        let before = self.callers.get(key).map(|caller| caller.seen);
+        let mut is_new = false;
         let caller = self.callers.entry(key.clone()).or_insert_with(|| {
-            let (calls, unanswered) = (Hourly::default(), Hourly::default());
-            Arc::new(OfCaller { seen: now, calls, unanswered, agent: None })
+            is_new = true;
+            Arc::default()
         });
         let caller = Arc::make_mut(caller);
-        caller.seen = now;
-        caller.calls.add(hour);
-        match ended.answered {
-            None => caller.unanswered.add(hour),
-            Some(Some(agent)) => caller.agent = Some((agent.clone(), now)),
-            Some(None) => {}
+        let before = (!is_new).then_some(caller.seen);
+        caller.seen = hour;
+        caller.add(hour, ended.answered.is_some());
+        if let Some(Some(agent)) = ended.answered {
+            caller.agent = Some((agent.clone(), now));
         }
-        for forgotten in remembered.saw(key, before, now) {
-            self.callers.remove(&forgotten);
+        if before != Some(hour) {
+            for forgotten in remembered.saw(key, before, hour) {
+                self.callers.remove(&forgotten);
+            }
         }
     }
 
@@ -321,8 +334,8 @@ impl Stats {
 }
 
 impl Remembered {
-    /// Notes that somebody called; who is forgotten for it.
-    fn saw(&mut self, key: &CallerKey, before: Option<Timestamp>, now: Timestamp) -> Vec<CallerKey> {
+    /// Notes that somebody called in another hour than before; who is forgotten for it.
+    fn saw(&mut self, key: &CallerKey, before: Option<u32>, now: u32) -> Vec<CallerKey> {
         let (tenant, who) = key;
         let count = self.counts.entry(tenant.clone()).or_default();
         match before {
@@ -332,12 +345,11 @@ impl Remembered {
             None => *count += 1,
         }
         self.seen.insert((tenant.clone(), now, Arc::clone(who)));
-        let old = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(AGENT_DAYS_MAX)));
-        let old = old.unwrap_or(Timestamp::MIN);
+        let old = now.saturating_sub(24 * AGENT_DAYS_MAX);
         let mut forgotten = Vec::new();
         // The next to be forgotten is the tenant's first; more than two calls can bring are never waiting.
         while forgotten.len() < 2 {
-            let first = (tenant.clone(), Timestamp::MIN, Arc::from(""));
+            let first = (tenant.clone(), 0, Arc::from(""));
             let Some(oldest) = self.seen.range(first..).next().filter(|it| it.0 == *tenant).cloned() else {
                 break;
             };
@@ -473,7 +485,7 @@ mod tests {
         );
         let month = 31 * 24 * HOUR_S;
         counted.call("+491", None, &[], month);
-        counted.call("+491", None, &[], month + 1);
+        counted.call("+491", None, &[], month + HOUR_S);
         assert_eq!(counted.stats.callers.len(), CALLERS_MAX - 4, "what is too old goes bit by bit");
         assert_eq!(counted.remembered.counts.values().sum::<usize>(), counted.stats.callers.len());
     }
