@@ -269,6 +269,7 @@ fn follow(
             lane.failures.push(format!("{call} was refused with {status}"));
         }
         Sighting::Registered { .. }
+        | Sighting::Others { .. }
         | Sighting::RegistrationRefused { .. }
         | Sighting::Unregistered
         | Sighting::Dialled { .. }

@@ -175,6 +175,7 @@ fn happened(call: &mut Call, now: Duration, what: &Sighting) -> bool {
         Sighting::Released { .. } => End::Released,
         Sighting::Refused { status } => End::Refused(*status),
         Sighting::Registered { .. }
+        | Sighting::Others { .. }
         | Sighting::RegistrationRefused { .. }
         | Sighting::Unregistered
         | Sighting::Dialled { .. }

@@ -1,5 +1,8 @@
 //! `callwright phone`: a phone for whoever has none at hand. It signals like one; what is said is not heard.
 
+use std::fs::{File, OpenOptions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use callwright_sim::phone::manner::{Dial, Manner, Order, Then, Which};
@@ -9,11 +12,16 @@ use crate::cli::PhoneArgs;
 use crate::error::{Exit, UserError};
 use crate::output::Output;
 use crate::phones::Phones;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a registration may take.
 const SOON: Duration = Duration::from_secs(5);
 /// How long a call may ring; a switch ends it before.
 const RING_MAX: Duration = Duration::from_secs(600);
+/// For how long it registers: half of it is how soon it hears of another phone that registers as it has.
+const EXPIRES_S: u32 = 60;
+/// Phones of one extension that this machine tells apart; a device has no more.
+const PLACES: u32 = 8;
 /// How long the phone lives before it looks whether there is something to tell.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -23,14 +31,18 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// It cannot register, or its call is not answered.
 pub(crate) fn run(args: &PhoneArgs, out: &Output) -> Result<(), UserError> {
     let here = args.registrar.ip().to_string();
-    let mut phones = Phones::new(args.registrar, args.domain.as_deref().unwrap_or(&here));
-    phones.add(&args.extension, &args.password)?;
+    let domain = args.domain.as_deref().unwrap_or(&here);
+    let mut phones = Phones::new(args.registrar, domain);
+    let place = Place::take(args, domain);
+    let instance = format!("urn:x-callwright:phone:{}:{}", args.extension, place.number);
+    let stop = stop_on_signals()?;
+    phones.add_as(&args.extension, &args.password, instance, EXPIRES_S)?;
     // Whoever is told no does not ask again: a switch counts wrong passwords.
     let is_refused = |phones: &Phones| {
         let seen = phones.seen(&args.extension, 0);
         seen.iter().any(|seen| matches!(seen, Sighting::RegistrationRefused { status: 400..500 }))
     };
-    phones.run_until(SOON, |phones| phones.are_registered() || is_refused(phones));
+    phones.run_until(SOON, |phones| phones.are_registered() || is_refused(phones) || stop.is_set());
     if !phones.are_registered() {
         return Err(not_registered(args, &phones));
     }
@@ -39,20 +51,83 @@ pub(crate) fn run(args: &PhoneArgs, out: &Output) -> Result<(), UserError> {
     let then = if args.answer_after.is_some() { Then::Answer } else { Then::Nothing };
     let then_after = Duration::from_secs(args.answer_after.unwrap_or_default());
     phones.order(&args.extension, &Order::Manner(Manner { then, then_after, ..Manner::default() }));
-    match &args.call {
-        Some(number) => {
-            let called = call(args, number, &mut phones, &mut diary);
-            leave(args, &mut phones, &mut diary);
-            called
+    let called = match &args.call {
+        Some(number) => call(args, number, &mut phones, &mut diary, &stop),
+        None => {
+            while !stop.is_set() {
+                phones.run_for(GLANCE);
+                diary.tell(&phones);
+            }
+            Ok(())
         }
-        None => loop {
-            phones.run_for(GLANCE);
-            diary.tell(&phones);
-        },
+    };
+    phones.order(&args.extension, &Order::HangUp(Which::Latest));
+    phones.run_until(SOON, Phones::is_idle);
+    leave(args, &mut phones, &mut diary);
+    called
+}
+
+/// Told to end by SIGTERM or SIGINT.
+struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-fn call(args: &PhoneArgs, number: &str, phones: &mut Phones, diary: &mut Diary<'_>) -> Result<(), UserError> {
+/// From now on signals end no process, but the phone's wait.
+fn stop_on_signals() -> Result<Stop, UserError> {
+    let failed = |error| UserError::outside("signals cannot be followed").because(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
+    let within = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    drop(within);
+    let told = Arc::new(AtomicBool::new(false));
+    let stop = Stop(Arc::clone(&told));
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        told.store(true, Ordering::Relaxed);
+    });
+    Ok(stop)
+}
+
+/// Which of the phones of this machine that have one extension it is. The first that is free: so a phone that was killed takes the place
+/// of its own binding when it starts again, and two that run are two (RFC 5626 §4.1).
+struct Place {
+    number: u32,
+    /// Locked for as long as the process lives.
+    _lock: Option<File>,
+}
+
+impl Place {
+    fn take(args: &PhoneArgs, domain: &str) -> Self {
+        let letters = |text: &str| text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        let (at, name) = (letters(&args.registrar.to_string()), letters(&args.extension));
+        let free = |number: u32| {
+            let file = format!("callwright-phone-{at}-{}-{name}-{number}", letters(domain));
+            let file =
+                OpenOptions::new().create(true).append(true).open(std::env::temp_dir().join(file)).ok()?;
+            file.try_lock().is_ok().then_some(Self { number, _lock: Some(file) })
+        };
+        let own = || Self { number: std::process::id().max(PLACES + 1), _lock: None };
+        (1..=PLACES).find_map(free).unwrap_or_else(own)
+    }
+}
+
+fn call(
+    args: &PhoneArgs,
+    number: &str,
+    phones: &mut Phones,
+    diary: &mut Diary<'_>,
+    stop: &Stop,
+) -> Result<(), UserError> {
     phones.order(&args.extension, &Order::Call(Dial::new("call", number)));
     let mut over = None;
     phones.run_until(RING_MAX, |phones| {
@@ -60,17 +135,15 @@ fn call(args: &PhoneArgs, number: &str, phones: &mut Phones, diary: &mut Diary<'
             .tell(phones)
             .into_iter()
             .find(|seen| matches!(seen, Sighting::Established | Sighting::Refused { .. }));
-        over.is_some()
+        over.is_some() || stop.is_set()
     });
     if !matches!(over, Some(Sighting::Established)) {
         return Err(UserError::new("CW-0601", Exit::Failed, format!("nobody answered at {number}")));
     }
     let talk = Duration::from_secs(args.talk);
     phones.run_until(talk, |phones| {
-        diary.tell(phones).iter().any(|seen| matches!(seen, Sighting::Released { .. }))
+        diary.tell(phones).iter().any(|seen| matches!(seen, Sighting::Released { .. })) || stop.is_set()
     });
-    phones.order(&args.extension, &Order::HangUp(Which::Latest));
-    phones.run_until(SOON, Phones::is_idle);
     Ok(())
 }
 
@@ -130,6 +203,12 @@ fn said(args: &PhoneArgs, seen: &Sighting) -> Option<String> {
     Some(match seen {
         Sighting::Registered { expires_s } => {
             format!("registered as {} for {expires_s} s", args.extension)
+        }
+        Sighting::Others { contacts } if contacts.is_empty() => {
+            format!("no other phone is registered as {} any more", args.extension)
+        }
+        Sighting::Others { contacts } => {
+            format!("also registered as {}, and rings too: {}", args.extension, contacts.join(", "))
         }
         Sighting::RegistrationRefused { status: 0 } => "no answer to the registration".to_owned(),
         Sighting::RegistrationRefused { status } => format!("the registration was refused with {status}"),

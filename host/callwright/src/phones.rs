@@ -18,6 +18,8 @@ use crate::error::UserError;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// The longest datagram there is.
 const DATAGRAM_MAX: usize = 65_535;
+/// For how long a phone registers that nobody watches.
+const EXPIRES_S: u32 = 600;
 /// The switch's lane in a ladder.
 const SWITCH: &str = "switch";
 
@@ -51,6 +53,21 @@ impl Phones {
     /// # Errors
     /// There is no socket for it.
     pub(crate) fn add(&mut self, extension: &str, password: &str) -> Result<(), UserError> {
+        // The same phone each time it is plugged in: it takes the place of its own binding (RFC 5626 §4.1).
+        self.add_as(extension, password, format!("urn:x-callwright:phone:{extension}"), EXPIRES_S)
+    }
+
+    /// Plugs in a phone that is the only one to be that instance.
+    ///
+    /// # Errors
+    /// There is no socket for it.
+    pub(crate) fn add_as(
+        &mut self,
+        extension: &str,
+        password: &str,
+        instance: String,
+        expires_s: u32,
+    ) -> Result<(), UserError> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
             socket.connect(self.switch)?;
             socket.set_nonblocking(true)?;
@@ -67,9 +84,8 @@ impl Phones {
             user_agent: "callwright phone".to_owned(),
             local,
             flow: Flow::udp(self.switch),
-            expires_s: 600,
-            // The same phone each time it is plugged in: it takes the place of its own binding (RFC 5626 §4.1).
-            instance: Some(format!("urn:x-callwright:phone:{extension}")),
+            expires_s,
+            instance: Some(instance),
             seed: u64::from_be_bytes(data::random()?),
         });
         self.phones.push((phone, socket));

@@ -25,7 +25,8 @@ impl Answered {
     }
 }
 
-/// Acknowledges a 2xx that nobody wants, without media; the BYE that is to follow. `None` where the response names no dialog.
+/// Acknowledges a 2xx that nobody wants, without media; the BYE that is to follow. `None` where the response has no tag, and so no
+/// dialog to end; one without a usable Contact is answered where the INVITE went, or it would come again for 32 s.
 pub(crate) fn acknowledge_and_end(
     board: &mut Switchboard,
     tx: ClientTx,
@@ -33,7 +34,8 @@ pub(crate) fn acknowledge_and_end(
     response: &Message,
     reason: Option<&'static str>,
 ) -> Option<Message> {
-    let mut dialog = Dialog::of_uac(invite, response).ok()?;
+    let dialog = Dialog::of_uac(invite, response);
+    let mut dialog = dialog.or_else(|_| Dialog::of_uac_without_contact(invite, response)).ok()?;
     let (cseq, tag) = (response.cseq().ok()?, response.tag_of_to()?);
     let mut ack = dialog.ack(cseq.seq);
     if invite.body.is_empty() && !response.body.is_empty() {

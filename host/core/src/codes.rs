@@ -253,7 +253,7 @@ pub fn dialled(view: &View, tenant: &Tenant, device: &Extension, code: &Code) ->
         forwarding::of_user(view, tenant, &user).as_deref().cloned()
     } else {
         let saved = forwarding::saved(view, tenant, &user);
-        saved.map(|saved| Wishes { profile: None, ..Wishes::clone(saved) })
+        saved.map(|saved| Wishes { profile: None, term: None, ..Wishes::clone(saved) })
     };
     let takes_calls = |colleague: &UserId| {
         let theirs = forwarding::of_user(view, tenant, colleague);

@@ -77,6 +77,17 @@ pub struct Wishes {
     pub profile: Option<ProfileName>,
     /// The user's own profiles; they go before the tenant's and the built-in ones.
     pub profiles: BTreeMap<ProfileName, Partial>,
+    /// Whether a change of theirs holds for a while, or has held.
+    pub term: Option<Term>,
+}
+
+/// A change of wishes that was not made for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// It holds until then.
+    Until(Timestamp),
+    /// It held until then, and nothing has been saved since.
+    Ended(Timestamp),
 }
 
 /// When wishes hold.
@@ -179,6 +190,7 @@ impl Default for Wishes {
             queues: BTreeSet::new(),
             profile: None,
             profiles: BTreeMap::new(),
+            term: None,
         }
     }
 }

@@ -172,16 +172,19 @@ impl Registrar {
         }
     }
 
-    /// A refresh of what is known is still good without the store; anything new is not (ARCHITECTURE §3).
+    /// A refresh of what is known is still good without the store; anything new is not (ARCHITECTURE §3), and what is
+    /// given back stays, for a restart might bring it back (RFC 3261 §10.3: 500, and nothing is changed).
     fn not_stored(&mut self, board: &mut Switchboard, pending: Pending) {
         // What was known when the phone asked may have ended while the store was waited for.
         let is_known = |key: &BindingKey| board.picture.bindings.contains_key(key);
-        if pending.new == 0 && pending.renewed.iter().all(is_known) {
+        let gives_back = pending.unbound.iter().any(|key| how_ended(key, &pending.bound).is_some());
+        if pending.new == 0 && !gives_back && pending.renewed.iter().all(is_known) {
             board.count_registration("accepted-unstored");
             self.apply(board, pending);
         } else {
             board.count_registration("refused");
-            let busy = Message::reply(&pending.request, 503).with(Name::RetryAfter, "5");
+            let status = if gives_back { 500 } else { 503 };
+            let busy = Message::reply(&pending.request, status).with(Name::RetryAfter, "5");
             let tag = board.sip.mint();
             board.sip.respond(board.now.mono, pending.tx, with_to_tag(busy, &tag));
         }
@@ -219,12 +222,16 @@ impl Registrar {
     fn bind(&mut self, board: &mut Switchboard, binding: Arc<Binding>, until: Duration) {
         let key = binding.key.clone();
         let before = board.picture.bindings.get(&key).cloned();
+        let (aor, peer) = (&key.device, binding.flow);
+        let is_first = board.bindings_of(&(key.tenant.clone(), key.device.clone())).is_empty();
+        spans::tenant(&key.tenant).in_scope(|| match &before {
+            Some(before) if before.flow == peer => {}
+            Some(_) => tracing::info!(%aor, %peer, "binding moved"),
+            None if is_first => tracing::info!(%aor, %peer, "binding gained"),
+            None => tracing::info!(%aor, %peer, "binding gained beside others"),
+        });
         if let Some(before) = &before {
             self.forget(&before.key, before.flow);
-        } else {
-            let peer = binding.flow;
-            spans::tenant(&key.tenant)
-                .in_scope(|| tracing::info!(aor = %key.device, %peer, "binding gained"));
         }
         self.due.insert((until, key.clone()));
         self.ends.insert(key.clone(), until);

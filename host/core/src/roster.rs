@@ -12,7 +12,7 @@ use imbl::OrdMap;
 
 use crate::config::Tenant;
 use crate::kept::{KeptAnswer, KeptAsk, KeptError};
-use crate::names::{CallId, GroupName, TenantId, UserId};
+use crate::names::{CallId, Extension, GroupName, TenantId, UserId};
 use crate::presence::{self, Doing, State, UserStatus};
 use crate::switchboard::Switchboard;
 use crate::time::Now;
@@ -72,6 +72,8 @@ pub struct Taken {
 pub enum LeftOut {
     /// The rule does not want them.
     Unwanted,
+    /// The same, and the call has rung a device of theirs.
+    Tried,
     /// They are in another state than is wanted.
     Is(State, Doing),
     /// Another call has reserved them.
@@ -83,7 +85,8 @@ pub enum LeftOut {
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unwanted => "not wanted",
+            Self::Unwanted => "left out by the rule",
+            Self::Tried => "tried already",
             Self::Is(_, Doing::DoNotDisturb) => "do not disturb",
             Self::Is(State::Available, _) => "available",
             Self::Is(State::Busy, _) => "busy",
@@ -91,6 +94,20 @@ impl fmt::Display for LeftOut {
             Self::Reserved => "reserved by another call",
             Self::Rings => "rings for another call",
         })
+    }
+}
+
+impl Taken {
+    /// Tells those whom the call has rung, and who are left out for that, from whom the rule does not want at all.
+    #[must_use]
+    pub fn knowing(mut self, tenant: &Tenant, has_rung: impl Fn(&Extension) -> bool) -> Self {
+        let devices = |user| tenant.users.get(user).map(|user| user.devices.as_slice()).unwrap_or_default();
+        for (user, why) in &mut self.left_out {
+            if *why == LeftOut::Unwanted && devices(user).iter().any(&has_rung) {
+                *why = LeftOut::Tried;
+            }
+        }
+        self
     }
 }
 
@@ -311,12 +328,20 @@ mod tests {
         view.reserved.0.insert(("acme".into(), "bob".into()), ("c-2".into(), Duration::from_secs(61)));
         assert_eq!(
             picked(&view, &wanted, &mut kept),
-            "nobody; not ana (not wanted), bob (reserved by another call)"
+            "nobody; not ana (left out by the rule), bob (reserved by another call)"
         );
         view.reserved.0.insert(("acme".into(), "bob".into()), ("c-2".into(), NOW.mono));
-        assert_eq!(picked(&view, &wanted, &mut kept), "bob; not ana (not wanted)", "its time is over");
+        assert_eq!(
+            picked(&view, &wanted, &mut kept),
+            "bob; not ana (left out by the rule)",
+            "its time is over"
+        );
         view.reserved.0.insert(("acme".into(), "bob".into()), ("c-1".into(), Duration::MAX));
-        assert_eq!(picked(&view, &wanted, &mut kept), "bob; not ana (not wanted)", "it is this call's own");
+        assert_eq!(
+            picked(&view, &wanted, &mut kept),
+            "bob; not ana (left out by the rule)",
+            "it is this call's own"
+        );
     }
 
     #[test]
@@ -338,7 +363,7 @@ mod tests {
         assert_eq!(rounds, ["ana", "bob", "ana"]);
         assert_eq!(picked(&view, &ask(Order::Circular), &mut kept), "bob, ana");
         let without = RosterAsk { without: ["ana".into()].into(), ..one.clone() };
-        assert_eq!(picked(&view, &without, &mut kept), "bob; not ana (not wanted)");
+        assert_eq!(picked(&view, &without, &mut kept), "bob; not ana (left out by the rule)");
         assert_eq!(picked(&view, &one, &mut kept), "ana");
     }
 

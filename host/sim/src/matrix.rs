@@ -78,7 +78,7 @@ pub fn play(cell: usize, shelf: &Shelf) -> Result<String, MatrixError> {
     Ok(result)
 }
 
-/// What a call to a number comes to in a scenario, and when it began. Inside: what was broken on the way.
+/// What the last call to a number comes to in a scenario, and when it began. Inside: what was broken on the way.
 ///
 /// # Errors
 /// The scenario cannot be played.
@@ -91,7 +91,7 @@ pub fn played(
     if !report.is_ok() {
         return Ok(Err(report.complaint()));
     }
-    let record = report.records.iter().map(|kept| &kept.record).find(|record| record.number == number);
+    let record = report.records.iter().map(|kept| &kept.record).rfind(|record| record.number == number);
     Ok(record
         .map(|record| (came_to(record), record.began))
         .ok_or_else(|| "the call left no record".to_owned()))

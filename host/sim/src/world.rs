@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_core::forwarding::Wishes;
+use callwright_core::forwarding::{Term, Wishes, saved};
 use callwright_core::names::{RunId, TenantId, Ticket, UserId};
 use callwright_core::rule::{ActiveRule, RunEvent};
 use callwright_core::seam::StoreRefused;
@@ -86,6 +86,8 @@ pub enum Happening {
     Rules(TenantId, Vec<Arc<ActiveRule>>),
     /// A user saves how they want to be forwarded.
     Wished(TenantId, UserId, Option<Arc<Wishes>>),
+    /// The same for a while: then what they had saved before is there again.
+    WishedFor(TenantId, UserId, Arc<Wishes>, Duration),
     /// The calendar's clock is set, and the clock of deadlines goes on as before.
     ClockJumps(SignedDuration),
     /// The switch is killed where it stands: what it has not committed is gone, and what is sent to it is lost.
@@ -368,6 +370,17 @@ impl World {
                     .wishes
                     .extend(wishes.clone().map(|wishes| ((tenant.clone(), user.clone()), wishes)));
                 self.drive_switch(Input::Wished { tenant, user, wishes });
+            }
+            Happening::WishedFor(tenant, user, wishes, time) => {
+                let end = self.now().wall.saturating_add(time).unwrap_or(Timestamp::MAX);
+                let view = self.switch.view();
+                let saved = view.config.tenants.get(&tenant).and_then(|it| saved(&view, it, &user).cloned());
+                let before =
+                    Wishes { term: Some(Term::Ended(end)), ..saved.as_deref().cloned().unwrap_or_default() };
+                let wishes = Wishes { term: Some(Term::Until(end)), ..Wishes::clone(&wishes) };
+                let ends = Happening::Wished(tenant.clone(), user.clone(), Some(Arc::new(before)));
+                self.schedule(self.mono + time, ends);
+                self.happen(Happening::Wished(tenant, user, Some(Arc::new(wishes))));
             }
             Happening::ClockJumps(by) => {
                 self.jumps.push((self.mono, by));

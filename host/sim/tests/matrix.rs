@@ -63,3 +63,76 @@ fn what_happens_within_a_ring_is_foretold() {
         assert!(played.starts_with(comes_to), "{number} {wishes}: {played}");
     }
 }
+
+/// Whom a group of three hunts: ana has answered a call, and bob has made one since.
+const HUNTED: &str = "rule standard
+    user ana 100: desk 1001
+    user bob 101: desk 1011
+    user cleo 102: desk 1021
+    user dora 103: desk 1031
+    user eve 104: desk 1041
+    at 2026-11-20 10:00 Europe/Berlin
+";
+
+#[test]
+fn whom_a_group_hunts_is_foretold_in_its_order() {
+    let shelf = shelf(Engine::new(EngineLimits::capped(64, 65_530)).unwrap());
+    let before = "phone 1001 answers after 2s talks 3s; phone 1041 answers after 1s talks 3s
+        call a from 1031 to 100
+        wait 20s
+        call b from 1011 to 104
+        wait 20s
+        phone 1001 rings\n";
+    // Ana was the last with whom a call to the group began.
+    let turned = "phone 1001 answers after 2s talks 3s
+        call a from 1031 to 200
+        wait 20s
+        phone 1001 rings\n";
+    let ends = "10 s 1011; 20 s 1021; 30 s ends 480";
+    for (order, more, before, comes_to) in [
+        ("linear", "", before, format!("0 s 1001; {ends}")),
+        ("circular", "", before, format!("0 s 1001; {ends}")),
+        ("circular", "", turned, "0 s 1011; 10 s 1021; 20 s 1001; 30 s ends 480".to_owned()),
+        ("longest-idle", "", before, "0 s 1021; 10 s 1001; 20 s 1011; 30 s ends 480".to_owned()),
+        ("fewest-calls", "", before, "0 s 1011; 10 s 1021; 20 s 1001; 30 s ends 480".to_owned()),
+        (
+            "linear",
+            "forwarding ana undisturbed; phone 1021 offline",
+            "",
+            "0 s 1011; 10 s ends 480".to_owned(),
+        ),
+        (
+            "linear",
+            "phone 1001 offline; phone 1011 offline; phone 1021 offline",
+            "",
+            "0 s ends 480".to_owned(),
+        ),
+        (
+            "linear",
+            "forwarding ana undisturbed; forwarding bob undisturbed; phone 1021 offline",
+            "",
+            "0 s ends 486".to_owned(),
+        ),
+    ] {
+        let text =
+            format!("{HUNTED}group sales 200: ana, bob, cleo hunts {order} each 10s\n{more}\n{before}");
+        let called = format!("{text}call last from 1031 to 200\n");
+        let (played, began) = matrix::played(&called, "200", &shelf).unwrap().unwrap();
+        let foretold = matrix::foretold(&text, "200", began, &shelf).unwrap().unwrap();
+        assert_eq!((&foretold, &played), (&comes_to, &comes_to), "{order} {more}");
+    }
+    for (wishes, comes_to) in [
+        ("forwarding ana forward-only to user:dora", "0 s 1031; 10 s 1011; 20 s 1021; 30 s ends 480"),
+        (
+            "forwarding ana no-answer to user:dora rings 1",
+            "0 s 1001; 5 s 1031; 10 s 1011; 20 s 1021; 30 s ends 480",
+        ),
+    ] {
+        let group = "group sales 200: ana, bob, cleo hunts linear each 10s follows forwarding";
+        let text = format!("{HUNTED}{group}\n{wishes}\n");
+        let called = format!("{text}call last from 1041 to 200\n");
+        let (played, began) = matrix::played(&called, "200", &shelf).unwrap().unwrap();
+        let foretold = matrix::foretold(&text, "200", began, &shelf).unwrap().unwrap();
+        assert_eq!((foretold.as_str(), played.as_str()), (comes_to, comes_to), "{wishes}");
+    }
+}

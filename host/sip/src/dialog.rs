@@ -96,18 +96,30 @@ impl Dialog {
     /// # Errors
     /// [`DialogError`] where the response has no To tag, or a 2xx has no usable Contact.
     pub fn of_uac(request: &Message, response: &Message) -> Result<Self, DialogError> {
-        let remote_tag = response.tag_of_to().ok_or(DialogError::NoTag)?;
-        let key = DialogKey {
-            call_id: request.call_id()?.detached(),
-            local_tag: request.tag_of_from().unwrap_or_default().detached(),
-            remote_tag: remote_tag.detached(),
-        };
         let contact = contact_of(response)?;
         let is_final = response.status().is_some_and(|status| status >= 200);
         let target = match (contact, request.uri()) {
             (Some(contact), _) => contact,
             (None, Some(uri)) if !is_final => uri.clone(),
             (None, _) => return Err(DialogError::NoContact),
+        };
+        Self::towards(target, request, response)
+    }
+
+    /// The dialog that is ended at once, because its 2xx says nothing that could be called: ACK and BYE go where the INVITE went.
+    ///
+    /// # Errors
+    /// [`DialogError`] where the response has no To tag.
+    pub fn of_uac_without_contact(request: &Message, response: &Message) -> Result<Self, DialogError> {
+        Self::towards(request.uri().cloned().ok_or(DialogError::NoContact)?, request, response)
+    }
+
+    fn towards(target: Text, request: &Message, response: &Message) -> Result<Self, DialogError> {
+        let remote_tag = response.tag_of_to().ok_or(DialogError::NoTag)?;
+        let key = DialogKey {
+            call_id: request.call_id()?.detached(),
+            local_tag: request.tag_of_from().unwrap_or_default().detached(),
+            remote_tag: remote_tag.detached(),
         };
         Ok(Self {
             key,

@@ -10,10 +10,12 @@ use std::time::Duration;
 use callwright_api::{ChangeError, DocumentChange, Expects, Overloaded};
 use callwright_config::{Document as Section, Problem, assemble, wishes};
 use callwright_core::config::{Config, Tenant};
-use callwright_core::forwarding::Wishes;
+use callwright_core::forwarding::{Term, Wishes};
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::{Input, Kind, View};
-use callwright_store::{Document, Edit, Scope, Step, Store, StoreError, beneath};
+use callwright_store::{
+    Action, AuditFilter, DOCUMENTS_PAGE_MAX, Document, Edit, Scope, Step, Store, StoreError, beneath,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
@@ -151,7 +153,7 @@ impl Office {
         let told = match decided.effect {
             Effect::Nothing => Ok(()),
             Effect::Tenant(made, saved) => {
-                let wishes = saved_in(made.as_ref().as_ref(), saved);
+                let wishes = saved_in(made.as_ref().as_ref(), &saved);
                 let fresh = match *made {
                     Some(made) => all.with(Arc::new(made)),
                     None => all.without(&tenant),
@@ -183,13 +185,14 @@ impl Office {
         Ok(())
     }
 
-    /// Gives the nodes what people of the file's tenants have saved.
+    /// Gives the nodes what people of the file's tenants have saved, and of other people what they have not saved for good.
     ///
     /// # Errors
     /// The store failed, or a node has ended.
     pub(super) async fn wish_all(&self) -> Result<(), ChangeError> {
         let (file, store) = (self.file(), Arc::clone(&self.store));
-        let saved = in_background(move || saved_wishes(&file, store.as_ref()).map_err(outside)).await?;
+        let all = Arc::clone(&*self.all.lock().await);
+        let saved = in_background(move || saved_wishes(&file, &all, store.as_ref()).map_err(outside)).await?;
         for (tenant, wishes) in saved {
             self.wish(&tenant, wishes).await.map_err(|Refused| Overloaded)?;
         }
@@ -213,12 +216,12 @@ impl Office {
                 documents.extend(self.store.document(tenant, edit.kind, &edit.name).map_err(outside)?);
             }
         }
-        let mut next = becoming(&documents, edits);
+        let mut next = becoming(&documents, edits, at);
         let holds = |edit: &Edit| next.iter().any(|next| next.name == edit.name && next.live.is_some());
         let is_small = is_of_file || (among.tenants.contains_key(tenant) && edits.iter().all(holds));
         if !(is_of_wishes && is_small) {
             documents = self.store.documents(tenant).map_err(outside)?;
-            next = becoming(&documents, edits);
+            next = becoming(&documents, edits, at);
         }
         if let Some(first) = edits.first() {
             expect(*expects, &documents, first)?;
@@ -231,7 +234,8 @@ impl Office {
             Effect::Wishes(wished(tenant, edits, &next, among)?)
         } else {
             let wishes = edits.iter().filter(|edit| edit.kind == Kind::Forwarding);
-            let saved = wishes.map(|edit| edit.name.as_str().into()).collect();
+            let term = |edit: &Edit| next.iter().find(|it| it.is_of(edit)).and_then(|it| it.term);
+            let saved = wishes.map(|edit| (edit.name.as_str().into(), term(edit))).collect();
             Effect::Tenant(Box::new(made(tenant, &next, among)?), saved)
         };
         let kept = self.store.edit_documents(tenant, edits, at, by)?;
@@ -319,15 +323,23 @@ struct Decided {
 enum Effect {
     Nothing,
     /// The tenant as it is now, or none where it is gone; and whose wishes are among what was changed.
-    Tenant(Box<Option<Tenant>>, Vec<UserId>),
+    Tenant(Box<Option<Tenant>>, Vec<(UserId, Option<Term>)>),
     /// What people of a tenant of the file have saved.
     Wishes(Vec<Wished>),
 }
 
 /// The wishes of these users as a tenant has them.
-fn saved_in(tenant: Option<&Tenant>, users: Vec<UserId>) -> Vec<Wished> {
+fn saved_in(tenant: Option<&Tenant>, users: &[(UserId, Option<Term>)]) -> Vec<Wished> {
     let of = |user: &UserId| tenant?.users.get(user)?.forwarding.clone();
-    users.into_iter().map(|user| (user.clone(), of(&user))).collect()
+    users
+        .iter()
+        .map(|(user, term)| (user.clone(), of(user).map(|wishes| for_a_while(wishes, *term))))
+        .collect()
+}
+
+/// Wishes that know whether they were saved for good.
+fn for_a_while(wishes: Arc<Wishes>, term: Option<Term>) -> Arc<Wishes> {
+    if wishes.term == term { wishes } else { Arc::new(Wishes { term, ..Arc::unwrap_or_clone(wishes) }) }
 }
 
 /// The wishes that edits come to, of people of the file.
@@ -340,7 +352,7 @@ fn wished(
     let Some(tenant) = among.tenants.get(tenant) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for edit in edits {
-        let found = next.iter().find(|it| it.kind == edit.kind && it.name == edit.name);
+        let found = next.iter().find(|it| it.is_of(edit));
         let read =
             |json: &Option<Value>| json.as_ref().map(|json| wishes(tenant, &edit.name, json)).transpose();
         let (live, then) = found.map(|next| (&next.live, &next.then)).unzip();
@@ -348,21 +360,33 @@ fn wished(
         if live != then {
             then.map_or(Ok(None), read).map_err(refused_later)?;
         }
-        all.push((edit.name.as_str().into(), read_now));
+        let term = found.and_then(|next| next.term);
+        all.push((edit.name.as_str().into(), read_now.map(|wishes| for_a_while(wishes, term))));
     }
     Ok(all)
 }
 
-/// What people of the file's tenants have saved.
-fn saved_wishes(file: &Config, store: &dyn Store) -> Result<Vec<(TenantId, Vec<Wished>)>, StoreError> {
+/// What people of the file's tenants have saved, and people of all tenants for a while or until a moment ago.
+fn saved_wishes(
+    file: &Config,
+    everybody: &Config,
+    store: &dyn Store,
+) -> Result<Vec<(TenantId, Vec<Wished>)>, StoreError> {
     let mut all = Vec::new();
     for id in store.documented_tenants()? {
-        let Some(tenant) = file.tenants.get(&id) else { continue };
+        let Some(tenant) = everybody.tenants.get(&id) else { continue };
+        let is_of_file = file.tenants.contains_key(&id);
+        let ended = ended_lately(&id, store)?;
         let mut saved = Vec::new();
         for document in store.documents(&id)?.into_iter().filter(|it| it.kind == Kind::Forwarding) {
             let Some(live) = document.live else { continue };
+            let term = document.temporary.map(|it| Term::Until(it.until));
+            let term = term.or_else(|| ended.get(&document.name).copied().map(Term::Ended));
+            if term.is_none() && !is_of_file {
+                continue;
+            }
             match wishes(tenant, &document.name, &live) {
-                Ok(read) => saved.push((document.name.as_str().into(), Some(read))),
+                Ok(read) => saved.push((document.name.as_str().into(), Some(for_a_while(read, term)))),
                 Err(problems) => {
                     for problem in problems {
                         warn!(tenant = %id, %problem, "what a user has saved is left out");
@@ -373,6 +397,20 @@ fn saved_wishes(file: &Config, store: &dyn Store) -> Result<Vec<(TenantId, Vec<W
         all.push((id, saved));
     }
     Ok(all)
+}
+
+/// Whose last change has ended by itself, and when: among the newest of the log, for nobody counts on what is long over.
+fn ended_lately(tenant: &TenantId, store: &dyn Store) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    let filter = AuditFilter { kind: Some(Kind::Forwarding), ..AuditFilter::default() };
+    let mut last = BTreeMap::new();
+    for entry in store.audit(tenant, &filter, DOCUMENTS_PAGE_MAX)? {
+        if matches!(entry.action, Action::Staged | Action::Discarded) {
+            continue;
+        }
+        let ended = (entry.action == Action::Expired).then_some(entry.at);
+        last.entry(entry.name).or_insert(ended);
+    }
+    Ok(last.into_iter().filter_map(|(name, ended)| Some((name, ended?))).collect())
 }
 
 fn refused(problems: Vec<Problem>) -> ChangeError {
@@ -406,16 +444,28 @@ struct Next {
     name: String,
     live: Option<Value>,
     then: Option<Value>,
+    /// Whether what is live was not saved for good.
+    term: Option<Term>,
+}
+
+impl Next {
+    fn is_of(&self, edit: &Edit) -> bool {
+        self.kind == edit.kind && self.name == edit.name
+    }
 }
 
 /// The documents as they will be. A draft is looked at as if it held.
-fn becoming(documents: &[Document], edits: &[Edit]) -> Vec<Next> {
+fn becoming(documents: &[Document], edits: &[Edit], at: Timestamp) -> Vec<Next> {
     let mut all: BTreeMap<(Kind, &str), Next> = BTreeMap::new();
-    let new = |kind, name: &str| Next { kind, name: name.to_owned(), live: None, then: None };
+    let new = |kind, name: &str| Next { kind, name: name.to_owned(), live: None, then: None, term: None };
     for document in documents {
         let then = document.temporary.as_ref().map_or(&document.live, |temporary| &temporary.before);
-        let held =
-            Next { live: document.live.clone(), then: then.clone(), ..new(document.kind, &document.name) };
+        let held = Next {
+            live: document.live.clone(),
+            then: then.clone(),
+            term: document.temporary.as_ref().map(|it| Term::Until(it.until)),
+            ..new(document.kind, &document.name)
+        };
         all.insert((document.kind, &document.name), held);
     }
     for edit in edits {
@@ -428,10 +478,17 @@ fn becoming(documents: &[Document], edits: &[Edit]) -> Vec<Next> {
                     beneath(edit.kind, next.live.as_ref(), next.then.as_ref(), value)
                 };
                 next.live = Some(value.clone());
+                next.term = next.term.filter(|_| next.live != next.then);
             }
-            Step::Save { value, until: Some(_) } => next.live = Some(value.clone()),
-            Step::Remove => (next.live, next.then) = (None, None),
-            Step::Expire => next.live.clone_from(&next.then),
+            Step::Save { value, until: Some(until) } => {
+                next.live = Some(value.clone());
+                next.term = Some(Term::Until(*until));
+            }
+            Step::Remove => (next.live, next.then, next.term) = (None, None, None),
+            Step::Expire => {
+                next.live.clone_from(&next.then);
+                next.term = Some(Term::Ended(at));
+            }
             Step::Discard => {}
         }
     }

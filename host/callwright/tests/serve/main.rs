@@ -244,6 +244,61 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_second_phone_of_one_extension_is_seen_by_all_and_goes_as_it_came() {
+    let switch = Switch::start();
+    let waits = |words: &[&str]| {
+        let mut child =
+            switch.phone_command("1001", "a-secret", words).stdout(Stdio::piped()).spawn().unwrap();
+        let said = lines(child.stdout.take().unwrap());
+        (child, said)
+    };
+    let (mut first, said_first) = waits(&[]);
+    assert_eq!(said_first.recv_timeout(PATIENCE).unwrap(), "registered as 1001 for 60 s");
+    switch.logs(&["binding gained", "1001"]);
+    let (mut second, said) = waits(&["--answer-after", "0"]);
+    assert_eq!(said.recv_timeout(PATIENCE).unwrap(), "registered as 1001 for 60 s");
+    let told = said.recv_timeout(PATIENCE).unwrap();
+    assert!(told.starts_with("also registered as 1001, and rings too: <sip:1001@127.0.0.1:"), "{told}");
+    switch.logs(&["binding gained beside others", "1001"]);
+    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 2);
+    // The first hears of it when it registers again.
+    let told = said_first.recv_timeout(PATIENCE * 2).unwrap();
+    assert!(told.starts_with("also registered as 1001"), "{told}");
+    let mut bob = switch.phone("1011", "b-secret", &["--call", "100", "--talk", "60"]);
+    switch.until("calls", |shown| shown["calls"][0]["phase"] == "talking");
+    kill_process(Pid::from_child(&second), Signal::TERM).unwrap();
+    assert_eq!(second.wait().unwrap().code(), Some(0));
+    assert_eq!(bob.wait().unwrap().code(), Some(0), "he was hung up on");
+    let rest: Vec<_> = said.iter().collect();
+    assert_eq!(rest.last().map(String::as_str), Some("no longer registered"), "{rest:?}");
+    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 1);
+    kill_process(Pid::from_child(&first), Signal::TERM).unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().is_empty());
+    // One that calls ends too, and takes its call back.
+    let mut calls = switch.phone_command("1001", "a-secret", &["--call", "1011"]);
+    let _bob = Ended(switch.phone("1011", "b-secret", &[]));
+    switch.until("registrations", |shown| shown["registrations"][0]["device"] == "1011");
+    let mut ana = calls.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    switch.until("calls", |shown| shown["calls"][0]["phase"] == "ringing");
+    kill_process(Pid::from_child(&ana), Signal::INT).unwrap();
+    assert_eq!(ana.wait().unwrap().code(), Some(1));
+    switch.until("calls", |shown| shown["calls"].as_array().unwrap().is_empty());
+    switch.until("registrations", |shown| shown["registrations"].as_array().unwrap().len() == 1);
+}
+
+/// A process that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[test]
 fn the_operators_token_is_shown_at_the_first_start_alone_and_sigterm_ends_well() {
     let switch = Switch::start();
     assert_eq!(switch.get("/v1/tenants/acme/rules"), 200);

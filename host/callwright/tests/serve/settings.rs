@@ -474,3 +474,32 @@ fn a_profile_is_switched_for_a_while_and_lists_are_kept() {
     let bad = switch.cli(switch.operator(), &["forwarding", "set", "ana", "--callers", "vip=user:bob"]);
     assert_eq!(bad.status.code(), Some(2), "{}", text(&bad.stderr));
 }
+
+#[test]
+fn what_holds_for_a_while_and_what_has_ended_is_known_where_calls_are_decided() {
+    for of_file in [true, false] {
+        let switch = if of_file { Switch::start() } else { Switch::start_with(EMPTY) };
+        if !of_file {
+            switch.with_acme();
+        }
+        let decides = |switch: &Switch, number: &str| switch.does(&format!("number show {number}"));
+        switch.does("forwarding set ana --mode forward-only --to user:bob --until 2h");
+        switch.does("forwarding set bob --mode forward-only --to user:ana --until 1s");
+        assert!(decides(&switch, "100").contains("active, forward-only; until 2"), "{of_file}");
+        switch.waits("/acme/forwarding/bob", |shown| shown["until"].is_null());
+        let mut switch = switch;
+        for life in 0..2 {
+            let (ana, bob) = (decides(&switch, "100"), decides(&switch, "101"));
+            assert!(ana.contains("active, forward-only; until 2"), "{of_file} {life}: {ana}");
+            assert!(!bob.contains("forward-only"), "{of_file} {life}: {bob}");
+            assert!(bob.contains("nothing is forwarded; a change has ended 2"), "{of_file} {life}: {bob}");
+            switch.signal(Signal::KILL);
+            (switch, _) = switch.again();
+        }
+        switch.does("forwarding set bob --mode off --to user:ana");
+        switch.does("forwarding set ana --mode off");
+        let (ana, bob) = (decides(&switch, "100"), decides(&switch, "101"));
+        assert!(!bob.contains("a change has ended"), "{of_file}: {bob}");
+        assert!(ana.contains("; until 2"), "the rest of it ends when it was to: {ana}");
+    }
+}

@@ -15,22 +15,21 @@ use crate::record::LegRecordEnd;
 use crate::rule::{Answer, AnsweredBy, Outcome};
 use crate::switchboard::{Asker, Switchboard};
 
+/// Q.850: protocol error, unspecified.
+const PROTOCOL_ERROR: u8 = 111;
+
 impl Call {
     /// A 2xx of a leg that is wanted.
     pub(super) fn leg_answered(&mut self, board: &mut Switchboard, id: LegId, response: &Message) {
-        let dialogs = self.legs.get(&id).map(|leg| Dialog::of_uac(&leg.invite, response));
-        let Some(Ok(callee)) = dialogs else {
-            // Without a usable Contact there is nothing to send an ACK to.
+        let Some(leg) = self.legs.get(&id) else { return };
+        let callee = Dialog::of_uac(&leg.invite, response);
+        let (Ok(callee), Ok(caller)) = (callee, Dialog::of_uas(&self.caller.invite, &leg.tag)) else {
             tracing::debug!("a 2xx without a usable dialog");
-            self.leg_ended(board, id, Outcome::Refused(111));
-            return;
-        };
-        let Ok(caller) = self
-            .legs
-            .get(&id)
-            .map_or(Err(()), |leg| Dialog::of_uas(&self.caller.invite, &leg.tag).map_err(|_| ()))
-        else {
-            self.leg_ended(board, id, Outcome::Refused(111));
+            if let Some(leg) = self.legs.remove(&id) {
+                self.dismiss(board, &leg, response, None);
+                self.legs.insert(id, leg);
+            }
+            self.leg_ended(board, id, Outcome::Refused(PROTOCOL_ERROR));
             return;
         };
         if !matches!(self.stage, Stage::Ringing(_)) {

@@ -33,8 +33,7 @@ fn told(record: &CallRecord, clock: &Clock<'_>) -> String {
             format!("{failure}, so the fallback took over and {}; {}", sent.told(), end.inside())
         }
     };
-    let was_answered = matches!(record.disposition, Disposition::Answered { .. });
-    match wishes::of(record).filter(|_| !was_answered) {
+    match wishes::of(record, clock) {
         Some(wishes) => format!("{told}; {wishes}."),
         None => format!("{told}."),
     }

@@ -1,19 +1,28 @@
 //! What the wishes of the person who was called had to do with a call that they did not get.
 
-use super::words::{destination, span};
-use crate::forwarding::{Effect, Mode, Standing, WhyNot};
+use std::time::Duration;
+
+use super::words::{Clock, between, destination, span};
+use crate::forwarding::{Effect, Mode, Standing, Term, WhyNot};
 use crate::names::UserId;
 use crate::record::{CallRecord, Cause, Disposition, FactKind};
 
+/// A change that has ended so long ago is not what anybody still counts on.
+const RECENTLY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// In one phrase; none where they did what they are for.
-pub(super) fn of(record: &CallRecord) -> Option<String> {
+pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Option<String> {
     let user = record.dialled_user.as_ref()?;
     let standing = standing(record, user)?;
-    let parts: Vec<_> =
-        [undisturbed(user, &standing), forwarding(record, user, &standing), route(user, &standing)]
-            .into_iter()
-            .flatten()
-            .collect();
+    let because = [undisturbed(user, &standing), forwarding(record, user, &standing), route(user, &standing)];
+    // Whom somebody else took a call from wants to know what has sent it there, and not what has not.
+    let because = match &record.disposition {
+        Disposition::Answered { user: Some(by), .. } if by == user => return None,
+        Disposition::Answered { .. } => [None, None, None],
+        Disposition::Rejected | Disposition::CallerGone | Disposition::Coded => because,
+    };
+    let chosen = [profile(user, &standing), term(record, user, &standing, clock)];
+    let parts: Vec<_> = because.into_iter().chain(chosen).flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
@@ -54,4 +63,17 @@ fn route(user: &UserId, standing: &Standing) -> Option<String> {
 
 fn undisturbed(user: &UserId, standing: &Standing) -> Option<String> {
     standing.undisturbed.then(|| format!("{user} had do not disturb on"))
+}
+
+fn profile(user: &UserId, standing: &Standing) -> Option<String> {
+    let profile = standing.profile.as_ref()?;
+    Some(format!("{user}'s profile was {profile}"))
+}
+
+fn term(record: &CallRecord, user: &UserId, standing: &Standing, clock: &Clock<'_>) -> Option<String> {
+    match standing.term? {
+        Term::Until(at) => Some(format!("a change of {user}'s wishes held until {}", clock.time(at))),
+        Term::Ended(at) => (between(at, record.began) <= RECENTLY)
+            .then(|| format!("a change of {user}'s wishes had ended {}", clock.time(at))),
+    }
 }

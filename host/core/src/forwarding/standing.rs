@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Condition, Effect, Mode, WhyNot, Wishes};
+use super::{Condition, Effect, Mode, Term, WhyNot, Wishes};
 use crate::config::Tenant;
+use crate::names::ProfileName;
 use crate::rule::DestinationRef;
 
 /// What wishes come to: `active, no-answer after 40 s; only device:1003 rings`.
@@ -22,6 +23,10 @@ pub struct Standing {
     pub only: Option<DestinationRef>,
     /// Whether nothing of theirs rings.
     pub undisturbed: bool,
+    /// The profile that holds.
+    pub profile: Option<ProfileName>,
+    /// Whether a change holds for a while, or has held.
+    pub term: Option<Term>,
 }
 
 impl Standing {
@@ -38,6 +43,9 @@ impl Standing {
             after: waits.then(|| wishes.ring_time(tenant)),
             only: wishes.cold_route.clone(),
             undisturbed: wishes.do_not_disturb,
+            // One that nobody has any more says nothing.
+            profile: wishes.profile.clone().filter(|profile| wishes.choices(tenant).contains(profile)),
+            term: wishes.term,
         }
     }
 }
@@ -55,12 +63,28 @@ impl fmt::Display for Standing {
         if let Some(only) = &self.only {
             write!(f, "; only {only} rings")?;
         }
-        if self.undisturbed { write!(f, "{UNDISTURBED}") } else { Ok(()) }
+        if self.undisturbed {
+            f.write_str(UNDISTURBED)?;
+        }
+        if let Some(profile) = &self.profile {
+            write!(f, "{PROFILE}{profile}")?;
+        }
+        match self.term {
+            None => Ok(()),
+            Some(Term::Until(at)) => write!(f, "{UNTIL}{at}"),
+            Some(Term::Ended(at)) => write!(f, "{ENDED}{at}"),
+        }
     }
 }
 
 /// Nothing of theirs rings.
 const UNDISTURBED: &str = "; not to be disturbed";
+/// Before the profile that holds.
+const PROFILE: &str = "; profile ";
+/// Before the end of a change.
+const UNTIL: &str = "; until ";
+/// Before the end that a change has had.
+const ENDED: &str = "; a change has ended ";
 
 /// Words that are none of a standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +95,12 @@ impl FromStr for Standing {
     type Err = NoStanding;
 
     fn from_str(text: &str) -> Result<Self, NoStanding> {
+        let (text, ended) = cut(text, ENDED)?;
+        let (text, until) = cut(text, UNTIL)?;
+        let (text, profile) = match text.split_once(PROFILE) {
+            Some((text, profile)) => (text, Some(ProfileName::from(profile))),
+            None => (text, None),
+        };
         let (text, undisturbed) = match text.strip_suffix(UNDISTURBED) {
             Some(text) => (text, true),
             None => (text, false),
@@ -89,7 +119,17 @@ impl FromStr for Standing {
             after: after.transpose().map_err(|_| NoStanding)?.transpose().map_err(|_| NoStanding)?,
             only: only.map(str::parse).transpose().map_err(|_| NoStanding)?,
             undisturbed,
+            profile,
+            term: until.map(Term::Until).or(ended.map(Term::Ended)),
         })
+    }
+}
+
+/// What stands before a word, and the moment behind it.
+fn cut<'a>(text: &'a str, word: &str) -> Result<(&'a str, Option<Timestamp>), NoStanding> {
+    match text.split_once(word) {
+        Some((text, at)) => Ok((text, Some(at.parse().map_err(|_| NoStanding)?))),
+        None => Ok((text, None)),
     }
 }
 
@@ -122,9 +162,14 @@ mod tests {
         for effect in effects {
             for after in [None, Some(Duration::from_secs(40)), Some(Duration::from_millis(4_500))] {
                 for only in [None, Some(DestinationRef::Device("1003".into()))] {
-                    for undisturbed in [false, true] {
-                        let standing = Standing { effect, after, only: only.clone(), undisturbed };
-                        assert_eq!(standing.to_string().parse(), Ok(standing));
+                    let at = Timestamp::from_second(1_795_194_120).unwrap();
+                    for term in [None, Some(Term::Until(at)), Some(Term::Ended(at))] {
+                        for undisturbed in [false, true] {
+                            let profile = undisturbed.then(|| "travel".into());
+                            let standing =
+                                Standing { effect, after, only: only.clone(), undisturbed, profile, term };
+                            assert_eq!(standing.to_string().parse(), Ok(standing));
+                        }
                     }
                 }
             }
@@ -133,9 +178,13 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
-        for text in
-            ["", "nothing is set", "active, sometimes", "inactive, off", "active, no-answer after x s"]
-        {
+        for text in [
+            "",
+            "nothing is set",
+            "active, sometimes",
+            "active, no-answer after x s",
+            "active, off; until noon",
+        ] {
             assert_eq!(text.parse::<Standing>(), Err(NoStanding), "{text}");
         }
     }
@@ -159,5 +208,10 @@ mod tests {
         assert_eq!(told(&wishes), "active, failover; only device:1003 rings");
         wishes.do_not_disturb = true;
         assert_eq!(told(&wishes), "active, failover; only device:1003 rings; not to be disturbed");
+        wishes = Wishes { profile: Some("home".into()), ..Wishes::default() };
+        assert_eq!(told(&wishes), "nothing is forwarded", "nobody has such a profile");
+        wishes.profile = Some("office".into());
+        wishes.term = Some(Term::Until(Timestamp::UNIX_EPOCH));
+        assert_eq!(told(&wishes), "nothing is forwarded; profile office; until 1970-01-01T00:00:00Z");
     }
 }

@@ -14,6 +14,8 @@ use crate::view::{Binding, BindingKey};
 
 /// Behind NAT on UDP a binding is refreshed at least this often, in seconds (TELEPHONY T6).
 const NAT_EXPIRES_S: u32 = 120;
+/// Contacts that one REGISTER may name: those that a device can have, and as many to give back.
+const CONTACTS_MAX: usize = 4 * BINDINGS_MAX;
 
 /// Why a REGISTER changed nothing.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -120,9 +122,17 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn list(&self, contacts: &[NameAddr]) -> Result<Wanted, RegisterError> {
+        if contacts.len() > CONTACTS_MAX {
+            return Err(RegisterError::TooMany);
+        }
         let mut wanted = Wanted { bound: Vec::new(), unbound: Vec::new(), renewed: Vec::new() };
-        for (at, contact) in contacts.iter().enumerate() {
-            self.contact(at, contact, &mut wanted)?;
+        // RFC 3261 §10.3 step 7: one after the other, so that of one contact what is said last holds.
+        let is_last = |at: usize, contact: &NameAddr| {
+            !contacts.iter().skip(at + 1).any(|later| is_same_phone(contact, later))
+        };
+        let last = contacts.iter().enumerate().filter(|(at, contact)| is_last(*at, contact));
+        for (nth, (at, contact)) in last.enumerate() {
+            self.contact(nth, at, contact, &mut wanted)?;
         }
         let stays = self.existing.iter().filter(|b| !wanted.unbound.contains(&b.key)).map(|b| &b.key);
         let mut after: Vec<&BindingKey> =
@@ -135,11 +145,26 @@ impl Asked<'_> {
         Ok(wanted)
     }
 
-    fn contact(&self, at: usize, contact: &NameAddr, wanted: &mut Wanted) -> Result<(), RegisterError> {
+    fn contact(
+        &self,
+        nth: usize,
+        at: usize,
+        contact: &NameAddr,
+        wanted: &mut Wanted,
+    ) -> Result<(), RegisterError> {
         let written = contact.param("expires").and_then(|value| value.parse().ok());
         let asked_s = written.or(self.expires).unwrap_or(self.tenant.expiry.default_s);
-        let key = self.key(at, contact);
-        let same = self.existing.iter().find(|b| b.key == key || same_contact(b, &contact.uri));
+        let mut key = self.key(nth, contact);
+        let known = self.existing.iter().find(|b| same_contact(b, &contact.uri));
+        let holder = self.existing.iter().find(|b| b.key == key);
+        if let (Some(known), Some(holder)) = (known, holder)
+            && known.key != holder.key
+            && instance(contact).is_none()
+        {
+            // Of several contacts of one registration it is another: the URI tells, not its place in the list.
+            key = known.key.clone();
+        }
+        let same = known.or(holder);
         if let Some(same) = same {
             self.in_order(same)?;
         }
@@ -198,11 +223,10 @@ impl Asked<'_> {
 
     /// `+sip.instance` tells phones apart (RFC 5626 §4.1), else the Call-ID of their registration; further contacts
     /// of one request are further phones.
-    fn key(&self, at: usize, contact: &NameAddr) -> BindingKey {
-        let instance = contact.param("+sip.instance").map(|value| value.trim_matches('"').to_owned());
-        let phone = instance.unwrap_or_else(|| {
+    fn key(&self, nth: usize, contact: &NameAddr) -> BindingKey {
+        let phone = instance(contact).unwrap_or_else(|| {
             let call_id = self.request.call_id().map(|id| id.lossy().into_owned()).unwrap_or_default();
-            if at == 0 { call_id } else { format!("{call_id}#{at}") }
+            if nth == 0 { call_id } else { format!("{call_id}#{nth}") }
         });
         BindingKey { tenant: self.tenant.id.clone(), device: self.device.clone(), phone }
     }
@@ -227,6 +251,16 @@ impl Asked<'_> {
     fn cseq(&self) -> Result<u32, RegisterError> {
         Ok(self.request.cseq().map_err(|_| RegisterError::Malformed("CSeq"))?.seq)
     }
+}
+
+fn instance(contact: &NameAddr) -> Option<String> {
+    contact.param("+sip.instance").map(|value| value.trim_matches('"').to_owned())
+}
+
+/// Whether two contacts of one REGISTER are the same phone (RFC 3261 §10.3, RFC 5626 §4.1).
+fn is_same_phone(one: &NameAddr, other: &NameAddr) -> bool {
+    let is_same_instance = instance(one).is_some_and(|name| instance(other) == Some(name));
+    is_same_instance || one.uri.same_as(&other.uri)
 }
 
 fn same_contact(binding: &Binding, uri: &Uri) -> bool {

@@ -40,6 +40,8 @@ pub(super) struct Registrar {
     stored: BTreeMap<Key, Arc<Binding>>,
     /// What it has although no phone was told so: a commit came later than anybody waits.
     untold: BTreeSet<Key>,
+    /// What a phone gave back in vain, as it was told: the store may have heard it all the same.
+    given_back: BTreeSet<Key>,
 }
 
 /// A phone of a device of a tenant.
@@ -77,6 +79,7 @@ impl Registrar {
             jumped: None,
             stored: BTreeMap::new(),
             untold: BTreeSet::new(),
+            given_back: BTreeSet::new(),
         };
         registrar.configured(config);
         registrar
@@ -131,7 +134,14 @@ impl Registrar {
         let key = (message.call_id.clone(), message.cseq);
         let Some(asked) = self.asked.remove(&key) else { return };
         // A refusal leaves no trace: the same REGISTER may be accepted when it comes again.
-        if message.status >= 300 || !self.answered.insert(key) {
+        if message.status >= 300 {
+            if asked.expires_s == Some(0) {
+                let phone = asked.instance.unwrap_or_else(|| message.call_id.clone());
+                self.given_back.insert((owner.tenant.clone(), owner.device.clone(), bare(&phone).to_owned()));
+            }
+            return;
+        }
+        if !self.answered.insert(key) {
             return;
         }
         self.accept(now, owner, &message.call_id, asked, found);
@@ -172,7 +182,11 @@ impl Registrar {
         let is_of = |model: &Model, key: &BindingKey| {
             model.tenant == key.tenant && model.device == key.device && bare(&model.phone) == bare(&key.phone)
         };
-        let lasts = |model: &&Model| model.until.saturating_sub(now.mono) > SLACK;
+        let given_back = std::mem::take(&mut self.given_back);
+        let lasts = |model: &&Model| {
+            let key = (model.tenant.clone(), model.device.clone(), bare(&model.phone).to_owned());
+            model.until.saturating_sub(now.mono) > SLACK && !given_back.contains(&key)
+        };
         for model in self.bindings.iter().filter(lasts) {
             if !bindings.iter().any(|binding| is_of(model, &binding.key)) {
                 let what = format!("{} of {} was registered before the restart", model.device, model.tenant);
@@ -247,6 +261,7 @@ impl Registrar {
         // A refresh is good without the store, anything new is not.
         let key = (owner.tenant.clone(), owner.device.clone(), phone.clone());
         self.untold.remove(&key);
+        self.given_back.remove(&key);
         if !is_known && !self.stored.contains_key(&key) {
             let what = format!("{} of {} was told 200 and is not stored", owner.device, owner.tenant);
             found.add(now, Invariant::StoreHasIt, what);

@@ -22,6 +22,8 @@ pub(super) struct Registration {
     is_accepted: bool,
     is_wanted: bool,
     due: Option<Duration>,
+    /// Contacts of other phones of the same name.
+    others: Vec<String>,
 }
 
 impl Registration {
@@ -102,6 +104,11 @@ impl Phone {
         if !is_refresh {
             self.note(now, None, Sighting::Registered { expires_s });
         }
+        let others = self.others(response);
+        if others != self.registration.others {
+            self.registration.others.clone_from(&others);
+            self.note(now, None, Sighting::Others { contacts: others });
+        }
         // Half the time leaves room for the retransmissions of a lossy link.
         self.register_at(now + Duration::from_secs(u64::from(expires_s / 2).max(1)));
     }
@@ -121,6 +128,14 @@ impl Phone {
             .find(|contact| contact.contains(&own))
             .and_then(|contact| crate::glance::param(&contact, "expires")?.parse().ok());
         of_contact.or(response.expires().ok().flatten()).unwrap_or(self.registration.wanted_s)
+    }
+
+    /// The bindings that are not its own.
+    fn others(&self, response: &Message) -> Vec<String> {
+        let own = format!("@{}", self.settings.local);
+        let contacts = response.headers.items(&Name::Contact);
+        let contacts = contacts.map(|contact| contact.lossy().into_owned());
+        contacts.filter(|contact| !contact.contains(&own)).collect()
     }
 
     fn send_register(&mut self, now: Duration) {

@@ -35,6 +35,11 @@ pub enum Sighting {
         /// For how long, in seconds.
         expires_s: u32,
     },
+    /// Other phones are registered as it is, or none any more; not noted before there are any.
+    Others {
+        /// Their contacts, as the switch has them.
+        contacts: Vec<String>,
+    },
     /// Its registration was refused for good.
     RegistrationRefused {
         /// With that status; 0 where nothing came back.

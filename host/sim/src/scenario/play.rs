@@ -197,7 +197,8 @@ fn plan(
             houses.iter_mut().filter(|house| house.id == tenant).for_each(|house| house.remove(&without));
             Happening::Configured(config_of(houses, OWN_HOST, world.view().config.standard.clone()))
         }
-        What::Wished(tenant, user, wishes) => Happening::Wished(tenant, user, Some(wishes)),
+        What::Wished(tenant, user, wishes, None) => Happening::Wished(tenant, user, Some(wishes)),
+        What::Wished(tenant, user, wishes, Some(time)) => Happening::WishedFor(tenant, user, wishes, time),
         What::ClockJumps(by) => Happening::ClockJumps(by),
         What::Restart(after) => {
             world.schedule(*cursor, Happening::Kill);

@@ -58,8 +58,8 @@ pub(super) enum What {
         /// Who is gone.
         without: UserId,
     },
-    /// A user saves how they want to be forwarded.
-    Wished(TenantId, UserId, Arc<Wishes>),
+    /// A user saves how they want to be forwarded, for good or for a while.
+    Wished(TenantId, UserId, Arc<Wishes>, Option<Duration>),
     /// The calendar's clock is set.
     ClockJumps(SignedDuration),
     /// The switch is killed, and starts again after that time.

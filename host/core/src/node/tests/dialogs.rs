@@ -79,6 +79,27 @@ fn talking(node: &mut Node) -> (Message, Message) {
     (heard, ack)
 }
 
+// spec: RFC 3261 §13.2.2.4
+#[test]
+fn an_answer_without_a_contact_is_acknowledged_and_hung_up_where_the_invite_went() {
+    for contact in [None, Some("*"), Some("<sip:[>")] {
+        let mut node = node();
+        let (invite, _) = ringing(&mut node);
+        let mut answer = Message::reply(&invite, 200).with_body("application/sdp", "v=0\r\n");
+        if let Some(contact) = contact {
+            answer = answer.with(Name::Contact, contact);
+        }
+        answer.tag_to(&Text::from_static("callee"));
+        let ended = sent(&receive(&mut node, CALLEE, &answer), CALLEE);
+        let methods: Vec<_> = ended.iter().map(|message| message.method().cloned()).collect();
+        assert_eq!(methods, [Some(Method::Ack), Some(Method::Bye)], "{contact:?}");
+        assert!(ended.iter().all(|message| message.uri() == invite.uri()), "{contact:?}");
+        // The answer comes again where the ACK was lost.
+        let again = sent(&receive(&mut node, CALLEE, &answer), CALLEE);
+        assert_eq!(again[0].method(), Some(&Method::Ack), "{contact:?}");
+    }
+}
+
 // spec: RFC 3261 §15
 #[test]
 fn a_bye_of_the_caller_in_an_early_dialog_ends_the_call_as_a_cancel_does() {

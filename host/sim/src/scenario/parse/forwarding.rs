@@ -1,6 +1,7 @@
 //! `forwarding ana no-answer to user:bob, number:+4930123456 rings 3`: how somebody wishes to be reached.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use callwright_core::forwarding::{CallerList, Condition, Mode, TimeTarget, When, Wish, Wishes};
 
@@ -17,9 +18,10 @@ pub(super) fn statement(
 ) -> Result<Vec<What>, Mistake> {
     let name = words.text("a user")?;
     let user = blueprint.user(name)?;
-    let wishes = Arc::new(wishes(blueprint, words)?);
-    if has_begun {
-        return Ok(vec![What::Wished(blueprint.current(), user, wishes)]);
+    let (wishes, lasts) = wishes(blueprint, words)?;
+    let wishes = Arc::new(wishes);
+    if has_begun || lasts.is_some() {
+        return Ok(vec![What::Wished(blueprint.current(), user, wishes, lasts)]);
     }
     for known in blueprint.house().users.iter_mut().filter(|known| known.id == user) {
         known.forwarding = Some(Arc::clone(&wishes));
@@ -27,8 +29,9 @@ pub(super) fn statement(
     Ok(Vec::new())
 }
 
-fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<Wishes, Mistake> {
-    let mut wishes = Wishes::default();
+/// And for how long they hold; none: for good.
+fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<(Wishes, Option<Duration>), Mistake> {
+    let (mut wishes, mut lasts) = (Wishes::default(), None);
     while !words.is_empty() {
         if let Some(mode) = Mode::CHOICES.into_iter().find(|mode| words.accept(mode.word())) {
             wishes.choose(mode);
@@ -65,13 +68,15 @@ fn wishes(blueprint: &mut Blueprint, words: &mut Words) -> Result<Wishes, Mistak
             wishes.silent = list(words, |words| Ok(words.text("a device")?.into()))?.into_iter().collect();
         } else if words.accept_all(&["signed", "in", "to"]) {
             wishes.queues = list(words, |words| words.text("a queue"))?.into_iter().collect();
+        } else if words.accept_all(&["for", "the", "next"]) {
+            lasts = Some(words.duration()?);
         } else {
             return Err(words.wrong(
-                "a mode, to, on, own, in order, rings, unanswered, only, during, list, at, engaged to, profile, suspended, undisturbed, silent or signed in to",
+                "a mode, to, on, own, in order, rings, unanswered, only, during, list, at, engaged to, profile, suspended, undisturbed, silent, signed in to or for the next",
             ));
         }
     }
-    Ok(wishes)
+    Ok((wishes, lasts))
 }
 
 /// `busy to group:sales`, `no-answer after 15s to user:bob`
