@@ -10,6 +10,7 @@
     reason = "all of it is tests: what cannot be done fails them"
 )]
 
+mod chaos;
 mod flood;
 mod guesses;
 mod guest;
@@ -54,7 +55,7 @@ struct Attack {
     run: fn(&Switch, Effort, &mut Verdicts),
 }
 
-const ATTACKS: [Attack; 34] = [
+const ATTACKS: [Attack; 35] = [
     Attack { id: "SEC-01", run: malformed::messages },
     Attack { id: "SEC-02", run: malformed::descriptions },
     Attack { id: "SEC-05", run: strangers::odd_credentials },
@@ -89,6 +90,7 @@ const ATTACKS: [Attack; 34] = [
     Attack { id: "RUL-16", run: rules::callers_who_leave },
     Attack { id: "RUL-17", run: rules::bad_releases },
     Attack { id: "RUL-18", run: rules::spies },
+    Attack { id: "RUL-19", run: chaos::everything_at_once },
 ];
 
 fn main() -> ExitCode {

@@ -111,6 +111,15 @@ impl Traffic {
 }
 
 impl Lane {
+    /// Takes another's calls too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.begun += other.begun;
+        self.succeeded += other.succeeded;
+        self.given_up.extend(other.given_up);
+        self.setups.extend(other.setups);
+        self.failures.extend(other.failures);
+    }
+
     /// The slowest but one in a hundred.
     pub(crate) fn p99(&self) -> Duration {
         let mut setups = self.setups.clone();

@@ -20,10 +20,10 @@ const HOSTILE_A_SECOND: u32 = 4;
 /// As often its rule is made active again: a version that keeps failing would be withdrawn.
 const REACTIVATED_EVERY: Duration = Duration::from_millis(500);
 /// By how much others' p99 may be slower, in percent, and the steps of the phones' own clock.
-const SLOWER_MAX_PERCENT: u32 = 10;
-const STEP: Duration = Duration::from_millis(2);
+pub(crate) const SLOWER_MAX_PERCENT: u32 = 10;
+pub(crate) const STEP: Duration = Duration::from_millis(2);
 /// The rule's name.
-const RULE: &str = "hostile";
+pub(crate) const RULE: &str = "hostile";
 
 /// A hostile rule, and what its tenant must read of it.
 struct Hostile<'a> {
@@ -359,7 +359,7 @@ fn tenant_reads(switch: &Switch, hostile: &Hostile<'_>, records: &[Value], verdi
     );
 }
 
-fn all_answered(lane: &Lane, claim: &str, verdicts: &mut Verdicts) {
+pub(crate) fn all_answered(lane: &Lane, claim: &str, verdicts: &mut Verdicts) {
     let failures: Vec<_> = lane.failures.clone();
     let begun = usize::try_from(lane.begun).unwrap();
     verdicts.all(claim, begun, &failures, "and ended as it should");
@@ -369,18 +369,18 @@ fn all_answered(lane: &Lane, claim: &str, verdicts: &mut Verdicts) {
 }
 
 /// What the switch takes, before and after.
-struct Measured {
+pub(crate) struct Measured {
     memory_kib: u64,
     threads: u64,
 }
 
 impl Measured {
-    fn of(switch: &Switch) -> Self {
+    pub(crate) fn of(switch: &Switch) -> Self {
         Self { memory_kib: switch.memory_kib(), threads: switch.threads() }
     }
 
     /// Whether all of it has come back.
-    fn returns(&self, switch: &Switch, verdicts: &mut Verdicts) {
+    pub(crate) fn returns(&self, switch: &Switch, verdicts: &mut Verdicts) {
         for metric in ["callwright_calls_live", "callwright_runs_waiting"] {
             let left = switch.comes_down(metric, 0, Duration::from_secs(10));
             verdicts.at_most(format!("{metric} afterwards"), left, 0, "left over");

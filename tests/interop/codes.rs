@@ -49,12 +49,18 @@ fn a_foreign_phone_dials_codes() {
 
 #[test]
 fn a_code_is_answered_by_silence_that_ends_after_a_second() {
-    let lab = Lab::new("code-on-the-wire");
+    for transport in [Transport::Udp, Transport::Tcp] {
+        is_answered_by_silence_over(transport);
+    }
+}
+
+fn is_answered_by_silence_over(transport: Transport) {
+    let lab = Lab::new(&format!("code-on-the-wire-{}", transport.name()));
     let mut switch = Switch::start(&lab);
     let dials =
         Script::of(ANA).invite().expect_challenge().ack_failure().invite_again(ANA.password).perhaps(100);
     let dials = dials.expect(200).ack().expect_request("BYE").ok();
-    let mut ana = Sipp::calls(&lab, Transport::Udp, "*50", &dials);
+    let mut ana = Sipp::calls(&lab, transport, "*50", &dials);
     ana.must_succeed();
     assert_eq!(ana.ladder(), "INVITE> <401 ACK> INVITE> <200 ACK> <BYE 200>");
     let answer = ana.received().into_iter().find(|message| message.starts_with("SIP/2.0 200")).unwrap();

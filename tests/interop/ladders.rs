@@ -42,8 +42,15 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
+    /// Over datagrams, and over connections.
     fn play(&self) {
-        let lab = Lab::new(self.name);
+        for transport in [Transport::Udp, Transport::Tcp] {
+            self.play_over(transport);
+        }
+    }
+
+    fn play_over(&self, transport: Transport) {
+        let lab = Lab::new(&format!("{}-{}", self.name, transport.name()));
         let people = [
             person("ana", "100", ANA, self.wishes),
             person("bob", "101", BOB, ""),
@@ -57,14 +64,15 @@ impl Flow<'_> {
             switch.activate(rule);
         }
         let start = |(name, device, script, _): &(&str, Device, Script, &str)| {
-            Sipp::is_called_as(&lab, name, Transport::Udp, &[*device], script)
+            Sipp::is_called_as(&lab, name, transport, &[*device], script)
         };
         let callees: Vec<Sipp> = self.callees.iter().map(start).collect();
-        let mut bob = Sipp::calls(&lab, Transport::Udp, "100", &self.caller.0);
+        let mut bob = Sipp::calls(&lab, transport, "100", &self.caller.0);
         bob.must_succeed();
-        must_have_seen("bob", &bob, self.caller.1);
+        let over = transport.name();
+        must_have_seen(&format!("bob over {over}"), &bob, self.caller.1);
         for ((name, _, _, seen), phone) in self.callees.iter().zip(&callees) {
-            must_have_seen(name, phone, seen);
+            must_have_seen(&format!("{name} over {over}"), phone, seen);
         }
         switch.must_be_well();
     }

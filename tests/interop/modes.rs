@@ -169,7 +169,16 @@ fn bob_gets(end: End) -> Script {
 
 #[test]
 fn every_mode_with_every_phone_ends_where_it_should() {
-    let lab = Lab::new("modes");
+    every_call_ends_where_it_should_over(Transport::Udp);
+}
+
+#[test]
+fn every_mode_with_every_phone_ends_there_over_tcp_too() {
+    every_call_ends_where_it_should_over(Transport::Tcp);
+}
+
+fn every_call_ends_where_it_should_over(transport: Transport) {
+    let lab = Lab::new(&format!("modes-{}", transport.name()));
     let cells = Cell::all();
     let people: String = cells.iter().map(Cell::people).collect();
     let tenant = format!("ring-time-s = 3\nring-cadence-s = 2\n{}{people}", person("bob", "101", BOB, ""));
@@ -179,11 +188,11 @@ fn every_mode_with_every_phone_ends_where_it_should() {
     }
     let colleagues: Vec<Device> = cells.iter().map(Cell::other).collect();
     let mut phones =
-        vec![Sipp::is_called_as(&lab, "colleagues", Transport::Udp, &colleagues, &answers_after(1_000))];
+        vec![Sipp::is_called_as(&lab, "colleagues", transport, &colleagues, &answers_after(1_000))];
     for phone in PHONES {
         let own: Vec<Device> = cells.iter().filter(|cell| cell.phone == phone).map(Cell::own).collect();
         if let Some(script) = played_by(phone) {
-            phones.push(Sipp::is_called_as(&lab, &format!("{phone:?}"), Transport::Udp, &own, &script));
+            phones.push(Sipp::is_called_as(&lab, &format!("{phone:?}"), transport, &own, &script));
         }
     }
     let mut callers = Vec::new();
@@ -193,7 +202,7 @@ fn every_mode_with_every_phone_ends_where_it_should() {
         let is_answered = |end: End| matches!(end, Own | Colleague);
         let ends = |cell: &&Cell| cell.end == end || is_answered(cell.end) && is_answered(end);
         let rows: Vec<String> = cells.iter().filter(ends).map(Cell::extension).collect();
-        callers.push(Sipp::plays_each(&lab, &format!("caller-{name}"), &rows, &bob_gets(end)));
+        callers.push(Sipp::plays_each(&lab, &format!("caller-{name}"), transport, &rows, &bob_gets(end)));
     }
     for caller in &mut callers {
         caller.must_succeed();

@@ -56,10 +56,16 @@ impl Sipp {
     }
 
     /// A phone that plays a script for each row of a table, all at once; [`FIELDS`] are its columns.
-    pub(crate) fn plays_each(lab: &Lab, name: &str, rows: &[String], script: &Script) -> Self {
+    pub(crate) fn plays_each(
+        lab: &Lab,
+        name: &str,
+        transport: Transport,
+        rows: &[String],
+        script: &Script,
+    ) -> Self {
         let table = lab.write(&format!("{name}.csv"), &format!("SEQUENTIAL\n{}\n", rows.join("\n")));
         let options = ["-inf", table.to_str().unwrap(), "-r", "50"];
-        Self::start(lab, name, Transport::Udp, script, rows.len(), &options)
+        Self::start(lab, name, transport, script, rows.len(), &options)
     }
 
     /// A phone that registers and then plays a script for each call that comes.

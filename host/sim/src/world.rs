@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use callwright_core::forwarding::{Term, Wishes, saved};
+use callwright_core::forwarding::Wishes;
 use callwright_core::names::{RunId, TenantId, Ticket, UserId};
 use callwright_core::rule::{ActiveRule, RunEvent};
 use callwright_core::seam::StoreRefused;
@@ -371,17 +371,7 @@ impl World {
                     .extend(wishes.clone().map(|wishes| ((tenant.clone(), user.clone()), wishes)));
                 self.drive_switch(Input::Wished { tenant, user, wishes });
             }
-            Happening::WishedFor(tenant, user, wishes, time) => {
-                let end = self.now().wall.saturating_add(time).unwrap_or(Timestamp::MAX);
-                let view = self.switch.view();
-                let saved = view.config.tenants.get(&tenant).and_then(|it| saved(&view, it, &user).cloned());
-                let before =
-                    Wishes { term: Some(Term::Ended(end)), ..saved.as_deref().cloned().unwrap_or_default() };
-                let wishes = Wishes { term: Some(Term::Until(end)), ..Wishes::clone(&wishes) };
-                let ends = Happening::Wished(tenant.clone(), user.clone(), Some(Arc::new(before)));
-                self.schedule(self.mono + time, ends);
-                self.happen(Happening::Wished(tenant, user, Some(Arc::new(wishes))));
-            }
+            Happening::WishedFor(tenant, user, wishes, time) => self.wish_for(&tenant, &user, &wishes, time),
             Happening::ClockJumps(by) => {
                 self.jumps.push((self.mono, by));
                 self.trace.note(self.mono, SWITCH, format!("its clock is set to {}", self.now().wall));

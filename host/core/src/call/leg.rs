@@ -208,11 +208,14 @@ impl Call {
                 self.legs.remove(&id);
             }
             (LegPhase::TakenBack { .. }, _) => {}
-            (_, 100) => {
-                if !leg.is_ringing() {
-                    leg.phase = LegPhase::Proceeding { until: board.now.mono + POST_DIAL_LIMIT };
-                }
+            // The limit runs from the INVITE (TELEPHONY T17), however often it is said that somebody tries.
+            (LegPhase::Calling { .. }, 100) => {
+                leg.phase = LegPhase::Proceeding { until: leg.started.mono + POST_DIAL_LIMIT };
             }
+            (LegPhase::Unheard, 100) => {
+                leg.phase = LegPhase::Proceeding { until: board.now.mono + POST_DIAL_LIMIT };
+            }
+            (LegPhase::Proceeding { .. } | LegPhase::Ringing { .. }, 100) => {}
             (_, 180 | 183) => self.leg_rings(board, id, response),
             (_, 101..=199) => {}
             (_, 200..=299) => self.leg_answered(board, id, response),

@@ -3,16 +3,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use callwright_core::forwarding::Wishes;
+use callwright_core::forwarding::{Term, Wishes, saved};
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Config, Input, Now, Setup};
 use callwright_sip::Transport;
 use callwright_store::Restored;
+use jiff::Timestamp;
 
 use super::switch::{self, Dead};
-use super::{Due, World, WorldSetup};
+use super::{Due, Happening, World, WorldSetup};
 use crate::fault::Fault;
 use crate::phone::manner::PhoneInput;
 use crate::runs::Runs as _;
@@ -104,5 +106,17 @@ impl World {
         }
         // What it has to say of what ended while it was dead.
         self.drive_switch(Input::Tick);
+    }
+
+    /// A user wishes something for a while: then what they had saved before is there again.
+    pub(super) fn wish_for(&mut self, tenant: &TenantId, user: &UserId, wishes: &Wishes, time: Duration) {
+        let end = self.now().wall.saturating_add(time).unwrap_or(Timestamp::MAX);
+        let view = self.switch.view();
+        let known = view.config.tenants.get(tenant).and_then(|it| saved(&view, it, user).cloned());
+        let before = Wishes { term: Some(Term::Ended(end)), ..known.as_deref().cloned().unwrap_or_default() };
+        let wishes = Wishes { term: Some(Term::Until(end)), ..wishes.clone() };
+        let saves = |wishes| Happening::Wished(tenant.clone(), user.clone(), Some(Arc::new(wishes)));
+        self.schedule(self.mono + time, saves(before));
+        self.happen(saves(wishes));
     }
 }

@@ -65,7 +65,7 @@ fn phones_that_wait_for_the_store_count_as_those_that_are_registered() {
 }
 
 /// One REGISTER of 1011 with these contacts, stored or not: its answer.
-fn registers(node: &mut Node, number: usize, contacts: &str, stored: Result<(), StoreRefused>) -> Message {
+fn registers(node: &mut Node, number: usize, contacts: &str, stored: &Result<(), StoreRefused>) -> Message {
     let refused = sent(&receive(node, CALLER, &unproven(90)), CALLER).remove(0);
     let challenge = refused.headers.get(&Name::WwwAuthenticate).unwrap();
     let mut request = register(number, challenge);
@@ -91,21 +91,21 @@ fn contacts(answer: &Message) -> Vec<String> {
 fn of_a_contact_that_comes_twice_in_one_register_the_last_word_holds() {
     let mut node = node();
     let twice = "<sip:1011@10.0.0.11:6001>;expires=300, <sip:1011@10.0.0.11:6002>;expires=500, <sip:1011@10.0.0.11:6001>;expires=400";
-    let answer = registers(&mut node, 1, twice, Ok(()));
+    let answer = registers(&mut node, 1, twice, &Ok(()));
     assert_eq!(answer.status(), Some(200));
     let mut bound = contacts(&answer);
     bound.sort();
     assert_eq!(bound, ["<sip:1011@10.0.0.11:6001>;expires=120", "<sip:1011@10.0.0.11:6002>;expires=120"]);
     let given_back = "<sip:1011@10.0.0.11:6001>;expires=300, <sip:1011@10.0.0.11:6001>;expires=0";
-    let answer = registers(&mut node, 2, given_back, Ok(()));
+    let answer = registers(&mut node, 2, given_back, &Ok(()));
     assert_eq!(contacts(&answer), ["<sip:1011@10.0.0.11:6002>;expires=120"]);
     let both = "<sip:1011@10.0.0.11:6005>, <sip:1011@10.0.0.11:6002>";
-    assert_eq!(contacts(&registers(&mut node, 3, both, Ok(()))).len(), 2);
-    let answer = registers(&mut node, 4, "<sip:1011@10.0.0.11:6005>;expires=0", Ok(()));
+    assert_eq!(contacts(&registers(&mut node, 3, both, &Ok(()))).len(), 2);
+    let answer = registers(&mut node, 4, "<sip:1011@10.0.0.11:6005>;expires=0", &Ok(()));
     assert_eq!(contacts(&answer), ["<sip:1011@10.0.0.11:6002>;expires=120"]);
     let instance = "+sip.instance=\"<urn:x:1>\"";
     let moved = format!("<sip:1011@10.0.0.11:6003>;{instance}, <sip:1011@10.0.0.11:6004>;{instance}");
-    let mut bound = contacts(&registers(&mut node, 5, &moved, Ok(())));
+    let mut bound = contacts(&registers(&mut node, 5, &moved, &Ok(())));
     bound.sort();
     assert_eq!(bound, ["<sip:1011@10.0.0.11:6002>;expires=120", "<sip:1011@10.0.0.11:6004>;expires=120"]);
 }
@@ -114,7 +114,7 @@ fn of_a_contact_that_comes_twice_in_one_register_the_last_word_holds() {
 fn a_register_names_no_more_contacts_than_anybody_has() {
     let many = (0..=4 * BINDINGS_MAX).map(|at| format!("<sip:1011@10.0.0.11:{}>;expires=0", 7_000 + at));
     let many = many.collect::<Vec<_>>().join(", ");
-    assert_eq!(registers(&mut node(), 1, &many, Ok(())).status(), Some(403));
+    assert_eq!(registers(&mut node(), 1, &many, &Ok(())).status(), Some(403));
 }
 
 // spec: RFC 3261 §10.3
@@ -122,15 +122,15 @@ fn a_register_names_no_more_contacts_than_anybody_has() {
 fn what_is_given_back_and_not_stored_stays_registered() {
     let mut node = node();
     let contact = "<sip:1011@10.0.0.11:6001>";
-    assert_eq!(registers(&mut node, 1, contact, Ok(())).status(), Some(200));
+    assert_eq!(registers(&mut node, 1, contact, &Ok(())).status(), Some(200));
     for (number, asked) in [(2, format!("{contact};expires=0")), (3, "*".to_owned())] {
         let full = Err(StoreRefused::Full);
-        let refused = registers(&mut node, number, &asked, full);
+        let refused = registers(&mut node, number, &asked, &full);
         assert_eq!(refused.status(), Some(500), "{asked}");
         let own = node.view().bindings.keys().filter(|key| key.device == "1011".into()).count();
         assert_eq!(own, 1, "{asked}");
     }
-    assert_eq!(registers(&mut node, 4, contact, Err(StoreRefused::Full)).status(), Some(200), "a refresh");
-    let gone = registers(&mut node, 5, &format!("{contact};expires=0"), Ok(()));
+    assert_eq!(registers(&mut node, 4, contact, &Err(StoreRefused::Full)).status(), Some(200), "a refresh");
+    let gone = registers(&mut node, 5, &format!("{contact};expires=0"), &Ok(()));
     assert_eq!((gone.status(), contacts(&gone).len()), (Some(200), 0));
 }

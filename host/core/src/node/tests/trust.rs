@@ -106,3 +106,13 @@ fn a_reload_moves_and_ends_a_fixed_contact_and_the_store_hears_of_neither() {
     let stored = moved.iter().chain(&ended).filter(|effect| matches!(effect, Effect::Store { .. }));
     assert_eq!(stored.count(), 0);
 }
+
+#[test]
+fn a_device_without_a_password_changes_nothing_by_a_code() {
+    let mut node = node();
+    for (peer, status) in [(INSIDE, 403), (OUTSIDE, 401)] {
+        let told = sent(&receive(&mut node, peer, &invite("door", "*50", peer)), peer);
+        assert_eq!(told.last().and_then(Message::status), Some(status), "from {peer}");
+    }
+    assert!(node.view().wishes.is_empty());
+}
