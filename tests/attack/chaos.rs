@@ -69,7 +69,29 @@ pub(crate) fn everything_at_once(switch: &Switch, effort: Effort, verdicts: &mut
     }
     all_answered(&chaotic, "each call through a broken rule is answered", verdicts);
     all_answered(&beside, "each call of another tenant is answered", verdicts);
-    let records = switch.records("hostile", usize::try_from(chaotic.begun).unwrap());
+    broken_and_withdrawn(switch, usize::try_from(chaotic.begun).unwrap(), verdicts);
+    if effort == Effort::Full {
+        let (without, with) = (quiet.p99(), beside.p99());
+        let bound = (without + without * SLOWER_MAX_PERCENT / 100).max(without + STEP);
+        verdicts.check(
+            format!(
+                "others' p99 to the answer, of {} calls beside the chaos and {} without",
+                beside.begun, quiet.begun
+            ),
+            with <= bound,
+            format!(
+                "{with:.2?}, {without:.2?} without: {:.2} times",
+                with.as_secs_f64() / without.as_secs_f64()
+            ),
+            format!("at most {bound:.2?}"),
+        );
+    }
+    base.returns(switch, verdicts);
+}
+
+/// What the tenant reads of its calls and of its versions.
+fn broken_and_withdrawn(switch: &Switch, calls: usize, verdicts: &mut Verdicts) {
+    let records = switch.records("hostile", calls);
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     for record in &records {
         *ends.entry(outcome(record)).or_default() += 1;
@@ -90,21 +112,4 @@ pub(crate) fn everything_at_once(switch: &Switch, effort: Effort, verdicts: &mut
         format!("{back} times"),
         "at least once",
     );
-    if effort == Effort::Full {
-        let (without, with) = (quiet.p99(), beside.p99());
-        let bound = (without + without * SLOWER_MAX_PERCENT / 100).max(without + STEP);
-        verdicts.check(
-            format!(
-                "others' p99 to the answer, of {} calls beside the chaos and {} without",
-                beside.begun, quiet.begun
-            ),
-            with <= bound,
-            format!(
-                "{with:.2?}, {without:.2?} without: {:.2} times",
-                with.as_secs_f64() / without.as_secs_f64()
-            ),
-            format!("at most {bound:.2?}"),
-        );
-    }
-    base.returns(switch, verdicts);
 }

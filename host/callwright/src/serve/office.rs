@@ -331,10 +331,21 @@ enum Effect {
 /// The wishes of these users as a tenant has them.
 fn saved_in(tenant: Option<&Tenant>, users: &[(UserId, Option<Term>)]) -> Vec<Wished> {
     let of = |user: &UserId| tenant?.users.get(user)?.forwarding.clone();
-    users
-        .iter()
-        .map(|(user, term)| (user.clone(), of(user).map(|wishes| for_a_while(wishes, *term))))
-        .collect()
+    users.iter().map(|(user, term)| (user.clone(), known_for(tenant, user, of(user), *term))).collect()
+}
+
+/// What a user has saved, with what is known of changes that were not made for good. Who had said nothing before such a change
+/// wishes again what the configuration says.
+fn known_for(
+    tenant: Option<&Tenant>,
+    user: &UserId,
+    saved: Option<Arc<Wishes>>,
+    term: Option<Term>,
+) -> Option<Arc<Wishes>> {
+    let configured = || tenant?.users.get(user).map(|user| user.forwarding.clone().unwrap_or_default());
+    let has_ended = matches!(term, Some(Term::Ended(_)));
+    let wishes = saved.or_else(|| configured().filter(|_| has_ended))?;
+    Some(for_a_while(wishes, term))
 }
 
 /// Wishes that know whether they were saved for good.
@@ -360,8 +371,9 @@ fn wished(
         if live != then {
             then.map_or(Ok(None), read).map_err(refused_later)?;
         }
-        let term = found.and_then(|next| next.term);
-        all.push((edit.name.as_str().into(), read_now.map(|wishes| for_a_while(wishes, term))));
+        let (user, term) = (edit.name.as_str().into(), found.and_then(|next| next.term));
+        let known = known_for(Some(tenant), &user, read_now, term);
+        all.push((user, known));
     }
     Ok(all)
 }
@@ -376,12 +388,12 @@ fn saved_wishes(
     for id in store.documented_tenants()? {
         let Some(tenant) = everybody.tenants.get(&id) else { continue };
         let is_of_file = file.tenants.contains_key(&id);
-        let ended = ended_lately(&id, store)?;
+        let mut ended = ended_lately(&id, store)?;
         let mut saved = Vec::new();
         for document in store.documents(&id)?.into_iter().filter(|it| it.kind == Kind::Forwarding) {
             let Some(live) = document.live else { continue };
             let term = document.temporary.map(|it| Term::Until(it.until));
-            let term = term.or_else(|| ended.get(&document.name).copied().map(Term::Ended));
+            let term = term.or(ended.remove(&document.name).map(Term::Ended));
             if term.is_none() && !is_of_file {
                 continue;
             }
@@ -393,6 +405,11 @@ fn saved_wishes(
                     }
                 }
             }
+        }
+        for (name, at) in ended {
+            let user = name.as_str().into();
+            let known = known_for(Some(tenant), &user, None, Some(Term::Ended(at)));
+            saved.extend(known.map(|known| (user, Some(known))));
         }
         all.push((id, saved));
     }
@@ -487,12 +504,14 @@ fn becoming(documents: &[Document], edits: &[Edit], at: Timestamp) -> Vec<Next> 
             Step::Remove => (next.live, next.then, next.term) = (None, None, None),
             Step::Expire => {
                 next.live.clone_from(&next.then);
-                next.term = Some(Term::Ended(at));
+                next.term = (edit.kind == Kind::Forwarding).then_some(Term::Ended(at));
             }
             Step::Discard => {}
         }
     }
-    all.into_values().filter(|next| next.live.is_some() || next.then.is_some()).collect()
+    // Of wishes that nobody has any more there is left when they ended.
+    let is_left = |next: &Next| next.live.is_some() || next.then.is_some() || next.term.is_some();
+    all.into_values().filter(is_left).collect()
 }
 
 fn sections(documents: &[Document]) -> Vec<Section> {
