@@ -37,8 +37,8 @@ fn presses_its_keys(transport: Transport) {
     let script = told(script.expect_subscribed());
     let script = told(script.subscribe_within(ANA.password, 600, UNDISTURBED));
     let script = told(script.subscribe_within(ANA.password, 600, FORWARD));
-    // What is changed at the API.
-    let script = told(script);
+    // What is changed at the API for good, and what is changed for a moment and ends by itself.
+    let script = told(told(told(script)));
     let script = told(script.subscribe_within(ANA.password, 0, ""));
     let mut phone = Sipp::calls(&lab, transport, "1001", &script);
     within(Duration::from_secs(20), "the keys", || notifies(&phone).len() == 3);
@@ -50,13 +50,17 @@ fn presses_its_keys(transport: Transport) {
     let log = switch.tell(&["audit", "--json"]);
     assert!(log.contains("phone 1001, by as-feature-event"), "{log}");
     switch.tell(&["forwarding", "set", "ana", "--do-not-disturb", "false"]);
+    within(Duration::from_secs(20), "what was changed", || notifies(&phone).len() == 4);
+    switch.tell(&["forwarding", "set", "ana", "--do-not-disturb", "true", "--until", "1s"]);
     phone.must_succeed();
     let notifies = notifies(&phone);
-    assert_eq!(notifies.len(), 5, "{notifies:?}");
+    assert_eq!(notifies.len(), 7, "{notifies:?}");
     for (notify, says) in notifies.iter().zip([
         "<doNotDisturbOn>false</doNotDisturbOn>",
         "<doNotDisturbOn>true</doNotDisturbOn>",
         "<forwardingType>forwardBusy</forwardingType><forwardStatus>true</forwardStatus><forwardTo>101</forwardTo>",
+        "<doNotDisturbOn>false</doNotDisturbOn>",
+        "<doNotDisturbOn>true</doNotDisturbOn>",
         "<doNotDisturbOn>false</doNotDisturbOn>",
         "Subscription-State: terminated;reason=timeout",
     ]) {
