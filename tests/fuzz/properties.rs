@@ -148,7 +148,10 @@ pub fn configuration(bytes: &[u8]) {
                 let devices = tenant.users.values().flat_map(|user| &user.devices);
                 assert!(devices.clone().all(|device| tenant.devices.contains_key(device)));
                 let members = tenant.groups.values().flat_map(|group| &group.members);
-                assert!(members.clone().all(|member| tenant.users.contains_key(member)));
+                assert!(members.clone().all(|member| tenant.lacks(member).is_none()));
+                assert!(
+                    tenant.groups.keys().all(|name| callwright_core::group::circle(tenant, name).is_none())
+                );
                 assert!(tenant.places.values().all(|place| tenant.lacks(&place.target).is_none()));
             }
         }

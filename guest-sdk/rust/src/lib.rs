@@ -49,7 +49,7 @@ pub use bindings::callwright::rules::{
 /// What most rules name: `use callwright_guest::prelude::*;`.
 pub mod prelude {
     pub use crate::call::{Call, CallError, Entry, Refusal};
-    pub use crate::directory::{Group, Order, User};
+    pub use crate::directory::{Group, Member, Order, User};
     pub use crate::presence::{Roster, State};
     pub use crate::ring::{Leg, Outcome, Ring};
     pub use crate::types::{Destination, Party, Place};

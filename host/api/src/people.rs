@@ -34,20 +34,6 @@ mod warned;
 
 use outlook::Outlook;
 
-/// The kinds of documents that a tenant's admins manage, each at the path of its name.
-pub(crate) const MANAGED: [Kind; 10] = [
-    Kind::User,
-    Kind::Device,
-    Kind::Group,
-    Kind::Place,
-    Kind::Holidays,
-    Kind::Hours,
-    Kind::Rota,
-    Kind::TimeRoute,
-    Kind::Table,
-    Kind::Forwarding,
-];
-
 /// How many documents a page holds when nobody asks for another number.
 const PAGE: usize = 50;
 
@@ -66,7 +52,7 @@ pub(crate) fn describe(described: Described) -> Described {
         ],
         one,
     );
-    for kind in MANAGED {
+    for kind in Kind::managed() {
         let path = format!("/v1/tenants/{{tenant}}/{}", kind.words());
         let one =
             get(show).put(replace).delete(remove).layer::<_, Infallible>(Extension(kind)).layer(large());
@@ -100,10 +86,12 @@ fn taking(kind: Kind, does: Does) -> Does {
         Kind::Device => does.takes::<shape::Device>(),
         Kind::Group => does.takes::<shape::Group>(),
         Kind::Place => does.takes::<shape::Place>(),
+        Kind::Site => does.takes::<shape::Site>(),
         Kind::Holidays => does.takes::<shape::Holidays>(),
         Kind::Hours => does.takes::<shape::Hours>(),
         Kind::Rota => does.takes::<shape::Rota>(),
         Kind::TimeRoute => does.takes::<shape::TimeRoute>(),
+        Kind::Role => does.takes::<shape::Role>(),
         Kind::Table => does.takes::<shape::Table>(),
         Kind::Forwarding => does.takes::<shape::Forwarding>(),
     }
@@ -260,18 +248,10 @@ fn writable(
     kind: Kind,
     name: &str,
 ) -> Result<Arc<Tenant>, ApiError> {
-    match kind {
-        Kind::Forwarding => caller.own(switch, tenant, (kind, name)),
-        Kind::Tenant
-        | Kind::User
-        | Kind::Device
-        | Kind::Group
-        | Kind::Place
-        | Kind::Holidays
-        | Kind::Hours
-        | Kind::Rota
-        | Kind::TimeRoute
-        | Kind::Table => caller.tenant(switch, tenant),
+    if kind == Kind::Forwarding {
+        caller.own(switch, tenant, (kind, name))
+    } else {
+        caller.tenant(switch, tenant)
     }
 }
 

@@ -32,6 +32,7 @@ fn tenant(name: &str) -> Tenant {
     Tenant {
         id: name.into(),
         domains: vec![format!("{name}.example")],
+        realm: None,
         trusted: Vec::new(),
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
@@ -41,6 +42,7 @@ fn tenant(name: &str) -> Tenant {
         groups: [].into(),
         places: [].into(),
         hours: [].into(),
+        holidays: [].into(),
         rotas: [].into(),
         time_routes: [].into(),
         roles: [].into(),

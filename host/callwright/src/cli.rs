@@ -13,7 +13,7 @@ pub(crate) use people::{
     AuditArgs, DeviceKeys, DocumentCommand, EventsArgs, ForwardingCommand, ForwardingKeys, GroupKeys,
     HoursKeys, How, More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
-pub(crate) use times::{HolidaysKeys, RotaKeys, TableKeys, TimeRouteKeys};
+pub(crate) use times::{HolidaysKeys, RoleKeys, RotaKeys, SiteKeys, TableKeys, TimeRouteKeys};
 
 /// The telephone switch whose routing its tenants write.
 #[derive(Parser)]
@@ -117,6 +117,20 @@ pub(crate) enum Command {
     TimeRoute {
         #[command(subcommand)]
         command: DocumentCommand<TimeRouteKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes names that somebody holds: duty phone, backup, central dispatch.
+    Role {
+        #[command(subcommand)]
+        command: DocumentCommand<RoleKeys>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Makes, shows, changes and removes locations.
+    Site {
+        #[command(subcommand)]
+        command: DocumentCommand<SiteKeys>,
         #[command(flatten)]
         remote: Remote,
     },

@@ -70,6 +70,8 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Holidays { command, remote } => people::run(&command, &remote, out),
         Command::Rota { command, remote } => people::run(&command, &remote, out),
         Command::TimeRoute { command, remote } => people::run(&command, &remote, out),
+        Command::Role { command, remote } => people::run(&command, &remote, out),
+        Command::Site { command, remote } => people::run(&command, &remote, out),
         Command::Table { command, remote } => people::run(&command, &remote, out),
         Command::Forwarding { command, remote } => people::forwarding(command, &remote, out),
         Command::Audit { wanted, remote } => people::audit(&wanted, &remote, out),

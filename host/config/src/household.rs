@@ -107,27 +107,15 @@ impl Whole {
     fn of(documents: Vec<Document>, origin: &Origin<'_>) -> Self {
         let mut whole = Self::default();
         for (kind, name, json) in documents {
-            match kind {
-                Kind::Tenant => {
-                    Value::json("", &json, origin).table();
-                    if let Json::Object(map) = json {
-                        whole.tenant = map;
-                    }
+            if kind == Kind::Tenant {
+                Value::json("", &json, origin).table();
+                if let Json::Object(map) = json {
+                    whole.tenant = map;
                 }
-                Kind::User
-                | Kind::Device
-                | Kind::Group
-                | Kind::Place
-                | Kind::Holidays
-                | Kind::Hours
-                | Kind::Rota
-                | Kind::TimeRoute
-                | Kind::Table => {
-                    whole.sections.entry(kind).or_default().insert(name, json);
-                }
-                Kind::Forwarding => {
-                    whole.wishes.insert(name, json);
-                }
+            } else if kind == Kind::Forwarding {
+                whole.wishes.insert(name, json);
+            } else {
+                whole.sections.entry(kind).or_default().insert(name, json);
             }
         }
         whole
@@ -157,12 +145,14 @@ impl Whole {
                 }
             }
         }
-        self.sections.insert(Kind::User, users);
-        for (kind, section) in self.sections {
-            let key = kind.words();
-            if self.tenant.insert(key.to_owned(), Json::Object(section)).is_some() {
+        for key in Kind::managed().map(Kind::words) {
+            if self.tenant.remove(key).is_some() {
                 origin.add(key, 0..0, format!("is no key here: {key} are made by themselves"));
             }
+        }
+        self.sections.insert(Kind::User, users);
+        for (kind, section) in self.sections {
+            self.tenant.insert(kind.words().to_owned(), Json::Object(section));
         }
         Json::Object(self.tenant)
     }
@@ -236,6 +226,12 @@ mod tests {
                 "desk".to_owned(),
                 json!({ "routes": [{ "hours": "office", "to": "rota:platform" }], "otherwise": "user:ana" }),
             ),
+            (Kind::Site, "berlin".to_owned(), json!(["device:1001", "group:sales"])),
+            (
+                Kind::Role,
+                "duty-phone".to_owned(),
+                json!({ "extension": "300", "held-by": "rota:platform", "follow-forwarding": true }),
+            ),
             (Kind::Table, "vip".to_owned(), json!({ "+4930999999": "ana", "user:bob": "board" })),
         ]
     }
@@ -269,6 +265,8 @@ mod tests {
             holidays.de-be = { "2026-12-25" = "Christmas" }
             rotas.platform = { members = ["ana", "bob"], from = "2026-11-16", swaps = { "2026-12-25" = "nobody" } }
             time-routes.desk = { routes = [{ hours = "office", to = "rota:platform" }], otherwise = "user:ana" }
+            sites.berlin = ["device:1001", "group:sales"]
+            roles.duty-phone = { extension = "300", held-by = "rota:platform", follow-forwarding = true }
             tables.vip = { "+4930999999" = "ana", "user:bob" = "board" }
         "#;
         let read = crate::parse(file, std::path::Path::new(".")).unwrap();
@@ -292,6 +290,19 @@ mod tests {
         again(Kind::Rota, "platform", serde_json::to_value(rota).unwrap());
         let route = shape::TimeRoute::from(&made.time_routes["desk"]);
         again(Kind::TimeRoute, "desk", serde_json::to_value(route).unwrap());
+        let role = shape::Role::from(&made.roles["duty-phone"]);
+        again(Kind::Role, "duty-phone", serde_json::to_value(role).unwrap());
+        again(Kind::Site, "berlin", serde_json::to_value(shape::Site::from(&made.sites["berlin"])).unwrap());
+        let holidays = shape::Holidays::from(&made.holidays["de-be"]);
+        again(Kind::Holidays, "de-be", serde_json::to_value(holidays).unwrap());
+        let mut staggered = shape::Group::from(&made.groups["sales"]);
+        assert_eq!(staggered.members, ["bob", "ana"]);
+        (staggered.stagger_s, staggered.ring_time_s) = (Some(3), Some(20));
+        staggered.members.push("place:berlin".to_owned());
+        let json = serde_json::to_value(&staggered).unwrap();
+        let found = assemble(&"acme".into(), with(Kind::Group, "sales", json.clone()), &Config::default())
+            .unwrap_err();
+        assert!(found.iter().any(|it| it.what.contains("in itself: sales → sales")), "{found:?}");
         again(Kind::Table, "vip", serde_json::to_value(shape::Table::from(&made.tables["vip"])).unwrap());
     }
 
@@ -317,6 +328,41 @@ mod tests {
         );
     }
 
+    #[test]
+    fn groups_within_each_other_end_somewhere() {
+        let of = |members: &[&str]| json!({ "members": members });
+        let mut documents = with(Kind::Group, "sales", of(&["bob", "group:night"]));
+        documents.push((Kind::Group, "night".to_owned(), of(&["place:late"])));
+        documents.push((Kind::Place, "late".to_owned(), json!("group:sales")));
+        documents.push((Kind::Group, "odd".to_owned(), of(&["device:1001", "group:none", "group:none"])));
+        assert_eq!(
+            problems(documents),
+            [
+                "groups.odd.members[0]: must be the name of a user, group:NAME or place:NAME",
+                "groups.odd.members[2]: `group:none` is named twice",
+                "groups.night.members: the group would be in itself: night → sales → night",
+                "groups.odd.members[1]: no group `none`",
+                "groups.odd.members[2]: no group `none`",
+                "groups.sales.members: the group would be in itself: sales → night → sales",
+            ]
+        );
+        let mut deep = acme();
+        for level in 0..10 {
+            let inner = if level == 9 { "ana".to_owned() } else { format!("group:l{}", level + 1) };
+            deep.push((Kind::Group, format!("l{level}"), of(&[&inner])));
+        }
+        assert_eq!(problems(deep), ["groups.l0.members: more than 8 groups would be within each other"]);
+    }
+
+    #[test]
+    fn what_has_documents_of_its_own_is_no_key_of_the_tenant() {
+        let tenant = json!({ "domains": ["acme.example"], "zone": "UTC", "roles": {}, "rotas": {} });
+        let found = problems(with(Kind::Tenant, "acme", tenant));
+        let wrong =
+            ["rotas", "roles"].map(|key| format!("{key}: is no key here: {key} are made by themselves"));
+        assert_eq!(found, wrong);
+    }
+
     /// The keys that a shape has, as programs are told.
     fn told<T: utoipa::PartialSchema>() -> BTreeSet<String> {
         let schema = serde_json::to_value(T::schema()).unwrap();
@@ -332,15 +378,21 @@ mod tests {
         known.split(", ").filter(|key| *key != "devices").map(str::to_owned).collect()
     }
 
+    /// The same where a document of that kind has no user.
+    fn read_alone(kind: Kind, name: &str) -> BTreeSet<String> {
+        let found = problems(with(kind, name, json!({ "wrong": 1 })));
+        let known = found.iter().find_map(|it| it.split("known are ").nth(1)).unwrap();
+        known.split(", ").map(str::to_owned).collect()
+    }
+
     #[test]
     fn programs_are_told_of_the_keys_that_are_read() {
         assert_eq!(told::<shape::User>(), read(Kind::User, "bob"));
         assert_eq!(told::<shape::Group>(), read(Kind::Group, "sales"));
         assert_eq!(told::<shape::Hours>(), read(Kind::Hours, "office"));
         assert_eq!(told::<shape::TimeRoute>(), read(Kind::TimeRoute, "desk"));
-        let rota = problems(with(Kind::Rota, "platform", json!({ "wrong": 1 })));
-        let rota = rota.iter().find_map(|it| it.split("known are ").nth(1)).unwrap();
-        assert_eq!(told::<shape::Rota>(), rota.split(", ").map(str::to_owned).collect());
+        assert_eq!(told::<shape::Role>(), read_alone(Kind::Role, "duty-phone"));
+        assert_eq!(told::<shape::Rota>(), read_alone(Kind::Rota, "platform"));
         let mut device = read(Kind::Device, "1001");
         device.insert("user".to_owned());
         assert_eq!(told::<shape::Device>(), device);

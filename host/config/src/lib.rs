@@ -18,6 +18,7 @@ mod address;
 mod document;
 mod duty;
 mod forwarding;
+mod groups;
 mod hours;
 mod household;
 mod numbers;

@@ -124,7 +124,8 @@ fn kept(table: &Table<'_>, realm: &Realm) -> Option<Secret> {
     let secret = Kept::read(&value)?;
     if (secret.realm, secret.algorithm) != (realm.name.as_str(), realm.digest.as_str()) {
         value.wrong(format!(
-            "was made of a password for the first domain `{}` and {}: set the password again",
+            "was made of a password for realm `{0}` and {1}, and is good for no other: say realm = \"{0}\" and keep \
+             the digest, or remove the tenant's devices and make them again",
             secret.realm, secret.algorithm
         ));
     }

@@ -4,6 +4,7 @@
 //! deserialiser would stop at the first mistake.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use callwright_core::config::{self, EarlyDialogs, WeeklySpan};
 use callwright_core::roster::Order;
@@ -15,15 +16,18 @@ use utoipa::ToSchema;
 mod times;
 mod wishes;
 
-pub use times::{Holidays, Rota, RouteLine, Table, TimeRoute};
+pub use times::{Holidays, Role, Rota, RouteLine, Site, Table, TimeRoute};
 pub use wishes::{CallerList, Forwarding, Profile, TimeTarget, When, Wish};
 
 /// A tenant without its people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tenant {
-    /// SIP domains, at least one; the first is the digest realm and stands in URIs.
+    /// SIP domains, at least one; the first stands in URIs.
     pub domains: Vec<String>,
+    /// The digest realm for which devices have their passwords; the first domain where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
     /// A zone of the IANA database, as `Europe/Berlin`.
     pub zone: String,
     /// `md5` or `sha-256`; md5 where nothing is said.
@@ -152,14 +156,14 @@ pub struct Device {
     pub early_dialogs: Option<String>,
 }
 
-/// People who are rung together.
+/// People, and whatever else rings with them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Group {
     /// Dialling it rings the group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
-    /// Names of users, in order.
+    /// Names of users, `group:NAME` or `place:NAME`, in order.
     pub members: Vec<String>,
     /// Whether the forwarding of its members holds for calls to the group; no where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +172,9 @@ pub struct Group {
     /// nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hunt: Option<String>,
+    /// Of a group that rings together: how many seconds after the one before it each member begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stagger_s: Option<u32>,
     /// How long they ring, each or all together; the tenant's `ring-time-s` where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ring_time_s: Option<u32>,
@@ -238,12 +245,17 @@ impl From<&config::Group> for Group {
     fn from(group: &config::Group) -> Self {
         Self {
             extension: group.extension.as_ref().map(ToString::to_string),
-            members: group.members.iter().map(ToString::to_string).collect(),
+            members: group.members.iter().map(crate::groups::word).collect(),
             follow_forwarding: group.follow_forwarding.then_some(true),
             hunt: group.hunt.and_then(hunt_word).map(str::to_owned),
-            ring_time_s: group.ring_time.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
+            stagger_s: Some(seconds(group.stagger)).filter(|stagger_s| *stagger_s > 0),
+            ring_time_s: group.ring_time.map(seconds),
         }
     }
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// The word of the file for an order; none where the file has none for it.
@@ -284,6 +296,7 @@ impl From<&config::Tenant> for Tenant {
     fn from(tenant: &config::Tenant) -> Self {
         Self {
             domains: tenant.domains.clone(),
+            realm: tenant.realm.clone(),
             zone: zone_name(&tenant.zone).unwrap_or_default(),
             digest: None,
             expiry: None,

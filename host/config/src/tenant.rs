@@ -1,13 +1,11 @@
-//! One tenant of the file: what it may do, its groups and places. Every extension means one thing.
+//! One tenant of the file: what it may do, and everything in it. Every extension means one thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use callwright_core::codes::CodePlan;
-use callwright_core::config::{Expiry, Fallback, Group, NumberPlan, Tenant, User};
+use callwright_core::config::{Expiry, Fallback, NumberPlan, Tenant};
 use callwright_core::forwarding::Wishes;
-use callwright_core::names::{GroupName, UserId};
-use callwright_core::roster::Order;
 use callwright_core::rule::{DestinationRef, Refusal};
 use callwright_sip::digest::Algorithm;
 use jiff::tz::TimeZone;
@@ -16,7 +14,7 @@ use super::document::{Table, Value};
 use super::numbers::{Numbers, Owner, is_extension};
 use super::people::{self, People, Realm};
 use super::sections::Section;
-use super::{address, duty, forwarding, hours, is_host, places};
+use super::{address, duty, forwarding, groups, hours, is_host, places};
 
 /// Bounds of a registration where the file has none.
 const EXPIRY: Expiry = Expiry { min_s: 60, max_s: 3_600, default_s: 600 };
@@ -37,7 +35,7 @@ const FUEL_PER_S: u64 = 500_000_000;
 /// of a core.
 const UPLOADS_PER_HOUR: u32 = 30;
 /// A day, the longest time in the file.
-const DAY_S: u32 = 86_400;
+pub(super) const DAY_S: u32 = 86_400;
 
 /// Reads one entry of `[tenants]`.
 pub(super) fn read(
@@ -54,13 +52,16 @@ pub(super) fn read(
     let emergency = emergency(&table, &mut numbers);
     let domains = domains(name, &table, own_hosts, taken);
     let digest = table.get("digest").and_then(|value| algorithm(&value)).unwrap_or(Algorithm::Md5);
-    let realm = Realm { name: domains.first().cloned().unwrap_or_default(), digest };
+    let own_realm = table.get("realm").and_then(|value| realm(&value));
+    let realm = Realm { name: own_realm.as_ref().or(domains.first()).cloned().unwrap_or_default(), digest };
     let People { users, devices } = people::read(name, &table, sections, &realm, &mut numbers);
-    let groups = groups(&table, &users, &mut numbers);
+    let groups = groups::read(&table, &mut numbers);
+    let days_off = duty::holidays(&table);
     let plan = NumberPlan::of(devices.values(), users.values(), groups.values());
     let mut tenant = Tenant {
         id: name.into(),
         domains,
+        realm: own_realm,
         zone: table.require("zone").and_then(|value| zone(&value)).unwrap_or(TimeZone::UTC),
         digest,
         trusted: address::trusted(&table),
@@ -69,7 +70,8 @@ pub(super) fn read(
         devices,
         groups,
         places: BTreeMap::new(),
-        hours: hours::read_all(table.names("hours"), &duty::holidays(&table)),
+        hours: hours::read_all(table.names("hours"), &days_off),
+        holidays: days_off.into_iter().map(|(name, days)| (name.to_owned(), days)).collect(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),
@@ -90,20 +92,25 @@ pub(super) fn read(
         uploads_per_hour: UPLOADS_PER_HOUR,
         plan,
     };
-    if let Some(limits) = table.get("rules").and_then(|value| value.table()) {
-        let runs = limits.get("runs-max").and_then(|value| value.small(1..=10_000));
-        let fuel = limits.get("fuel-per-s").and_then(|value| value.number(1..=u64::from(u32::MAX) * 1_000));
-        let uploads = limits.get("uploads-per-hour").and_then(|value| value.small(1..=100_000));
-        tenant.uploads_per_hour = uploads.unwrap_or(UPLOADS_PER_HOUR);
-        tenant.runs_max = runs.unwrap_or(RUNS_MAX);
-        tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
-        limits.done();
-    }
+    limit(&table, &mut tenant);
     name_what_rings(&table, &mut tenant, &mut numbers);
+    groups::lead_somewhere(&table, &tenant);
     forwarding_ends_somewhere(&table, &tenant);
     tenant.fallback = table.get("fallback").and_then(|value| fallback(&value, &tenant)).unwrap_or_default();
     table.done();
     Some(tenant)
+}
+
+/// Reads what the tenant's rules may use.
+fn limit(table: &Table<'_>, tenant: &mut Tenant) {
+    let Some(limits) = table.get("rules").and_then(|value| value.table()) else { return };
+    let runs = limits.get("runs-max").and_then(|value| value.small(1..=10_000));
+    let fuel = limits.get("fuel-per-s").and_then(|value| value.number(1..=u64::from(u32::MAX) * 1_000));
+    let uploads = limits.get("uploads-per-hour").and_then(|value| value.small(1..=100_000));
+    tenant.uploads_per_hour = uploads.unwrap_or(UPLOADS_PER_HOUR);
+    tenant.runs_max = runs.unwrap_or(RUNS_MAX);
+    tenant.fuel_per_s = fuel.unwrap_or(FUEL_PER_S);
+    limits.done();
 }
 
 /// Reads all that has a name of its own and is no person, device or group. Each may name what was read before it.
@@ -163,6 +170,17 @@ fn domains(
         list.wrong("must name at least one domain");
     }
     domains
+}
+
+/// What devices prove themselves for, as it stands between quotation marks.
+fn realm(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let is_fine = |letter: char| letter.is_ascii_graphic() && !['"', '\\'].contains(&letter);
+    if text.is_empty() || text.len() > 253 || !text.chars().all(is_fine) {
+        value.wrong(format!("`{text}` is no realm: write a domain"));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn algorithm(value: &Value<'_>) -> Option<Algorithm> {
@@ -248,56 +266,6 @@ fn emergency(table: &Table<'_>, numbers: &mut Numbers) -> BTreeSet<String> {
         }
     }
     all
-}
-
-fn groups(
-    table: &Table<'_>,
-    users: &BTreeMap<UserId, User>,
-    numbers: &mut Numbers,
-) -> BTreeMap<GroupName, Group> {
-    let mut groups = BTreeMap::new();
-    for (name, value) in table.names("groups") {
-        let Some(table) = value.table() else { continue };
-        is_name(name, &value);
-        let extension = numbers.extension(&table, &Owner::Group(name.into()));
-        let mut members: Vec<UserId> = Vec::new();
-        for value in table.require("members").map(|value| value.list()).unwrap_or_default() {
-            let Some(member) = value.text().map(UserId::from) else { continue };
-            if !users.contains_key(&member) {
-                value.wrong(format!("no user `{member}`"));
-            } else if members.contains(&member) {
-                value.wrong(format!("`{member}` is named twice"));
-            }
-            members.push(member);
-        }
-        let follow_forwarding =
-            table.get("follow-forwarding").and_then(|value| value.flag()).unwrap_or_default();
-        let hunt = table.get("hunt").and_then(|value| hunt(&value));
-        let ring_time = table.get("ring-time-s").and_then(|value| value.small(1..=DAY_S));
-        let ring_time = ring_time.map(|time_s| Duration::from_secs(time_s.into()));
-        table.done();
-        let name = GroupName::from(name);
-        let group = Group { name: name.clone(), extension, members, follow_forwarding, hunt, ring_time };
-        groups.insert(name, group);
-    }
-    groups
-}
-
-/// How a group is rung: none together, or one by one in an order.
-fn hunt(value: &Value<'_>) -> Option<Order> {
-    match value.text()? {
-        "together" => None,
-        "linear" => Some(Order::Listed),
-        "circular" => Some(Order::Circular),
-        "longest-idle" => Some(Order::LongestIdle),
-        "fewest-calls" => Some(Order::FewestCalls),
-        other => {
-            value.wrong(format!(
-                "`{other}` is none of \"together\", \"linear\", \"circular\", \"longest-idle\" and \"fewest-calls\""
-            ));
-            None
-        }
-    }
 }
 
 /// Reports people who forward to what the tenant does not have.

@@ -28,7 +28,7 @@ pub(crate) fn authenticate(
         .headers
         .all(&Name::Authorization)
         .filter_map(|value| Credentials::parse(value).ok())
-        .find(|credentials| credentials.realm == tenant.domain());
+        .find(|credentials| credentials.realm == tenant.realm());
     let Some(credentials) = credentials else {
         return Err(challenge(board, tenant, source, request, false));
     };
@@ -93,6 +93,6 @@ fn challenge(
     request: &Message,
     stale: bool,
 ) -> Box<Message> {
-    let value = board.authority.challenge(board.now.mono, source, tenant.domain(), tenant.digest, stale);
+    let value = board.authority.challenge(board.now.mono, source, tenant.realm(), tenant.digest, stale);
     Box::new(Message::reply(request, 401).with(Name::WwwAuthenticate, value))
 }

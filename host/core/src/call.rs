@@ -29,6 +29,7 @@ use crate::time::{Deadline, Timer};
 use crate::view::{CallView, Phase};
 
 mod answer;
+mod behind;
 mod caller;
 mod code;
 mod decide;

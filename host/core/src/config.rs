@@ -43,8 +43,10 @@ pub struct Config {
 pub struct Tenant {
     /// Its name in logs, records and the API.
     pub id: TenantId,
-    /// SIP domains; the first is written into URIs and is the digest realm.
+    /// SIP domains; the first is written into URIs.
     pub domains: Vec<String>,
+    /// What devices prove themselves for, where it is not the first domain.
+    pub realm: Option<String>,
     /// Zone of opening hours and of times that people read.
     pub zone: TimeZone,
     /// The one digest algorithm that is offered.
@@ -63,6 +65,8 @@ pub struct Tenant {
     pub places: BTreeMap<PlaceName, Place>,
     /// Named opening hours.
     pub hours: BTreeMap<HoursName, Hours>,
+    /// Days off that several hours share, by the name of their list; hours have them among their own.
+    pub holidays: BTreeMap<String, BTreeMap<Date, String>>,
     /// Duties that go round.
     pub rotas: BTreeMap<RotaName, Rota>,
     /// Names that mean somebody else at another time; no place has one of them.
@@ -185,13 +189,15 @@ pub struct Group {
     pub name: GroupName,
     /// Dialling it rings the group.
     pub extension: Option<Extension>,
-    /// Its people in order.
-    pub members: Vec<UserId>,
+    /// Who is in it, in order: people, other groups, places.
+    pub members: Vec<DestinationRef>,
     /// Its people are rung as they want to be reached, by their own rules, and not by their devices alone.
     pub follow_forwarding: bool,
-    /// In which order its people are tried one by one; none: all are rung together.
+    /// In which order its members are tried one by one; none: all are rung together.
     pub hunt: Option<Order>,
-    /// How long its people ring, each or all together, where it is not the tenant's time.
+    /// Where all are rung together: how long after the one before it each member begins to ring.
+    pub stagger: Duration,
+    /// How long its members ring, each or all together, where it is not the tenant's time.
     pub ring_time: Option<Duration>,
 }
 
@@ -362,7 +368,13 @@ impl Tenant {
         self.places.contains_key(name) || self.roles.contains_key(name) || self.sites.contains_key(name)
     }
 
-    /// The domain written into URIs and used as the digest realm.
+    /// What devices prove themselves for (RFC 7616 §3.3).
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        self.realm.as_deref().unwrap_or_else(|| self.domain())
+    }
+
+    /// The domain written into URIs.
     #[must_use]
     pub fn domain(&self) -> &str {
         self.domains.first().map_or(self.id.as_str(), String::as_str)

@@ -6,7 +6,8 @@ use callwright_sip::Uri;
 
 use crate::config::{Tenant, User};
 use crate::forwarding;
-use crate::names::{Extension, PlaceName, UserId};
+use crate::group;
+use crate::names::{Extension, GroupName, PlaceName, UserId};
 use crate::record::NotRung;
 use crate::rule::{DestinationRef, Party};
 use crate::switchboard::bindings_of;
@@ -86,17 +87,8 @@ pub(crate) fn reach(
             of_user(view, tenant, user, ring_busy, true)
         }
         DestinationRef::Group(group) => {
-            let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
-            let mut found = Vec::new();
-            // Also of a group that has nobody.
-            let mut why = NotRung::NotRegistered { last: None };
-            for member in &group.members {
-                match of_user(view, tenant, member, ring_busy, false) {
-                    Ok(mut reached) => found.append(&mut reached),
-                    Err(reason) => why = reason,
-                }
-            }
-            if found.is_empty() { Err(why) } else { Ok(found) }
+            tenant.groups.get(group).ok_or(NotRung::Unknown)?;
+            of_people(view, tenant, &group::everybody(tenant, group), ring_busy)
         }
         DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy),
         // A number of the tenant's own stays in the house; the plan gives people, groups and devices, and no number.
@@ -111,6 +103,35 @@ pub(crate) fn reach(
             ) => reach(view, tenant, own, ring_busy),
         },
     }
+}
+
+/// The devices of a group's own people, without those of groups within it.
+pub(crate) fn of_group(
+    view: &View,
+    tenant: &Tenant,
+    group: &GroupName,
+    ring_busy: bool,
+) -> Result<Vec<Reach>, NotRung> {
+    let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
+    of_people(view, tenant, group.people(), ring_busy)
+}
+
+fn of_people<'a>(
+    view: &View,
+    tenant: &Tenant,
+    people: impl IntoIterator<Item = &'a UserId>,
+    ring_busy: bool,
+) -> Result<Vec<Reach>, NotRung> {
+    let mut found = Vec::new();
+    // Also of a group that has nobody.
+    let mut why = NotRung::NotRegistered { last: None };
+    for member in people {
+        match of_user(view, tenant, member, ring_busy, false) {
+            Ok(mut reached) => found.append(&mut reached),
+            Err(reason) => why = reason,
+        }
+    }
+    if found.is_empty() { Err(why) } else { Ok(found) }
 }
 
 /// A place, or a location; whoever holds a role has been found before.

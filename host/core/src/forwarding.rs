@@ -26,7 +26,7 @@ mod outlook;
 mod profile;
 mod selective;
 
-pub use circle::circle;
+pub use circle::{circle, persons};
 pub use outlook::{Outlook, Reason, zone_of};
 pub use profile::{BUILT_IN, Partial};
 pub use selective::{

@@ -18,6 +18,8 @@ pub enum Kind {
     Group,
     /// A destination with a name of its own.
     Place,
+    /// A location: what is there under one name.
+    Site,
     /// Days off under one name.
     Holidays,
     /// Opening hours.
@@ -26,6 +28,8 @@ pub enum Kind {
     Rota,
     /// A name that means somebody else at another time.
     TimeRoute,
+    /// A name that somebody holds.
+    Role,
     /// A text beside numbers and people.
     Table,
     /// The personal settings of the user of that name.
@@ -34,69 +38,62 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which one needs the other.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Tenant,
         Self::User,
         Self::Device,
         Self::Group,
         Self::Place,
+        Self::Site,
         Self::Holidays,
         Self::Hours,
         Self::Rota,
         Self::TimeRoute,
+        Self::Role,
         Self::Table,
         Self::Forwarding,
     ];
 
+    /// The word for one, and the one for several.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tenant => ("tenant", "tenants"),
+            Self::User => ("user", "users"),
+            Self::Device => ("device", "devices"),
+            Self::Group => ("group", "groups"),
+            Self::Place => ("place", "places"),
+            Self::Site => ("site", "sites"),
+            Self::Holidays => ("holidays", "holidays"),
+            Self::Hours => ("hours", "hours"),
+            Self::Rota => ("rota", "rotas"),
+            Self::TimeRoute => ("time-route", "time-routes"),
+            Self::Role => ("role", "roles"),
+            Self::Table => ("table", "tables"),
+            Self::Forwarding => ("forwarding", "forwarding"),
+        }
+    }
+
     /// The word for one.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenant",
-            Self::User => "user",
-            Self::Device => "device",
-            Self::Group => "group",
-            Self::Place => "place",
-            Self::Holidays => "holidays",
-            Self::Hours => "hours",
-            Self::Rota => "rota",
-            Self::TimeRoute => "time-route",
-            Self::Table => "table",
-            Self::Forwarding => "forwarding",
-        }
+        self.names().0
     }
 
     /// The word for several, as paths of the API and tables of the configuration file have it.
     #[must_use]
     pub fn words(self) -> &'static str {
-        match self {
-            Self::Tenant => "tenants",
-            Self::User => "users",
-            Self::Device => "devices",
-            Self::Group => "groups",
-            Self::Place => "places",
-            Self::Rota => "rotas",
-            Self::TimeRoute => "time-routes",
-            Self::Table => "tables",
-            Self::Holidays | Self::Hours | Self::Forwarding => self.word(),
-        }
+        self.names().1
+    }
+
+    /// Those that a tenant's admins manage, each at the path of its name.
+    pub fn managed() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| *kind != Self::Tenant)
     }
 
     /// Whether it is about one user and bears their name, so that they may see it, and change what are settings of theirs.
     #[must_use]
     pub fn is_personal(self) -> bool {
-        match self {
-            Self::User | Self::Forwarding => true,
-            Self::Tenant
-            | Self::Device
-            | Self::Group
-            | Self::Place
-            | Self::Holidays
-            | Self::Hours
-            | Self::Rota
-            | Self::TimeRoute
-            | Self::Table => false,
-        }
+        [Self::User, Self::Forwarding].contains(&self)
     }
 
     /// The kind of that word.

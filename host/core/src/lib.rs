@@ -14,6 +14,7 @@ pub mod config;
 mod dial;
 pub mod explain;
 pub mod forwarding;
+pub mod group;
 mod guard;
 pub mod kept;
 mod kind;

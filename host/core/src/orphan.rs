@@ -2,14 +2,16 @@
 //!
 //! Found from the directory and the picture of a moment, so that what nobody cleans up is at least named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::config::{Tenant, User};
+use crate::config::{Group, Tenant, User};
 use crate::explain::list;
+use crate::group;
 use crate::names::{Extension, UserId};
+use crate::place;
 use crate::presence;
 use crate::rule::{ActiveRule, BindTarget, DestinationRef};
 use crate::time_route::RouteTo;
@@ -21,7 +23,7 @@ pub const SILENT: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// One thing that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Orphan {
-    /// `device:1001`, `user:ana`, `group:sales` or `rule:night`.
+    /// `device:1001`, `user:ana`, `role:duty-phone`, `group:sales` or `rule:night`.
     pub what: String,
     /// Why it leads nowhere.
     #[serde(flatten)]
@@ -43,6 +45,11 @@ pub enum Why {
     NoDevice,
     /// The group has nobody.
     NoMember,
+    /// Whoever holds the role now, or is to some day, is not reached by any phone.
+    HeldInVain {
+        /// Who that is, as `bob`.
+        by: Vec<UserId>,
+    },
     /// The active rule is bound to nothing, or only to what is no longer there.
     Unbound,
     /// The active rule is bound to this, among others, which is no longer there.
@@ -59,7 +66,7 @@ pub enum Why {
     },
 }
 
-/// Finds everything in a tenant that leads nowhere: people and devices, then groups, then rules.
+/// Finds everything in a tenant that leads nowhere: people and devices, then roles, groups and rules.
 #[must_use]
 pub fn orphans(view: &View, tenant: &Tenant, now: Timestamp) -> Vec<Orphan> {
     let roads = Roads::of(view, tenant);
@@ -67,7 +74,12 @@ pub fn orphans(view: &View, tenant: &Tenant, now: Timestamp) -> Vec<Orphan> {
     for user in tenant.users.values() {
         people(view, tenant, user, now, &roads, &mut found);
     }
-    let empty = tenant.groups.values().filter(|group| group.members.is_empty());
+    roles(tenant, &roads, &mut found);
+    let is_place = |member: &DestinationRef| matches!(member, DestinationRef::Place(_));
+    let is_empty = |group: &&Group| {
+        group::everybody(tenant, &group.name).is_empty() && !group.members.iter().any(is_place)
+    };
+    let empty = tenant.groups.values().filter(is_empty);
     found.extend(empty.map(|group| {
         let to = DestinationRef::Group(group.name.clone());
         Orphan { what: to.to_string(), why: Why::NoMember, from: roads.to(&to) }
@@ -98,6 +110,25 @@ fn people(view: &View, tenant: &Tenant, user: &User, now: Timestamp, roads: &Roa
             let to = DestinationRef::Device(device.clone());
             Orphan { what: to.to_string(), why: Why::Silent { since }, from: roads.to(&to) }
         }));
+    }
+}
+
+/// Roles that somebody holds who is found already.
+fn roles(tenant: &Tenant, roads: &Roads, found: &mut Vec<Orphan>) {
+    let gone: BTreeSet<String> = found.iter().map(|orphan| orphan.what.clone()).collect();
+    for role in tenant.roles.values() {
+        let to = DestinationRef::Place(role.name.clone());
+        let held = place::may_mean(tenant, &to);
+        let is_gone = |user: &&UserId| gone.contains(&DestinationRef::User((*user).clone()).to_string());
+        let by: BTreeSet<UserId> =
+            held.iter().filter_map(DestinationRef::user).filter(is_gone).cloned().collect();
+        if !by.is_empty() {
+            let (what, by) = (format!("role:{}", role.name), by.into_iter().collect());
+            let mut from: Vec<_> =
+                role.extension.iter().map(|extension| format!("extension {extension}")).collect();
+            from.extend(roads.to(&to));
+            found.push(Orphan { what, why: Why::HeldInVain { by }, from });
+        }
     }
 }
 
@@ -150,11 +181,21 @@ impl Roads {
             let to = DestinationRef::Group(group.name.clone());
             roads.lead(&to, group.extension.iter().map(|extension| format!("extension {extension}")));
             for member in &group.members {
-                roads.lead(&DestinationRef::User(member.clone()), [format!("group {}", group.name)]);
+                roads.lead(member, [format!("group {}", group.name)]);
             }
         }
         for place in tenant.places.values() {
             roads.lead(&place.target, [format!("place {}", place.name)]);
+        }
+        for site in tenant.sites.values() {
+            for part in &site.parts {
+                roads.lead(part, [format!("site {}", site.name)]);
+            }
+        }
+        for role in tenant.roles.values() {
+            if let RouteTo::Destination(to) = &role.held_by {
+                roads.lead(to, [format!("role {}", role.name)]);
+            }
         }
         for rota in tenant.rotas.values() {
             for member in &rota.members {
@@ -205,6 +246,10 @@ pub fn told(orphan: &Orphan, tenant: &Tenant) -> String {
         Why::Silent { since: None } => "no phone was ever registered".to_owned(),
         Why::NoDevice => "has no device".to_owned(),
         Why::NoMember => "has nobody in it".to_owned(),
+        Why::HeldInVain { by } => {
+            let by: Vec<_> = by.iter().map(ToString::to_string).collect();
+            format!("is held by {}, whom no phone reaches", list(&by))
+        }
         Why::Unbound => "is active and bound to nothing that is there".to_owned(),
         Why::BoundToGone { to } => format!("is bound to {}, which is not there any more", list(to)),
         Why::Overdue { review, owner: Some(owner) } => {
@@ -226,6 +271,7 @@ mod tests {
 
     use super::*;
     use crate::config::Place;
+    use crate::place::Role;
     use crate::record::Gone;
     use crate::rule::Care;
     use crate::testing;
@@ -254,6 +300,10 @@ mod tests {
             care: Care { owner: Some("Ana".to_owned()), review: Some(jiff::civil::date(2026, 11, 1)) },
         };
         view.rules.insert(("acme".into(), "night".into()), Arc::new(rule));
+        let held_by = RouteTo::Destination(DestinationRef::User("bob".into()));
+        let duty =
+            Role { name: "duty".into(), extension: Some("300".into()), held_by, follow_forwarding: false };
+        tenant.roles.insert(duty.name.clone(), duty);
         let told_at = |now| -> Vec<String> {
             orphans(&view, &tenant, now).iter().map(|orphan| told(orphan, &tenant)).collect()
         };
@@ -261,7 +311,8 @@ mod tests {
             told_at(at("2026-11-20T12:00:00Z")),
             [
                 "user:ana: has no device; extension 100 and group sales lead there",
-                "user:bob: no phone since 2026-09-01; extension 101, group sales and place night-desk lead there",
+                "user:bob: no phone since 2026-09-01; extension 101, group sales, place night-desk and role duty lead there",
+                "role:duty: is held by bob, whom no phone reaches; extension 300 leads there",
                 "rule:night: is bound to user:carl, which is not there any more",
                 "rule:night: was to be looked at again by Ana until 2026-11-01",
             ]

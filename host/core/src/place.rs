@@ -56,6 +56,55 @@ pub fn meant(tenant: &Tenant, to: &DestinationRef, at: Timestamp) -> Meant {
     }
 }
 
+/// Everything that a destination may mean at one time or another: whoever may hold a role, each line of a route, what a place
+/// stands for, the parts of a location; itself where it is none of these.
+#[must_use]
+pub fn may_mean(tenant: &Tenant, to: &DestinationRef) -> Vec<DestinationRef> {
+    let DestinationRef::Place(name) = to else { return vec![to.clone()] };
+    if let Some(place) = tenant.places.get(name) {
+        return vec![place.target.clone()];
+    }
+    if let Some(site) = tenant.sites.get(name) {
+        return site.parts.clone();
+    }
+    let follows = tenant.roles.get(name).is_some_and(|role| role.follow_forwarding);
+    let mut all = holders(tenant, name);
+    for to in all.iter_mut().filter(|_| follows) {
+        if let DestinationRef::User(user) = to {
+            *to = DestinationRef::Person(user.clone());
+        }
+    }
+    all
+}
+
+/// Whoever may hold a role, or be meant by a name that depends on the time.
+fn holders(tenant: &Tenant, name: &PlaceName) -> Vec<DestinationRef> {
+    let own = |to: &RouteTo| match to {
+        RouteTo::Rota(rota) => {
+            let rota = tenant.rotas.get(rota);
+            let swapped = rota.into_iter().flat_map(|rota| rota.swaps.values().flatten());
+            let people = rota.into_iter().flat_map(|rota| &rota.members).chain(swapped);
+            people.map(|user| DestinationRef::User(user.clone())).collect()
+        }
+        RouteTo::Destination(to) => vec![to.clone()],
+    };
+    if let Some(route) = tenant.time_routes.get(name) {
+        return route.entries.iter().map(|entry| &entry.to).chain(&route.otherwise).flat_map(own).collect();
+    }
+    let held = tenant.roles.get(name).map(|role| own(&role.held_by)).unwrap_or_default();
+    // A role may be held by whoever a place or a route means, which are no roles themselves.
+    let through = |to: DestinationRef| match &to {
+        DestinationRef::Place(other) if !tenant.roles.contains_key(other) => may_mean(tenant, &to),
+        DestinationRef::Device(_)
+        | DestinationRef::User(_)
+        | DestinationRef::Person(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Place(_)
+        | DestinationRef::Number(_) => vec![to],
+    };
+    held.into_iter().flat_map(through).collect()
+}
+
 /// Who holds a role at a moment.
 fn holder(tenant: &Tenant, role: &Role, at: Timestamp) -> Meant {
     let (to, why) = match &role.held_by {
@@ -121,6 +170,23 @@ mod tests {
         assert_eq!(who(&tenant("rota:platform", true), 0), Some("person:ana".to_owned()));
         assert_eq!(who(&tenant("group:sales", true), 0), Some("group:sales".to_owned()));
         assert_eq!(who(&tenant("place:berlin", false), 0), Some("place:berlin".to_owned()));
+    }
+
+    #[test]
+    fn whoever_may_hold_a_role_is_known_without_the_time() {
+        let may = |tenant: &Tenant| -> Vec<String> {
+            let all = may_mean(tenant, &DestinationRef::Place("duty".into()));
+            all.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(may(&tenant("rota:platform", true)), ["person:ana", "person:bob"]);
+        let mut routed = tenant("place:desk", false);
+        assert_eq!(may(&routed), [""; 0], "it is not there");
+        let to = ["group:sales", "rota:platform"].map(|to| to.parse().unwrap());
+        let [first, otherwise] = to;
+        let entries = vec![time_route::RouteEntry { hours: "office".into(), to: first }];
+        let route = time_route::TimeRoute { name: "desk".into(), entries, otherwise: Some(otherwise) };
+        routed.time_routes.insert("desk".into(), route);
+        assert_eq!(may(&routed), ["group:sales", "user:ana", "user:bob"]);
     }
 
     #[test]

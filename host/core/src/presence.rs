@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::config::Tenant;
 use crate::forwarding;
+use crate::group;
 use crate::names::{Extension, TenantId, UserId};
 use crate::rule::DestinationRef;
 use crate::view::{Activity, Binding, BindingKey, View};
@@ -138,9 +139,7 @@ pub fn devices_behind(view: &View, tenant: &TenantId, to: &DestinationRef) -> Ve
         DestinationRef::User(user) | DestinationRef::Person(user) => {
             devices_of(tenant, std::slice::from_ref(user))
         }
-        DestinationRef::Group(group) => {
-            tenant.groups.get(group).map(|group| devices_of(tenant, &group.members)).unwrap_or_default()
-        }
+        DestinationRef::Group(group) => devices_of(tenant, &group::everybody(tenant, group)),
         // A place never stands for another place (`config::Place`), nor a number for a number.
         DestinationRef::Place(_) | DestinationRef::Number(_) => Vec::new(),
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{CallId, Extension, LegId, RuleName, TenantId, UserId, Version};
+use crate::names::{CallId, Extension, GroupName, LegId, RuleName, TenantId, UserId, Version};
 use crate::rule::{DestinationRef, LogLine, Outcome, Party, Reached, RingPlan, RunOutcome};
 
 /// One call, written once when it is over.
@@ -239,6 +239,13 @@ pub enum FactKind {
         version: Version,
         /// Whose.
         user: UserId,
+    },
+    /// A group is rung by its own rule, within the ring of another.
+    NestedGroup {
+        /// Its version.
+        version: Version,
+        /// Which.
+        group: GroupName,
     },
     /// No rule is bound: the fallback decides.
     NoRule,

@@ -176,7 +176,7 @@ pub fn pick(
 ) -> Result<Taken, TakeError> {
     let group = tenant.groups.get(&ask.group).ok_or(TakeError::NoSuchGroup)?;
     let (mut free, mut left_out) = (Vec::new(), Vec::new());
-    for user in &group.members {
+    for user in group.people() {
         match why_not(view, tenant, (user, call), ask, now) {
             None => free.push(user.clone()),
             Some(why) => left_out.push((user.clone(), why)),
@@ -190,7 +190,7 @@ pub fn pick(
                 KeptAnswer::Value(last) => last,
                 KeptAnswer::Done | KeptAnswer::Sum(_) | KeptAnswer::Claimed(_) => None,
             });
-            let place: BTreeMap<_, _> = group.members.iter().zip(0..).collect();
+            let place: BTreeMap<_, _> = group.people().zip(0..).collect();
             let behind = last.and_then(|last| place.get(&UserId::from(last)).copied());
             free.sort_by_key(|user| {
                 let place = place.get(user).copied().unwrap_or(0);

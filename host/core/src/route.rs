@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::codes::CodePlan;
 use crate::config::{Fallback, Tenant};
 use crate::dial;
-use crate::names::{Extension, UserId};
+use crate::names::{Extension, GroupName};
 use crate::record::NotRung;
 use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RunOutcome};
 use crate::view::View;
@@ -78,12 +78,12 @@ pub enum What {
     Refuses(Refusal),
     /// The call ends with the best outcome of its rings.
     Ends(Option<Outcome>),
-    /// It happens within a ring, where a person is rung by their own rule (TELEPHONY T13).
-    Within(UserId, Box<Self>),
+    /// It happens within a ring, where a person or a group is rung by their own rule (TELEPHONY T13).
+    Within(DestinationRef, Box<Self>),
 }
 
 impl What {
-    /// The same without the people within whose rules it happens.
+    /// The same without those within whose rules it happens.
     #[must_use]
     pub fn plain(&self) -> &Self {
         match self {
@@ -110,8 +110,8 @@ pub struct Foretold {
     pub after: Duration,
     /// The devices that ring, or why none does.
     pub whom: Result<Vec<Extension>, NotRung>,
-    /// The people whose own rules say which devices ring; then none is named here.
-    pub people: Vec<UserId>,
+    /// People and groups whose own rules say which devices ring; those are not named here.
+    pub within: Vec<DestinationRef>,
 }
 
 /// Finds what decides calls to a number of a tenant.
@@ -140,42 +140,23 @@ pub fn decider(view: &View, tenant: &Tenant, number: &str) -> Decider {
     }
 }
 
-/// The rule of a person who is rung from inside another: their own, else the standard rule.
+/// The rule of a person or a group that is rung from inside another: their own, else the standard rule.
 #[must_use]
-pub fn of_user(view: &View, tenant: &Tenant, user: &UserId) -> Option<Arc<ActiveRule>> {
-    let own = |rule: &&Arc<ActiveRule>| rule.bind.contains(&BindTarget::User(user.clone()));
+pub fn within(view: &View, tenant: &Tenant, who: &DestinationRef) -> Option<Arc<ActiveRule>> {
+    let target = match who {
+        DestinationRef::User(user) | DestinationRef::Person(user) => BindTarget::User(user.clone()),
+        DestinationRef::Group(group) => BindTarget::Group(group.clone()),
+        DestinationRef::Device(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => return None,
+    };
+    let own = |rule: &&Arc<ActiveRule>| rule.bind.contains(&target);
     let rules = view.rules.range((tenant.id.clone(), "".into())..);
     let bound = rules.take_while(|((owner, _), _)| *owner == tenant.id).map(|(_, rule)| rule).find(own);
     let standard = || view.config.standard.clone().map(|version| ActiveRule::standard(&tenant.id, version));
     bound.cloned().or_else(|| standard().map(Arc::new))
 }
 
-/// Rules within rules within the rule of the call.
-pub const DEPTH_MAX: usize = 3;
-
-/// The people whose own rules ring them; nobody where devices are rung.
-#[must_use]
-pub fn people_behind(tenant: &Tenant, to: &DestinationRef) -> Vec<UserId> {
-    match to {
-        DestinationRef::Person(user) => vec![user.clone()],
-        DestinationRef::Group(group) => {
-            let group = tenant.groups.get(group).filter(|group| group.follow_forwarding);
-            group.map_or_else(Vec::new, |group| group.members.clone())
-        }
-        // A place stands for anything but another place.
-        DestinationRef::Place(place) => match tenant.places.get(place).map(|place| &place.target) {
-            Some(DestinationRef::Place(_)) | None => Vec::new(),
-            Some(
-                target @ (DestinationRef::Person(_)
-                | DestinationRef::Group(_)
-                | DestinationRef::Device(_)
-                | DestinationRef::User(_)
-                | DestinationRef::Number(_)),
-            ) => people_behind(tenant, target),
-        },
-        DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Number(_) => Vec::new(),
-    }
-}
+/// People's rules within people's rules within the rule of the call (TELEPHONY T13).
+pub const PEOPLE_MAX: usize = 3;
 
 /// What a person is to whoever rings them when their rule refuses the caller.
 #[must_use]
@@ -221,6 +202,20 @@ pub fn whom(
     ring_busy: bool,
 ) -> Result<Vec<Extension>, NotRung> {
     let reached = dial::reach(view, tenant, to, ring_busy)?;
+    Ok(reached.into_iter().map(|reach| reach.device).collect())
+}
+
+/// The same of a group's own people.
+///
+/// # Errors
+/// Why none does.
+pub fn whom_of_group(
+    view: &View,
+    tenant: &Tenant,
+    group: &GroupName,
+    ring_busy: bool,
+) -> Result<Vec<Extension>, NotRung> {
+    let reached = dial::of_group(view, tenant, group, ring_busy)?;
     Ok(reached.into_iter().map(|reach| reach.device).collect())
 }
 

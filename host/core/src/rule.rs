@@ -288,6 +288,8 @@ pub struct RingPlan {
     pub ring_busy: bool,
     /// Nobody gets a missed call when the ring moves on.
     pub keep_unmissed: bool,
+    /// Devices that this call has rung to an end do not ring again.
+    pub skip_rung: bool,
 }
 
 /// One leg of a ring.

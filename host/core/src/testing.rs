@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::{Device, EarlyDialogs, Expiry, Fallback, Group, NumberPlan, Tenant, User};
 use crate::names::Extension;
+use crate::rule::DestinationRef;
 
 /// Ana (100: desk 1001, soft 1002, mobile 1003) and Bob (101: desk 1011) of acme.example; group sales (200) is both.
 pub(crate) fn tenant() -> Tenant {
@@ -37,18 +38,12 @@ pub(crate) fn tenant() -> Tenant {
     .into_iter()
     .map(|user| (user.id.clone(), user))
     .collect();
-    let sales = Group {
-        name: "sales".into(),
-        extension: Some("200".into()),
-        members: vec!["ana".into(), "bob".into()],
-        follow_forwarding: false,
-        hunt: None,
-        ring_time: None,
-    };
+    let sales = sales();
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     Tenant {
         id: "acme".into(),
         domains: vec!["acme.example".to_owned()],
+        realm: None,
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
         trusted: Vec::new(),
@@ -59,6 +54,7 @@ pub(crate) fn tenant() -> Tenant {
         groups,
         places: BTreeMap::new(),
         hours: BTreeMap::new(),
+        holidays: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),
@@ -77,6 +73,19 @@ pub(crate) fn tenant() -> Tenant {
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
         uploads_per_hour: 30,
+    }
+}
+
+/// Ana and Bob.
+fn sales() -> Group {
+    Group {
+        name: "sales".into(),
+        extension: Some("200".into()),
+        members: vec![DestinationRef::User("ana".into()), DestinationRef::User("bob".into())],
+        follow_forwarding: false,
+        hunt: None,
+        stagger: Duration::ZERO,
+        ring_time: None,
     }
 }
 

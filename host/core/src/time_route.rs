@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::config::Tenant;
 use crate::names::{HoursName, PlaceName, RotaName};
+use crate::place::Role;
 use crate::rota::{Rota, on_duty};
 use crate::rule::{DestinationRef, NotADestination};
 use crate::schedule::opening;
@@ -175,6 +176,24 @@ pub fn gaps(tenant: &Tenant, rota: &Rota, from: Timestamp) -> Vec<Hole> {
         &TimeRoute { name: rota.name.as_str().into(), entries: Vec::new(), otherwise: Some(alone) },
         from,
     )
+}
+
+/// Every time of the next two years in which nobody holds a role.
+#[must_use]
+pub fn vacancies(tenant: &Tenant, role: &Role, from: Timestamp) -> Vec<Hole> {
+    match &role.held_by {
+        RouteTo::Rota(rota) => {
+            tenant.rotas.get(rota).map(|rota| gaps(tenant, rota, from)).unwrap_or_default()
+        }
+        RouteTo::Destination(DestinationRef::Place(name)) => {
+            let mut found =
+                tenant.time_routes.get(name).map(|route| holes(tenant, route, from)).unwrap_or_default();
+            // Of two who are meant the first holds it.
+            found.retain(|hole| hole.meant.is_empty());
+            found
+        }
+        RouteTo::Destination(_) => Vec::new(),
+    }
 }
 
 /// A line for each hole, behind the name that it is a hole of.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::config::{Fallback, Tenant};
+use callwright_core::group::{self, Behind};
 use callwright_core::kept::Rehearsal;
 use callwright_core::names::{AskId, Extension, RuleName, RunId, Version};
 use callwright_core::record::NotRung;
@@ -86,10 +87,21 @@ struct Oracle<'a, 'q> {
     /// Devices that ring, and until when.
     ringing: Vec<(Extension, Duration)>,
     rings_made: usize,
-    /// The people within whose rules it happens, the innermost last.
+    /// Within whose rules it happens, the innermost last.
     within: Vec<Within>,
     /// The rule that has said something last.
     by: RuleName,
+}
+
+/// One leg of a ring while it is followed.
+struct Part<'l> {
+    begins: Duration,
+    time: Duration,
+    skips_rung: bool,
+    /// What is told of the ring.
+    legs: &'l mut Vec<Foretold>,
+    /// What happens within it.
+    inner: &'l mut Vec<Step>,
 }
 
 /// How a rule left the call.
@@ -159,13 +171,19 @@ impl Oracle<'_, '_> {
     fn start(&self, rule: &Arc<ActiveRule>) -> RunStart {
         let Question { view, tenant, number, .. } = self.question;
         let to = match self.within.last() {
-            Some(within) => Some(DestinationRef::User(within.user.clone())),
+            Some(within) => match within.who.user() {
+                Some(user) => Some(DestinationRef::User(user.clone())),
+                None => Some(within.who.clone()),
+            },
             None => tenant.plan.find(number).cloned(),
         };
         let user = to.as_ref().and_then(DestinationRef::user).cloned();
         let known = user.as_ref().and_then(|user| tenant.users.get(user));
+        let group = to.as_ref().and_then(DestinationRef::group).and_then(|group| tenant.groups.get(group));
+        let extension = known.and_then(|user| user.extension.as_ref());
+        let extension = extension.or(group.and_then(|group| group.extension.as_ref()));
         let dialled = match self.within.last() {
-            Some(_) => known.and_then(|user| user.extension.as_ref()).map(ToString::to_string),
+            Some(_) => extension.map(ToString::to_string),
             None => Some((*number).to_owned()),
         };
         let call = CallFacts {
@@ -275,20 +293,16 @@ impl Oracle<'_, '_> {
             if begins >= plan.time {
                 continue;
             }
-            let to = place::meant(self.question.tenant, &leg.to, self.clock().wall).to;
-            let leg = &LegPlan { to: to.unwrap_or_else(|| leg.to.clone()), ..leg.clone() };
+            let meant = place::meant(self.question.tenant, &leg.to, self.clock().wall);
+            if let Some(why) = meant.why {
+                self.step(What::Reads(leg.to.to_string(), why));
+            }
+            let leg = &LegPlan { to: meant.to.unwrap_or_else(|| leg.to.clone()), ..leg.clone() };
             let time = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
-            let people = route::people_behind(self.question.tenant, &leg.to);
-            let (foretold, outcome, rang) = if people.is_empty() {
-                self.leg(plan, leg, begins, time, skips_rung)
-            } else {
-                let (outcome, rang) = self.people(&people, begins, time, &mut inner);
-                let to = leg.to.clone();
-                (Foretold { to, after: begins, whom: Ok(Vec::new()), people }, Some(outcome), rang)
-            };
+            let mut all = Part { begins, time, skips_rung, legs: &mut legs, inner: &mut inner };
+            let (outcome, rang) = self.part(plan, leg, &mut all);
             silent_from = silent_from.max(begins.saturating_add(rang));
             reports[index] = outcome.map(|outcome| (outcome, rang));
-            legs.push(foretold);
         }
         let best = reports.iter().flatten().map(|(outcome, _)| outcome.clone()).min();
         let best = best.unwrap_or(Outcome::Unreachable);
@@ -304,18 +318,50 @@ impl Oracle<'_, '_> {
         RingReport { outcome: best, legs: plan.legs.iter().zip(reports).map(report).collect() }
     }
 
+    /// Everything behind a leg: the best of what it comes to, and how long that takes.
+    fn part(&mut self, plan: &RingPlan, leg: &LegPlan, part: &mut Part<'_>) -> (Option<Outcome>, Duration) {
+        let Question { view, tenant, .. } = self.question;
+        let own = self.group_ringing();
+        let (mut best, mut lasts) = (None, Duration::ZERO);
+        let mut within = Vec::new();
+        for behind in group::behind(tenant, &leg.to, own.as_ref(), self.clock().wall) {
+            let (outcome, rang) = match behind {
+                Behind::Rule(who) => {
+                    let times = (part.begins, part.time);
+                    let (outcome, rang) = self.by_rule(&who, times, plan.skip_rung, part.inner);
+                    within.push(who);
+                    (Some(outcome), rang)
+                }
+                Behind::Devices(to) => {
+                    let whom = route::whom(view, tenant, &to, plan.ring_busy);
+                    self.devices(plan, to, whom, part)
+                }
+                Behind::People(name) => {
+                    let whom = route::whom_of_group(view, tenant, &name, plan.ring_busy);
+                    self.devices(plan, DestinationRef::Group(name), whom, part)
+                }
+            };
+            best = best.into_iter().chain(outcome).min();
+            lasts = lasts.max(rang);
+        }
+        if !within.is_empty() {
+            let (to, after) = (leg.to.clone(), part.begins);
+            part.legs.push(Foretold { to, after, whom: Ok(Vec::new()), within });
+        }
+        (best, lasts)
+    }
+
     /// Devices that ring for a time: which, what comes of it, and how long they ring.
-    fn leg(
+    fn devices(
         &mut self,
         plan: &RingPlan,
-        leg: &LegPlan,
-        begins: Duration,
-        time: Duration,
-        skips_rung: bool,
-    ) -> (Foretold, Option<Outcome>, Duration) {
-        let Question { view, tenant, .. } = self.question;
-        let from = self.now.saturating_add(begins);
-        let mut whom = route::whom(view, tenant, &leg.to, plan.ring_busy);
+        to: DestinationRef,
+        mut whom: Result<Vec<Extension>, NotRung>,
+        part: &mut Part<'_>,
+    ) -> (Option<Outcome>, Duration) {
+        let from = self.now.saturating_add(part.begins);
+        let skips_rung = part.skips_rung || plan.skip_rung;
+        let skips_rung = skips_rung || self.within.last().is_some_and(|within| within.skips_rung);
         let mut outcome = comes_to(&whom);
         if let Ok(devices) = &mut whom {
             devices
@@ -331,11 +377,12 @@ impl Oracle<'_, '_> {
             whom = Err(NotRung::AlreadyRung);
         }
         let devices = whom.as_deref().unwrap_or_default();
-        let until = from.saturating_add(time);
+        let until = from.saturating_add(part.time);
         self.ringing.extend(devices.iter().map(|device| (device.clone(), until)));
         self.rung.extend(devices.iter().cloned());
-        let rang = if whom.is_ok() { time } else { Duration::ZERO };
-        (Foretold { to: leg.to.clone(), after: begins, whom, people: Vec::new() }, outcome, rang)
+        let rang = if whom.is_ok() { part.time } else { Duration::ZERO };
+        part.legs.push(Foretold { to, after: part.begins, whom, within: Vec::new() });
+        (outcome, rang)
     }
 
     fn comes_to(&mut self, outcome: Outcome) {

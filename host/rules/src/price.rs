@@ -56,6 +56,7 @@ prices! {
     PARTY_USER_ID "types" "[method]party.user-id" "party.user-id" Read 100;
     PARTY_WITHHELD "types" "[method]party.withheld" "party.withheld" Read 100;
     DESTINATION_LABEL "types" "[method]destination.label" "destination.label" Read 200;
+    DESTINATION_LASTS_MS "types" "[method]destination.lasts-ms" "destination.lasts-ms" Read 500;
     DESTINATION_PLACE "types" "[method]destination.place" "destination.place" Read 200;
 
     LEG_NEW "ring" "[constructor]leg" "leg.constructor" Free 200;
@@ -68,6 +69,7 @@ prices! {
     RING_STOP_ON_DECLINE "ring" "[method]ring.stop-on-decline" "ring.stop-on-decline" Free 100;
     RING_RING_BUSY "ring" "[method]ring.ring-busy" "ring.ring-busy" Free 100;
     RING_KEEP_UNMISSED "ring" "[method]ring.keep-unmissed" "ring.keep-unmissed" Free 100;
+    RING_SKIP_RUNG "ring" "[method]ring.skip-rung" "ring.skip-rung" Free 100;
     ANSWER_BY "ring" "[method]answer.by" "answer.by" Read 200;
     ANSWER_USER_ID "ring" "[method]answer.user-id" "answer.user-id" Read 100;
     REPORT_TO "ring" "[method]leg-report.to" "leg-report.to" Read 200;
@@ -95,6 +97,8 @@ prices! {
     USER_REACH "directory" "[method]user.reach" "user.reach" Read 100;
     GROUP_NAME "directory" "[method]group.name" "group.name" Read 100;
     GROUP_MEMBERS "directory" "[method]group.members" "group.members" Read 300;
+    GROUP_ENTRIES "directory" "[method]group.entries" "group.entries" Read 300;
+    GROUP_STAGGER_MS "directory" "[method]group.stagger-ms" "group.stagger-ms" Read 100;
     GROUP_WHOLE "directory" "[method]group.whole" "group.whole" Read 200;
     FIND_USER "directory" "find-user" "directory.find-user" Read 500;
     FIND_GROUP "directory" "find-group" "directory.find-group" Read 500;

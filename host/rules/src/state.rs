@@ -182,9 +182,13 @@ impl RunState {
         values: impl IntoIterator<Item = T>,
     ) -> Result<Vec<Resource<T>>, Stop> {
         let handles = values.into_iter().map(|value| self.handle(value)).collect::<Result<Vec<_>, _>>()?;
-        self.surcharge =
-            self.surcharge.saturating_add(crate::price::PER_ITEM.saturating_mul(handles.len() as u64));
+        self.surcharge_for(handles.len());
         Ok(handles)
+    }
+
+    /// A list costs by what is in it.
+    pub(crate) fn surcharge_for(&mut self, items: usize) {
+        self.surcharge = self.surcharge.saturating_add(crate::price::PER_ITEM.saturating_mul(items as u64));
     }
 
     /// The number of the next leg, ring or question.

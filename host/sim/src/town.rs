@@ -13,6 +13,7 @@ use callwright_core::names::{
 };
 use callwright_core::place::{Role, Site};
 use callwright_core::rota::Rota;
+use callwright_core::rule::DestinationRef;
 use callwright_core::time_route::TimeRoute;
 use callwright_sip::digest::{Algorithm, Secret};
 use jiff::tz::TimeZone;
@@ -103,13 +104,14 @@ impl Household {
     }
 
     /// Adds a group.
-    pub(crate) fn group(&mut self, name: &str, extension: &str, members: &[String]) {
+    pub(crate) fn group(&mut self, name: &str, extension: Option<&str>, members: &[DestinationRef]) {
         self.groups.push(Group {
             name: GroupName::from(name),
-            extension: Some(extension.into()),
-            members: members.iter().map(|member| UserId::from(member.as_str())).collect(),
+            extension: extension.map(Into::into),
+            members: members.to_vec(),
             follow_forwarding: false,
             hunt: None,
+            stagger: Duration::ZERO,
             ring_time: None,
         });
     }
@@ -118,7 +120,7 @@ impl Household {
     pub(crate) fn remove(&mut self, user: &UserId) {
         self.users.retain(|known| known.id != *user);
         self.devices.retain(|device| device.user != *user);
-        self.groups.iter_mut().for_each(|group| group.members.retain(|member| member != user));
+        self.groups.iter_mut().for_each(|group| group.members.retain(|member| member.user() != Some(user)));
     }
 
     /// The tenant as the switch knows it.
@@ -127,6 +129,7 @@ impl Household {
             trusted: Vec::new(),
             id: self.id.clone(),
             domains: vec![self.domain.clone()],
+            realm: None,
             zone: self.zone.clone(),
             digest: self.digest,
             expiry: self.expiry,
@@ -136,6 +139,7 @@ impl Household {
             groups: self.groups.iter().map(|group| (group.name.clone(), group.clone())).collect(),
             places: self.places.iter().map(|place| (PlaceName::clone(&place.name), place.clone())).collect(),
             hours: self.hours.clone(),
+            holidays: BTreeMap::new(),
             rotas: self.rotas.clone(),
             time_routes: self.time_routes.clone(),
             roles: self.roles.clone(),

@@ -11,9 +11,11 @@
 //! A call that was declined, and one that nobody took anywhere, goes to the person's unanswered destination, else it ends
 //! with the best outcome of its rings.
 //!
-//! Of a group that hunts one person rings at a time, in the group's order: who is free, whom no other call rings or has
-//! reserved, and nobody twice. With `follow-forwarding` their own rule decides where each of them is rung, unless they are
-//! on a call. When nobody is free because all are engaged the caller hears busy.
+//! Of a group that hunts one member rings at a time, in the group's order: people who are free, whom no other call rings or
+//! has reserved, and a group or a place that stands in it where the tenant has put it, behind the people where another order
+//! than the tenant's is wanted. With `follow-forwarding` their own rule decides where each person is rung, unless they are on
+//! a call. A group within rings as it is set itself. No phone rings twice. When nobody is free because all are engaged the
+//! caller hears busy.
 
 use callwright_guest::forwarding::{Condition, Effect, Selector, WhyNot, Wishes};
 use callwright_guest::prelude::*;
@@ -35,31 +37,147 @@ fn handle_call(call: &Call) -> Result<(), String> {
 
 fn grouped(call: &Call, group: &Group) -> Result<(), String> {
     let time = group.ring_ms();
-    let Some(order) = group.hunts() else {
-        return match call.ring(Ring::of([&group.whole()])?, time)? {
-            Outcome::Answered(_) => Ok(()),
-            _ => Ok(call.conclude()?),
-        };
+    let rang = match (group.hunts(), group.stagger_ms()) {
+        (Some(order), _) => hunt(call, group, &order, time)?,
+        (None, 0) => Some(call.ring(once(&[group.whole()])?, time)?),
+        (None, step) => Some(stagger(call, group, step, time)?),
     };
-    let mut tried = Vec::new();
-    while let Some(person) = next(group, &order, &tried, time)? {
-        call.because(&format!("{} is next", person.name()));
-        let ring = match group.follows_forwarding() {
-            true => Ring::of([&person.reach()])?,
-            false => Ring::of(&person.devices())?,
+    match rang {
+        Some(Outcome::Answered(_)) => Ok(()),
+        None if is_engaged(group)? => Ok(call.refuse(&Refusal::Busy)?),
+        _ => Ok(call.conclude()?),
+    }
+}
+
+/// A ring of which no phone rings that has rung in this call already.
+fn once(to: &[Destination]) -> Result<Ring, String> {
+    let ring = Ring::of(to)?;
+    ring.skip_rung();
+    Ok(ring)
+}
+
+/// Everything in a group one by one: people as they are free, a group within it as it is set. The last outcome; none where
+/// nobody was rung.
+fn hunt(call: &Call, group: &Group, order: &Order, time: u32) -> Result<Option<Outcome>, String> {
+    let entries = group.entries();
+    let is_person = |member: &Member| matches!(member, Member::Person(_));
+    // In any other order than the tenant's own people come first.
+    let mut runs: Vec<&[Member]> = match order {
+        Order::Listed => entries.chunk_by(|one, next| is_person(one) && is_person(next)).collect(),
+        _ => entries.chunks(1).filter(|one| !one.iter().any(is_person)).collect(),
+    };
+    if !matches!(order, Order::Listed) {
+        runs.insert(0, &entries);
+    }
+    let mut last = None;
+    for run in runs {
+        let rang = match run {
+            [Member::Group(inner)] => {
+                call.because(&format!("group {} is next", inner.name()));
+                ring_next(call, &inner.whole(), inner.ring_ms())?
+            }
+            [Member::Place(place)] => {
+                call.because(&format!("{} is next", place.label()));
+                ring_next(call, place, time)?
+            }
+            people => hunt_people(call, group, order, (people, time))?,
         };
-        match call.ring(ring, time) {
-            Ok(Outcome::Answered(_)) => return Ok(()),
-            Ok(_) => tried.push(person),
-            // A call has legs for some thirty people, and they have had their time.
-            Err(CallError::LimitExceeded(_)) => break,
-            Err(error) => Err(error)?,
+        match rang {
+            Rang::Came(Outcome::Answered(answer)) => return Ok(Some(Outcome::Answered(answer))),
+            Rang::Came(outcome) => last = Some(outcome),
+            Rang::Nobody => {}
+            Rang::NoMore => break,
         }
     }
-    if tried.is_empty() && is_engaged(group)? {
-        return Ok(call.refuse(&Refusal::Busy)?);
+    Ok(last)
+}
+
+/// What came of a turn.
+enum Rang {
+    Came(Outcome),
+    Nobody,
+    /// A call has legs for some thirty phones, and they have had their time.
+    NoMore,
+}
+
+fn hunt_people(
+    call: &Call,
+    group: &Group,
+    order: &Order,
+    (run, time): (&[Member], u32),
+) -> Result<Rang, String> {
+    let is_of_run = |person: &User| {
+        run.iter().any(|member| matches!(member, Member::Person(one) if one.id() == person.id()))
+    };
+    let mut left_out: Vec<User> = match order {
+        Order::Listed => group.members().into_iter().filter(|person| !is_of_run(person)).collect(),
+        _ => Vec::new(),
+    };
+    let mut rang = Rang::Nobody;
+    while let Some(person) = next(group, order, &left_out, time)? {
+        call.because(&format!("{} is next", person.name()));
+        let to = match group.follows_forwarding() {
+            true => vec![person.reach()],
+            false => person.devices(),
+        };
+        match ring(call, &to, time)? {
+            Rang::Came(Outcome::Answered(answer)) => return Ok(Rang::Came(Outcome::Answered(answer))),
+            Rang::NoMore => return Ok(Rang::NoMore),
+            came => rang = came,
+        }
+        left_out.push(person);
     }
-    Ok(call.conclude()?)
+    Ok(rang)
+}
+
+/// A group within has its own time, and whatever a name stands for that of the group around it.
+fn ring_next(call: &Call, to: &Destination, time: u32) -> Result<Rang, String> {
+    let ring = Ring::new();
+    ring.skip_rung();
+    ring.add(Leg::new(to))?;
+    came(call.ring(ring, to.lasts_ms().unwrap_or(time)))
+}
+
+fn ring(call: &Call, to: &[Destination], time: u32) -> Result<Rang, String> {
+    came(call.ring(once(to)?, time))
+}
+
+fn came(rang: Result<Outcome, CallError>) -> Result<Rang, String> {
+    match rang {
+        Ok(outcome) => Ok(Rang::Came(outcome)),
+        Err(CallError::LimitExceeded(_)) => Ok(Rang::NoMore),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Everything in a group in one ring, each some time after the one before it and then as long as it takes.
+fn stagger(call: &Call, group: &Group, step: u32, time: u32) -> Result<Outcome, String> {
+    let ring = Ring::new();
+    ring.skip_rung();
+    let (mut begins, mut ends) = (0_u32, time);
+    for member in group.entries() {
+        let to = match member {
+            Member::Person(person) if group.follows_forwarding() => vec![person.reach()],
+            // A group does not ring people on a call.
+            Member::Person(person) if presence::of_user(&person)?.state() == State::Busy => continue,
+            Member::Person(person) => person.devices(),
+            Member::Group(inner) => vec![inner.whole()],
+            Member::Place(place) => vec![place],
+        };
+        for to in &to {
+            let leg = Leg::new(to);
+            let own = to.lasts_ms().unwrap_or(time);
+            leg.start_after(begins);
+            leg.ring_for(own);
+            ends = ends.max(begins.saturating_add(own));
+            if ring.add(leg).is_err() {
+                // No room for more.
+                break;
+            }
+        }
+        begins = begins.saturating_add(step);
+    }
+    Ok(call.ring(ring, ends)?)
 }
 
 /// Whoever of a group is to be rung next. Somebody without a phone may still be reached elsewhere.
@@ -167,7 +285,7 @@ fn forward(call: &Call, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, 
 
 fn together(call: &Call, wishes: &Wishes, to: &[&Destination]) -> Result<Outcome, String> {
     let ring = Ring::new();
-    if wishes.ring_ms >= secs(OUTSIDE_RINGS_S) {
+    if wishes.ring_ms >= secs(OUTSIDE_RINGS_S) && !wishes.lasting {
         // Inside and outside alike.
         ring.add_all(to, Some(wishes.ring_ms))?;
         return Ok(call.ring(ring, wishes.ring_ms.saturating_add(secs(POST_DIAL_S)))?);
@@ -184,9 +302,12 @@ fn together(call: &Call, wishes: &Wishes, to: &[&Destination]) -> Result<Outcome
 /// A leg that rings as often as the person wishes, and the time that it needs at most.
 fn leg(wishes: &Wishes, to: &Destination) -> (Leg, u32) {
     let leg = Leg::new(to);
-    let rings = match to.place() {
-        Place::Outside => wishes.ring_ms.max(secs(OUTSIDE_RINGS_S)),
-        _ => wishes.ring_ms,
+    let own = if wishes.lasting { to.lasts_ms() } else { None };
+    let rings = match (own, to.place()) {
+        // A group that is not rung all at once has a time of its own.
+        (Some(own), _) => own,
+        (None, Place::Outside) => wishes.ring_ms.max(secs(OUTSIDE_RINGS_S)),
+        (None, _) => wishes.ring_ms,
     };
     leg.ring_for(rings);
     (leg, rings.saturating_add(secs(POST_DIAL_S)))

@@ -213,6 +213,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
     Tenant {
         id: "acme".into(),
         domains: vec!["acme.example".to_owned()],
+        realm: None,
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
         expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
@@ -223,6 +224,7 @@ fn tenant(users: usize, callee: Flow) -> Tenant {
         groups,
         places: BTreeMap::new(),
         hours: BTreeMap::new(),
+        holidays: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),

@@ -130,6 +130,7 @@ fn tenant() -> Tenant {
     Tenant {
         id: "acme".into(),
         domains: vec!["acme.example".to_owned()],
+        realm: None,
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
         trusted: Vec::new(),
@@ -140,6 +141,7 @@ fn tenant() -> Tenant {
         groups: BTreeMap::new(),
         places: BTreeMap::new(),
         hours: BTreeMap::new(),
+        holidays: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),

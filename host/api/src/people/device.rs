@@ -23,9 +23,9 @@ pub(super) fn with_secret(
     }
     let secret = |password: &str| {
         json!({
-            "realm": tenant.domain(),
+            "realm": tenant.realm(),
             "algorithm": tenant.digest.as_str(),
-            "ha1": tenant.digest.ha1(extension, tenant.domain(), password),
+            "ha1": tenant.digest.ha1(extension, tenant.realm(), password),
             "set": switch.now(),
         })
     };

@@ -1,6 +1,8 @@
-//! People of the operator's file, as documents.
+//! What the operator's file says of a tenant, as documents.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use callwright_config::shape;
 use callwright_core::Kind;
@@ -12,51 +14,72 @@ use super::Shown;
 
 /// A page of those of one kind, by name.
 pub(super) fn page(tenant: &Tenant, kind: Kind, after: Option<&str>, limit: usize) -> Vec<Shown> {
-    let is_after = |name: &str| after.is_none_or(|after| name > after);
-    names(tenant, kind)
-        .into_iter()
-        .filter(|name| is_after(name))
-        .take(limit)
-        .filter_map(|name| one(tenant, kind, name))
-        .collect()
-}
-
-fn names(tenant: &Tenant, kind: Kind) -> Vec<&str> {
-    fn of<K: std::borrow::Borrow<str> + Ord, V>(all: &BTreeMap<K, V>) -> Vec<&str> {
-        all.keys().map(std::borrow::Borrow::borrow).collect()
-    }
-    match kind {
-        Kind::Tenant => vec![tenant.id.as_str()],
-        Kind::User => of(&tenant.users),
-        Kind::Device => of(&tenant.devices),
-        Kind::Group => of(&tenant.groups),
-        Kind::Place => of(&tenant.places),
-        Kind::Hours => of(&tenant.hours),
-        Kind::Rota => of(&tenant.rotas),
-        Kind::TimeRoute => of(&tenant.time_routes),
-        Kind::Table => of(&tenant.tables),
-        // Hours have the days of the lists that they name.
-        Kind::Holidays => Vec::new(),
-        // Settings of a user are in the store, whoever's the tenant is.
-        Kind::Forwarding => Vec::new(),
-    }
+    let Some(section) = section(tenant, kind) else { return Vec::new() };
+    let is_after = |name: &&str| after.is_none_or(|after| *name > after);
+    let names = section.names().into_iter().filter(is_after).take(limit);
+    names.filter_map(|name| Some(shown(kind, name, section.one(name)?))).collect()
 }
 
 /// One of them.
 pub(super) fn one(tenant: &Tenant, kind: Kind, name: &str) -> Option<Shown> {
-    let live = match kind {
-        Kind::Tenant => json(Some(shape::Tenant::from(tenant))),
-        Kind::User => json(tenant.users.get(name).map(shape::User::from)),
-        Kind::Device => json(tenant.devices.get(name).map(shape::Device::from)),
-        Kind::Group => json(tenant.groups.get(name).map(shape::Group::from)),
-        Kind::Place => json(tenant.places.get(name).map(shape::Place::from)),
-        Kind::Hours => json(tenant.hours.get(name).map(shape::Hours::from)),
-        Kind::Rota => json(tenant.rotas.get(name).map(shape::Rota::from)),
-        Kind::TimeRoute => json(tenant.time_routes.get(name).map(shape::TimeRoute::from)),
-        Kind::Table => json(tenant.tables.get(name).map(shape::Table::from)),
-        Kind::Holidays | Kind::Forwarding => None,
+    let live = match kind == Kind::Tenant {
+        true => serde_json::to_value(shape::Tenant::from(tenant)).ok(),
+        false => section(tenant, kind)?.one(name),
     };
-    live.map(|live| Shown {
+    Some(shown(kind, name, live?))
+}
+
+/// All of one kind, and what each looks like.
+fn section(tenant: &Tenant, kind: Kind) -> Option<Box<dyn Section<'_> + '_>> {
+    Some(match kind {
+        Kind::User => of::<_, _, shape::User>(&tenant.users),
+        Kind::Device => of::<_, _, shape::Device>(&tenant.devices),
+        Kind::Group => of::<_, _, shape::Group>(&tenant.groups),
+        Kind::Place => of::<_, _, shape::Place>(&tenant.places),
+        Kind::Site => of::<_, _, shape::Site>(&tenant.sites),
+        Kind::Holidays => of::<_, _, shape::Holidays>(&tenant.holidays),
+        Kind::Hours => of::<_, _, shape::Hours>(&tenant.hours),
+        Kind::Rota => of::<_, _, shape::Rota>(&tenant.rotas),
+        Kind::TimeRoute => of::<_, _, shape::TimeRoute>(&tenant.time_routes),
+        Kind::Role => of::<_, _, shape::Role>(&tenant.roles),
+        Kind::Table => of::<_, _, shape::Table>(&tenant.tables),
+        // A tenant is none of many; settings of a user are in the store, whoever's the tenant is.
+        Kind::Tenant | Kind::Forwarding => return None,
+    })
+}
+
+trait Section<'t> {
+    fn names(&self) -> Vec<&'t str>;
+    fn one(&self, name: &str) -> Option<Value>;
+}
+
+/// Values by name, and the shape of their documents.
+struct Of<'t, K, V, S>(&'t BTreeMap<K, V>, PhantomData<S>);
+
+fn of<'t, K, V, S>(all: &'t BTreeMap<K, V>) -> Box<dyn Section<'t> + 't>
+where
+    K: Borrow<str> + Ord,
+    S: From<&'t V> + Serialize + 't,
+{
+    Box::new(Of::<K, V, S>(all, PhantomData))
+}
+
+impl<'t, K, V, S> Section<'t> for Of<'t, K, V, S>
+where
+    K: Borrow<str> + Ord,
+    S: From<&'t V> + Serialize,
+{
+    fn names(&self) -> Vec<&'t str> {
+        self.0.keys().map(Borrow::borrow).collect()
+    }
+
+    fn one(&self, name: &str) -> Option<Value> {
+        serde_json::to_value(S::from(self.0.get(name)?)).ok()
+    }
+}
+
+fn shown(kind: Kind, name: &str, live: Value) -> Shown {
+    Shown {
         kind,
         name: name.to_owned(),
         live: Some(live),
@@ -68,9 +91,5 @@ pub(super) fn one(tenant: &Tenant, kind: Kind, name: &str) -> Option<Shown> {
         revision: 0,
         managed: "file",
         password: None,
-    })
-}
-
-fn json<T: Serialize>(shape: Option<T>) -> Option<Value> {
-    serde_json::to_value(shape?).ok()
+    }
 }

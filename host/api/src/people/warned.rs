@@ -1,17 +1,20 @@
-//! What is allowed and may not be meant: times at which nobody or two are meant, and people who are forwarded in a circle.
+//! What is allowed and may not be meant: times at which nobody or two are meant, people who are forwarded in a circle or to
+//! themselves.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use callwright_config::wishes;
-use callwright_core::config::Tenant;
-use callwright_core::forwarding::{self, Wishes, circle};
-use callwright_core::names::{PlaceName, RotaName, UserId};
+use callwright_config::{assemble, wishes};
+use callwright_core::config::{Config, Tenant};
+use callwright_core::forwarding::{self, Wishes, circle, persons};
+use callwright_core::names::{RotaName, UserId};
+use callwright_core::place::Role;
 use callwright_core::rule::DestinationRef;
-use callwright_core::time_route::{RouteTo, TimeRoute, gaps, holes, in_lines};
+use callwright_core::time_route::{RouteTo, TimeRoute, gaps, holes, in_lines, vacancies};
 use callwright_core::{Kind, View};
-use callwright_store::Store;
+use callwright_store::{Store, StoreError};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::Shown;
 use crate::error::ApiError;
@@ -21,22 +24,42 @@ use crate::{Handle, switch};
 const LOOKED_AT_MAX: usize = 100;
 
 impl Shown {
-    /// Says what may not be meant, once it holds; and of wishes as soon as they are prepared.
+    /// Says what may not be meant, of what holds since it was saved, and of what is prepared as if it held.
     pub(super) async fn warned(mut self, switch: &Handle, tenant: &Tenant) -> Result<Self, ApiError> {
-        let is_of_wishes = self.kind == Kind::Forwarding;
-        if self.draft.is_some() && !is_of_wishes {
-            return Ok(self);
-        }
         let view = switch.view_of(&tenant.id);
         let Some(tenant) = view.config.tenants.get(&tenant.id).cloned() else { return Ok(self) };
-        let draft = self.draft.as_ref().filter(|_| is_of_wishes);
-        let prepared = draft.and_then(|draft| wishes(&tenant, &self.name, &draft.value).ok());
         let (kind, name, now) = (self.kind, self.name.clone(), switch.now());
+        let prepared = self.draft.as_ref().map(|draft| draft.value.clone());
         // Two years take a while to walk through, so where waiting hurts nobody.
-        let look = move |_: &dyn Store| of_document(&view, &tenant, (kind, &name), prepared.as_ref(), now);
-        self.warnings = switch::ask(switch, look).await?;
+        let look = move |store: &dyn Store| -> Result<Vec<String>, StoreError> {
+            let Some(value) = prepared else {
+                return Ok(of_document(&view, &tenant, (kind, &name), None, now));
+            };
+            if kind == Kind::Forwarding {
+                let wished = wishes(&tenant, &name, &value).ok();
+                return Ok(of_document(&view, &tenant, (kind, &name), wished.as_ref(), now));
+            }
+            let tenant = with_draft(store, &tenant, (kind, &name), value)?;
+            let tenant = tenant.as_ref();
+            Ok(tenant.map(|it| of_document(&view, it, (kind, &name), None, now)).unwrap_or_default())
+        };
+        self.warnings = switch::ask(switch, look).await??;
         Ok(self)
     }
+}
+
+/// The tenant as it would be if a draft held; none where it would be wrong, which is told when it is saved.
+fn with_draft(
+    store: &dyn Store,
+    tenant: &Tenant,
+    (kind, name): (Kind, &str),
+    value: Value,
+) -> Result<Option<Tenant>, StoreError> {
+    let documents = store.documents(&tenant.id)?.into_iter();
+    let others = documents.filter(|it| (it.kind, it.name.as_str()) != (kind, name));
+    let live = others.filter_map(|it| Some((it.kind, it.name, it.live?)));
+    let all = live.chain([(kind, name.to_owned(), value)]).collect();
+    Ok(assemble(&tenant.id, all, &Config::default()).ok())
 }
 
 /// What to know of a document as it is now. Of wishes that are only prepared, what it would be.
@@ -47,29 +70,120 @@ pub(super) fn of_document(
     prepared: Option<&Arc<Wishes>>,
     now: Timestamp,
 ) -> Vec<String> {
+    let mut all = of_times(tenant, (kind, name), now);
+    let place = || persons(tenant, &DestinationRef::Place(name.into()));
     let people = match kind {
-        Kind::TimeRoute => return of_routes(tenant, now, |route| route.name.as_str() == name),
-        Kind::Hours => {
-            let names = |route: &TimeRoute| route.entries.iter().any(|entry| entry.hours.as_str() == name);
-            return of_routes(tenant, now, names);
-        }
-        Kind::Holidays => return of_routes(tenant, now, |_| true),
+        Kind::Forwarding => [name.into()].into(),
+        Kind::Group => persons(tenant, &DestinationRef::Group(name.into())),
+        Kind::Place | Kind::Site | Kind::Role | Kind::TimeRoute => place(),
         Kind::Rota => {
-            let own = tenant.rotas.get(name).map(|rota| gaps(tenant, rota, now)).unwrap_or_default();
-            let mut all = in_lines(&format!("rotas.{name}"), tenant, &own);
-            all.extend(of_routes(tenant, now, |route| names_rota(route, &name.into())));
+            let held = tenant.roles.values().filter(|role| role.held_by == RouteTo::Rota(name.into()));
+            held.flat_map(|role| persons(tenant, &DestinationRef::Place(role.name.clone()))).collect()
+        }
+        Kind::Tenant | Kind::User | Kind::Device | Kind::Holidays | Kind::Hours | Kind::Table => {
             return all;
         }
-        Kind::Forwarding => [name.into()].into(),
-        Kind::Group | Kind::Place => people_behind(tenant, kind, name),
-        Kind::Tenant | Kind::User | Kind::Device | Kind::Table => return Vec::new(),
     };
     let wished = |user: &UserId| {
         let own = prepared.filter(|_| user.as_str() == name && kind == Kind::Forwarding);
         let wishes = own.or_else(|| forwarding::saved(view, tenant, user))?;
         Some(wishes.in_profile(tenant).map_or_else(|| Arc::clone(wishes), Arc::new))
     };
-    of_people(tenant, people, wished)
+    if kind == Kind::Forwarding {
+        all.extend(wished(&name.into()).iter().flat_map(|wishes| to_themselves(tenant, name, wishes)));
+    }
+    all.extend(of_people(tenant, people, wished));
+    all
+}
+
+/// The times of the next two years at which nobody or two are meant by what a document is a part of.
+fn of_times(tenant: &Tenant, (kind, name): (Kind, &str), now: Timestamp) -> Vec<String> {
+    match kind {
+        Kind::TimeRoute => {
+            let mut all = of_routes(tenant, now, |route| route.name.as_str() == name);
+            all.extend(of_roles(tenant, now, |role| holds_by(role, name)));
+            all
+        }
+        Kind::Hours => {
+            let names = |route: &TimeRoute| route.entries.iter().any(|entry| entry.hours.as_str() == name);
+            let mut all = of_routes(tenant, now, names);
+            let is_held = |role: &Role| {
+                tenant.time_routes.values().any(|route| names(route) && holds_by(role, route.name.as_str()))
+            };
+            all.extend(of_roles(tenant, now, is_held));
+            all
+        }
+        Kind::Holidays => {
+            let mut all = of_routes(tenant, now, |_| true);
+            all.extend(of_roles(tenant, now, |role| matches!(role.held_by, RouteTo::Destination(_))));
+            all
+        }
+        Kind::Rota => {
+            let own = tenant.rotas.get(name).map(|rota| gaps(tenant, rota, now)).unwrap_or_default();
+            let mut all = in_lines(&format!("rotas.{name}"), tenant, &own);
+            all.extend(of_routes(tenant, now, |route| names_rota(route, &name.into())));
+            all.extend(of_roles(tenant, now, |role| match &role.held_by {
+                RouteTo::Rota(rota) => rota.as_str() == name,
+                RouteTo::Destination(DestinationRef::Place(route)) => {
+                    tenant.time_routes.get(route).is_some_and(|route| names_rota(route, &name.into()))
+                }
+                RouteTo::Destination(_) => false,
+            }));
+            all
+        }
+        Kind::Role => of_roles(tenant, now, |role| role.name.as_str() == name),
+        Kind::Tenant
+        | Kind::User
+        | Kind::Device
+        | Kind::Group
+        | Kind::Place
+        | Kind::Site
+        | Kind::Table
+        | Kind::Forwarding => Vec::new(),
+    }
+}
+
+fn holds_by(role: &Role, route: &str) -> bool {
+    matches!(&role.held_by, RouteTo::Destination(DestinationRef::Place(name)) if name.as_str() == route)
+}
+
+fn of_roles(tenant: &Tenant, now: Timestamp, is_meant: impl Fn(&Role) -> bool) -> Vec<String> {
+    let roles = tenant.roles.values().filter(|role| is_meant(role)).take(LOOKED_AT_MAX);
+    let lines =
+        |role: &Role| in_lines(&format!("roles.{}", role.name), tenant, &vacancies(tenant, role, now));
+    roles.flat_map(lines).collect()
+}
+
+/// Wishes that lead back to whom they are of: their phones have rung by then, or ring at the same time.
+fn to_themselves(tenant: &Tenant, user: &str, wishes: &Wishes) -> Vec<String> {
+    let mut told = BTreeSet::new();
+    for to in wishes.targets() {
+        let own = match to {
+            DestinationRef::Number(number) => tenant.plan.find(number).unwrap_or(to),
+            DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Person(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_) => to,
+        };
+        let is_own = match own {
+            DestinationRef::Device(device) => {
+                tenant.devices.get(device).is_some_and(|device| device.user.as_str() == user)
+            }
+            DestinationRef::User(to) => to.as_str() == user,
+            DestinationRef::Person(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_) => false,
+        };
+        if is_own {
+            told.insert(format!(
+                "`{to}` is {user} themselves: calls would go back to the phones that they come from; \
+                 `cold-route` chooses which of them rings"
+            ));
+        }
+    }
+    told.into_iter().collect()
 }
 
 fn of_routes(tenant: &Tenant, now: Timestamp, is_meant: impl Fn(&TimeRoute) -> bool) -> Vec<String> {
@@ -85,24 +199,6 @@ fn names_rota(route: &TimeRoute, rota: &RotaName) -> bool {
     to.any(|to| matches!(to, RouteTo::Rota(named) if named == rota))
 }
 
-/// Who is reached as a person by a group or a place: a circle that it closes goes through one of them.
-fn people_behind(tenant: &Tenant, kind: Kind, name: &str) -> BTreeSet<UserId> {
-    let place = (kind == Kind::Place).then(|| tenant.places.get(&PlaceName::from(name))).flatten();
-    let group = match place.map(|place| &place.target) {
-        Some(DestinationRef::Person(user)) => return [user.clone()].into(),
-        Some(DestinationRef::Group(group)) => Some(group.clone()),
-        Some(
-            DestinationRef::Device(_)
-            | DestinationRef::User(_)
-            | DestinationRef::Place(_)
-            | DestinationRef::Number(_),
-        ) => None,
-        None => Some(name.into()),
-    };
-    let group = group.and_then(|group| tenant.groups.get(&group));
-    group.into_iter().flat_map(|group| group.members.iter().cloned()).collect()
-}
-
 fn of_people(
     tenant: &Tenant,
     people: BTreeSet<UserId>,
@@ -114,7 +210,8 @@ fn of_people(
         let Some(found) = circle(tenant, &user, wishes) else { continue };
         // The same circle begins with each who is in it.
         if seen.insert(found.iter().cloned().collect::<BTreeSet<_>>()) {
-            let path: Vec<_> = found.iter().map(ToString::to_string).collect();
+            let word = |to: &DestinationRef| to.user().map_or_else(|| to.to_string(), ToString::to_string);
+            let path: Vec<_> = found.iter().map(word).collect();
             all.push(format!("calls may go in a circle, which ends them there: {}", path.join(" → ")));
         }
     }
@@ -143,6 +240,9 @@ mod tests {
         rotas.duty = { members = ["ana"], from = "2026-11-01", swaps = { "2026-12-25" = "nobody" } }
         time-routes.night = { routes = [{ hours = "office", to = "rota:duty" }] }
         time-routes.day = { routes = [{ hours = "office", to = "user:ana" }] }
+        users.cleo = { devices = { 1021 = { label = "desk", password = "x" } }, extension = "102", numbers = ["+49301021"] }
+        roles.phone = { held-by = "rota:duty", follow-forwarding = true }
+        roles.backup = { held-by = "place:night" }
     "#;
 
     fn warned(
@@ -164,12 +264,45 @@ mod tests {
     fn whatever_a_route_is_made_of_names_its_holes() {
         let hole = "Fri 2026-12-25 09:00 to Sat 2026-12-26 09:00 UTC: nobody";
         let night = format!("time-routes.night: {hole}");
+        let (backup, phone) = (format!("roles.backup: {hole}"), format!("roles.phone: {hole}"));
         for (kind, name) in [(Kind::TimeRoute, "night"), (Kind::Hours, "office"), (Kind::Holidays, "x")] {
-            assert_eq!(warned(None, None, kind, name), [night.as_str()], "{kind}");
+            assert_eq!(warned(None, None, kind, name), [&*night, &*backup], "{kind}");
         }
-        assert_eq!(warned(None, None, Kind::Rota, "duty"), [format!("rotas.duty: {hole}"), night]);
+        let rota = [format!("rotas.duty: {hole}"), night, backup.clone(), phone.clone()];
+        assert_eq!(warned(None, None, Kind::Rota, "duty"), rota);
+        assert_eq!(warned(None, None, Kind::Role, "phone"), [phone]);
+        assert_eq!(warned(None, None, Kind::Role, "backup"), [backup]);
         assert_eq!(warned(None, None, Kind::TimeRoute, "day"), [""; 0]);
         assert_eq!(warned(None, None, Kind::User, "ana"), [""; 0]);
+    }
+
+    #[test]
+    fn whoever_forwards_to_their_own_phone_is_told() {
+        let settings = callwright_config::parse(HOUSE, Path::new("/etc")).unwrap();
+        let tenant = &settings.switch.tenants["acme"];
+        for to in ["number:+49301021", "user:cleo"] {
+            let wished = wishes(tenant, "cleo", &json!({ "mode": "no-answer", "to": [to] })).unwrap();
+            let told = warned(Some(&wished), None, Kind::Forwarding, "cleo");
+            assert!(
+                told.len() == 1 && told[0].starts_with(&format!("`{to}` is cleo themselves: ")),
+                "{told:?}"
+            );
+        }
+        let other = wishes(tenant, "cleo", &json!({ "mode": "no-answer", "to": ["user:ana"] })).unwrap();
+        assert_eq!(warned(Some(&other), None, Kind::Forwarding, "cleo"), [""; 0]);
+    }
+
+    #[test]
+    fn a_circle_through_a_role_names_it() {
+        let settings = callwright_config::parse(HOUSE, Path::new("/etc")).unwrap();
+        let wished = json!({ "mode": "no-answer", "to": ["place:phone"] });
+        let ana = wishes(&settings.switch.tenants["acme"], "ana", &wished).unwrap();
+        let circle = "calls may go in a circle, which ends them there: ana → place:phone → ana";
+        assert_eq!(warned(Some(&ana), None, Kind::Forwarding, "ana"), [circle]);
+        for (kind, name) in [(Kind::Role, "phone"), (Kind::Rota, "duty")] {
+            let told = warned(None, Some(&ana), kind, name);
+            assert_eq!(told.last().map(String::as_str), Some(circle), "{kind}");
+        }
     }
 
     #[test]
@@ -179,10 +312,10 @@ mod tests {
         let wished = json!({ "mode": "no-answer", "to": ["person:bob"] });
         let ana = wishes(&settings.switch.tenants["acme"], "ana", &wished).unwrap();
         let told = |path: &str| format!("calls may go in a circle, which ends them there: {path}");
-        let of_ana = told("ana → bob → ana");
+        let of_ana = told("ana → bob → group:all → ana");
         assert_eq!(warned(Some(&ana), None, Kind::Forwarding, "ana"), [of_ana.as_str()], "prepared");
         assert_eq!(warned(None, Some(&ana), Kind::Forwarding, "ana"), [of_ana.as_str()], "saved");
-        assert_eq!(warned(None, Some(&ana), Kind::Forwarding, "bob"), [told("bob → ana → bob")]);
+        assert_eq!(warned(None, Some(&ana), Kind::Forwarding, "bob"), [told("bob → group:all → ana → bob")]);
         for (kind, name) in [(Kind::Group, "all"), (Kind::Place, "desk"), (Kind::Place, "anas")] {
             assert_eq!(warned(None, Some(&ana), kind, name), [of_ana.as_str()], "{kind} {name}");
         }

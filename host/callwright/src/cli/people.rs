@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 #[derive(Subcommand)]
 pub(crate) enum DocumentCommand<K: Args> {
     /// Makes one; there must be none of that name.
+    #[command(visible_alias = "add")]
     Create {
         /// Its name; of a device its extension.
         name: String,
@@ -137,9 +138,12 @@ pub(crate) struct How {
 /// What a tenant is.
 #[derive(Args)]
 pub(crate) struct TenantKeys {
-    /// A SIP domain; the first is the digest realm.
+    /// A SIP domain; the first stands in URIs, and is the digest realm where there is no other.
     #[arg(long = "domain", value_name = "NAME")]
     pub(crate) domains: Vec<String>,
+    /// The digest realm that passwords are kept for: the old one keeps them good when the first domain changes.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) realm: Option<String>,
     /// A zone of the IANA database, as Europe/Berlin.
     #[arg(long)]
     pub(crate) zone: Option<String>,
@@ -194,9 +198,21 @@ pub(crate) struct GroupKeys {
     /// Dialling it rings the group.
     #[arg(long)]
     pub(crate) extension: Option<String>,
-    /// A user, in order; several where it is given several times.
-    #[arg(long = "member", value_name = "USER")]
+    /// A user, group:NAME or place:NAME, in order; all of them, where it is given several times.
+    #[arg(long = "member", value_name = "WHO")]
     pub(crate) members: Vec<String>,
+    /// How they are rung: together, or one by one: linear, circular, longest-idle, fewest-calls.
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) hunt: Option<String>,
+    /// Of a group that rings together: how many seconds after the one before it each begins.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) stagger_s: Option<u32>,
+    /// How many seconds they ring, each or all together.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) ring_time_s: Option<u32>,
+    /// Whether the forwarding of its people holds for calls to the group.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) follow_forwarding: Option<bool>,
 }
 
 /// What a place is.
@@ -296,7 +312,7 @@ pub(crate) struct EventsArgs {
 /// Which entries of the audit log are wanted.
 #[derive(Args)]
 pub(crate) struct AuditArgs {
-    /// Of this kind alone: tenant, user, device, group, place, holidays, hours, rota, time-route, table or forwarding.
+    /// Of this kind alone: tenant, user, device, group, place, site, holidays, hours, rota, time-route, role, table or forwarding.
     #[arg(long)]
     pub(crate) kind: Option<String>,
     /// Of this name alone.

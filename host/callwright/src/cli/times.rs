@@ -1,4 +1,4 @@
-//! The words for who is meant at which time: rotas, holidays, time routes; and for tables.
+//! The words for who is meant at which time: rotas, holidays, time routes, roles; for sites, and for tables.
 
 use clap::Args;
 
@@ -42,6 +42,28 @@ pub(crate) struct TimeRouteKeys {
     /// Who is meant when none of them is.
     #[arg(long, value_name = "TO")]
     pub(crate) otherwise: Option<String>,
+}
+
+/// What a name is that somebody holds.
+#[derive(Args)]
+pub(crate) struct RoleKeys {
+    /// Dialling it rings whoever holds it.
+    #[arg(long)]
+    pub(crate) extension: Option<String>,
+    /// Who does: user:NAME, device:EXTENSION, group:NAME, rota:NAME, or place:NAME of a place, a site or a time route.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) held_by: Option<String>,
+    /// Whether a person who holds it is rung as they wish to be, and not by their phones alone.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) follow_forwarding: Option<bool>,
+}
+
+/// What a location is.
+#[derive(Args)]
+pub(crate) struct SiteKeys {
+    /// device:EXTENSION, user:NAME or group:NAME that is there; all of them, where it is given several times.
+    #[arg(long = "part", value_name = "DESTINATION")]
+    pub(crate) parts: Vec<String>,
 }
 
 /// What a table is.

@@ -31,6 +31,7 @@ impl Keys for TenantKeys {
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
         put_all(document, "domains", &self.domains);
+        put(document, "realm", self.realm.as_ref());
         put(document, "zone", self.zone.as_ref());
         put(document, "digest", self.digest.as_ref());
         Ok(())
@@ -82,16 +83,21 @@ impl Keys for DeviceKeys {
 impl Keys for GroupKeys {
     const KIND: &'static str = "group";
     const PATH: &'static str = "groups";
-    const HEAD: &'static [&'static str] = &["extension", "members"];
+    const HEAD: &'static [&'static str] = &["extension", "members", "rings"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
         put(document, "extension", self.extension.as_ref());
         put_all(document, "members", &self.members);
+        put(document, "hunt", self.hunt.as_ref());
+        put(document, "stagger-s", self.stagger_s.as_ref());
+        put(document, "ring-time-s", self.ring_time_s.as_ref());
+        put(document, "follow-forwarding", self.follow_forwarding.as_ref());
         Ok(())
     }
 
     fn row(live: &Value) -> Vec<String> {
-        vec![text(live, "extension"), joined(live, "members")]
+        let hunt = live.get("hunt").and_then(Value::as_str).unwrap_or("together");
+        vec![text(live, "extension"), joined(live, "members"), hunt.to_owned()]
     }
 }
 

@@ -1,11 +1,11 @@
-//! The words of rotas, holidays, time routes and tables as keys, and their rows in a list.
+//! The words of rotas, holidays, time routes, roles, sites and tables as keys, and their rows in a list.
 
 use serde_json::{Value, json};
 
 use super::Keys;
 use super::keys::{joined, put, put_all};
 use crate::call::{list, text};
-use crate::cli::{HolidaysKeys, RotaKeys, TableKeys, TimeRouteKeys};
+use crate::cli::{HolidaysKeys, RoleKeys, RotaKeys, SiteKeys, TableKeys, TimeRouteKeys};
 use crate::error::UserError;
 
 /// `KEY=TEXT`, where the key has no `=`.
@@ -83,6 +83,43 @@ impl Keys for TimeRouteKeys {
         let line = |line: &Value| format!("{} = {}", text(line, "hours"), text(line, "to"));
         let lines: Vec<_> = list(live, "routes").iter().map(line).collect();
         vec![lines.join(", "), text(live, "otherwise")]
+    }
+}
+
+impl Keys for RoleKeys {
+    const KIND: &'static str = "role";
+    const PATH: &'static str = "roles";
+    const IS_ALWAYS_THERE: bool = true;
+    const HEAD: &'static [&'static str] = &["extension", "held by"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        put(document, "extension", self.extension.as_ref());
+        put(document, "held-by", self.held_by.as_ref());
+        put(document, "follow-forwarding", self.follow_forwarding.as_ref());
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        ["extension", "held-by"].map(|key| text(live, key)).into()
+    }
+}
+
+impl Keys for SiteKeys {
+    const KIND: &'static str = "site";
+    const PATH: &'static str = "sites";
+    const IS_ALWAYS_THERE: bool = true;
+    const HEAD: &'static [&'static str] = &["parts"];
+
+    fn fill(&self, document: &mut Value) -> Result<(), UserError> {
+        if !self.parts.is_empty() {
+            *document = json!(self.parts);
+        }
+        Ok(())
+    }
+
+    fn row(live: &Value) -> Vec<String> {
+        let parts = live.as_array().into_iter().flatten().filter_map(Value::as_str);
+        vec![parts.collect::<Vec<_>>().join(", ")]
     }
 }
 

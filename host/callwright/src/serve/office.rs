@@ -26,6 +26,8 @@ use super::nodes::Nodes;
 
 /// Who ends a change, in audit logs.
 const EXPIRED_BY: &str = "the switch, because its time was over";
+/// Who makes documents of what were keys of the tenant, in audit logs.
+const MOVED_BY: &str = "the switch, as it is a document of its own";
 /// How long the switch sleeps at most before it looks whether a change is over: a wall clock may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -47,13 +49,20 @@ pub(super) struct Office {
 pub(super) fn everybody(file: &Config, store: &dyn Store) -> Result<Config, StoreError> {
     let mut all = file.clone();
     for tenant in store.documented_tenants()? {
-        let documents = store.documents(&tenant)?;
+        let mut documents = store.documents(&tenant)?;
         if file.tenants.contains_key(&tenant) {
             // Settings of its people may be kept all the same.
             if documents.iter().any(|document| document.kind == Kind::Tenant) {
                 warn!(%tenant, "a kept tenant is left out: the file has one of that name");
             }
             continue;
+        }
+        let edits = moved(&documents);
+        if !edits.is_empty() {
+            match store.edit_documents(&tenant, &edits, Timestamp::now(), MOVED_BY) {
+                Ok(_) => documents = store.documents(&tenant)?,
+                Err(error) => warn!(%tenant, %error, "keys that are documents of their own were not moved"),
+            }
         }
         match assemble(&tenant, sections(&documents), &all) {
             Ok(made) => all.add(Arc::new(made)),
@@ -65,6 +74,28 @@ pub(super) fn everybody(file: &Config, store: &dyn Store) -> Result<Config, Stor
         }
     }
     Ok(all)
+}
+
+/// Keys of a tenant's own document that have become documents of their own, made so; they stay what they were.
+fn moved(documents: &[Document]) -> Vec<Edit> {
+    let own = documents.iter().find(|document| document.kind == Kind::Tenant);
+    let Some((own, Some(Value::Object(live)))) = own.map(|own| (own, &own.live)) else { return Vec::new() };
+    let (mut rest, mut edits) = (live.clone(), Vec::new());
+    for kind in Kind::managed().filter(|kind| ![Kind::User, Kind::Device].contains(kind)) {
+        let Some(Value::Object(section)) = live.get(kind.words()) else { continue };
+        rest.remove(kind.words());
+        let save = |(name, value): (&String, &Value)| Edit {
+            kind,
+            name: name.clone(),
+            what: Step::Save { value: value.clone(), until: None },
+        };
+        edits.extend(section.iter().map(save));
+    }
+    if rest.len() < live.len() {
+        let what = Step::Save { value: Value::Object(rest), until: None };
+        edits.push(Edit { kind: Kind::Tenant, name: own.name.clone(), what });
+    }
+    edits
 }
 
 impl Office {
@@ -543,4 +574,39 @@ async fn in_background<T: Send + 'static>(
 
 fn outside(error: StoreError) -> ChangeError {
     ChangeError::Documents(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use callwright_store::Memory;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_a_kept_tenant_become_documents_of_their_own() {
+        let (store, acme) = (Memory::new(), TenantId::from("acme"));
+        let save = |kind, name: &str, value| {
+            let what = Step::Save { value, until: None };
+            let edits = [Edit { kind, name: name.to_owned(), what }];
+            store.edit_documents(&acme, &edits, Timestamp::UNIX_EPOCH, "ops").unwrap();
+        };
+        let tenant = json!({
+            "domains": ["acme.example"], "zone": "UTC",
+            "roles": { "phone": { "held-by": "user:ana", "extension": "300" } },
+            "sites": { "berlin": ["user:ana"] },
+        });
+        save(Kind::Tenant, "acme", tenant);
+        save(Kind::User, "ana", json!({}));
+        let all = everybody(&Config::default(), &store).unwrap();
+        assert_eq!(all.tenants["acme"].roles["phone"].held_by.to_string(), "user:ana");
+        assert_eq!(all.tenants["acme"].sites["berlin"].parts.len(), 1);
+        let own = store.document(&acme, Kind::Tenant, "acme").unwrap().unwrap();
+        assert_eq!(own.live, Some(json!({ "domains": ["acme.example"], "zone": "UTC" })));
+        let role = store.document(&acme, Kind::Role, "phone").unwrap().unwrap();
+        assert_eq!(role.live, Some(json!({ "held-by": "user:ana", "extension": "300" })));
+        everybody(&Config::default(), &store).unwrap();
+        let again = store.document(&acme, Kind::Role, "phone").unwrap().unwrap();
+        assert_eq!(again.revision, role.revision, "what is moved is moved once");
+    }
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 #[cfg(test)]
+mod duties;
 mod nodes;
 #[cfg(test)]
 mod people;

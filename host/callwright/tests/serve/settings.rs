@@ -7,7 +7,7 @@ use super::*;
 
 impl Switch {
     /// Runs a verb of the CLI with the operator's token; it must go well.
-    fn does(&self, words: &str) -> String {
+    pub(crate) fn does(&self, words: &str) -> String {
         let words: Vec<&str> = words.split_whitespace().collect();
         let output = self.cli(self.operator(), &words);
         assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use callwright_core::config;
+use callwright_core::place;
 use callwright_core::rota;
 use callwright_core::time_route;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +58,25 @@ pub struct RouteLine {
     pub to: String,
 }
 
+/// A name that somebody holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Role {
+    /// Dialling it rings whoever holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Who does: `user:NAME`, `device:EXTENSION`, `group:NAME`, `rota:NAME`, or `place:NAME` of a place, a site or a time route.
+    pub held_by: String,
+    /// Whether a person who holds it is rung as they wish to be, and not by their phones alone; no where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_forwarding: Option<bool>,
+}
+
+/// A location: `device:EXTENSION`, `user:NAME` and `group:NAME` that are there, which ring together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct Site(pub Vec<String>);
+
 /// A text beside each number, or beside `user:NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
@@ -87,6 +108,28 @@ impl From<&time_route::TimeRoute> for TimeRoute {
             routes: route.entries.iter().map(line).collect(),
             otherwise: route.otherwise.as_ref().map(ToString::to_string),
         }
+    }
+}
+
+impl From<&place::Role> for Role {
+    fn from(role: &place::Role) -> Self {
+        Self {
+            extension: role.extension.as_ref().map(ToString::to_string),
+            held_by: role.held_by.to_string(),
+            follow_forwarding: role.follow_forwarding.then_some(true),
+        }
+    }
+}
+
+impl From<&place::Site> for Site {
+    fn from(site: &place::Site) -> Self {
+        Self(site.parts.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<&BTreeMap<Date, String>> for Holidays {
+    fn from(days: &BTreeMap<Date, String>) -> Self {
+        Self(days.iter().map(|(date, name)| (date.to_string(), name.clone())).collect())
     }
 }
 

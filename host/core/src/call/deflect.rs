@@ -36,7 +36,7 @@ impl Call {
             self.not_rung(board, leg.part, to, NotRung::Limit("hops".to_owned()));
         } else {
             match dial::reach(&board.picture, &tenant, &to, ring_busy) {
-                Ok(found) => match self.not_yet_visited(&tenant, found) {
+                Ok(found) => match self.not_yet_visited(leg.part, &tenant, found) {
                     found if found.is_empty() => self.not_rung(board, leg.part, to, NotRung::Loop),
                     found => self.ring_devices(board, leg.part, &plan, way, &found),
                 },
@@ -48,7 +48,7 @@ impl Call {
     }
 
     /// Leaves out the phones of everybody whom this call has rung already: a call does not go round in circles.
-    fn not_yet_visited(&self, tenant: &Tenant, found: Vec<Reach>) -> Vec<Reach> {
+    fn not_yet_visited(&self, at: usize, tenant: &Tenant, found: Vec<Reach>) -> Vec<Reach> {
         let devices: BTreeSet<&Extension> =
             self.rung.keys().chain(self.legs.values().map(|leg| &leg.device)).collect();
         let users: BTreeSet<&UserId> = devices
@@ -56,7 +56,7 @@ impl Call {
             .filter_map(|device| tenant.devices.get(*device))
             .map(|device| &device.user)
             .collect();
-        let mut found = self.not_yet_rung(found);
+        let mut found = self.not_yet_rung(at, found);
         found.retain(|reach| {
             let visited = reach.user.as_ref().is_some_and(|user| users.contains(user));
             !visited && !devices.contains(&reach.device)

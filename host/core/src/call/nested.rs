@@ -1,5 +1,5 @@
-//! Rings within a ring: a person who is rung as a person is rung by their own rule, whose legs are legs of the same ring
-//! (TELEPHONY T13).
+//! Rings within a ring: a person who is rung as a person, and a group that is more than people who ring together, is rung
+//! by a rule of its own, whose legs are legs of the same ring (TELEPHONY T13).
 //!
 //! The run of such a rule stands for one part of the ring. What it rings becomes further parts that belong to it; when they
 //! are over it hears how, and when it ends the best of them is what came of its part.
@@ -13,7 +13,8 @@ use super::run::{Run, STOP_AFTER};
 use super::{Call, Stage};
 use crate::cause;
 use crate::dial;
-use crate::names::{AskId, LegId, RunId, UserId};
+use crate::group;
+use crate::names::{AskId, LegId, RunId};
 use crate::record::{Cause, FactKind, LegRecordEnd, NotRung, Source};
 use crate::roster::TakeError;
 use crate::route;
@@ -29,9 +30,7 @@ pub(super) struct Nested {
     pub(super) run: Run,
     /// The part of the ring that it stands for.
     pub(super) part: usize,
-    /// Whose rules led here, its own person's last.
-    chain: Vec<UserId>,
-    depth: usize,
+    line: Line,
     /// What it rings now.
     ring: Option<NestedRing>,
     /// The best outcome of its rings so far.
@@ -40,6 +39,39 @@ pub(super) struct Nested {
     until: Duration,
     /// It has no more say: its part is over or somebody else's.
     is_detached: bool,
+}
+
+/// Whose rules led to a rule.
+#[derive(Clone)]
+struct Line {
+    /// Themselves, as persons and groups; the rule's own last.
+    who: Vec<DestinationRef>,
+    /// How many rules are around it, and how many of them are people's.
+    depth: usize,
+    people: usize,
+}
+
+impl Line {
+    fn own(&self) -> Option<&DestinationRef> {
+        self.who.last()
+    }
+
+    /// Why somebody's rule may not follow.
+    fn bars(&self, who: &DestinationRef) -> Option<NotRung> {
+        let is_deep = self.depth >= group::DEPTH_MAX;
+        let is_deep = is_deep || (who.user().is_some() && self.people >= route::PEOPLE_MAX);
+        match self.who.contains(who) {
+            true => Some(NotRung::Loop),
+            false => is_deep.then(|| NotRung::Limit("nesting".to_owned())),
+        }
+    }
+
+    fn with(mut self, who: &DestinationRef) -> Self {
+        self.who.push(who.clone());
+        self.depth += 1;
+        self.people += usize::from(who.user().is_some());
+        self
+    }
 }
 
 struct NestedRing {
@@ -60,39 +92,36 @@ impl Nested {
 }
 
 impl Call {
-    /// The people whose own rules ring them; nobody where devices are rung.
-    pub(super) fn people_behind(&self, board: &Switchboard, to: &DestinationRef) -> Vec<UserId> {
-        let tenant = board.tenant(&self.facts.tenant);
-        route::people_behind(tenant.as_ref().unwrap_or(&self.tenant), to)
-    }
-
-    /// Rings a person by their own rule; by their devices where they have none.
-    pub(super) fn ring_person(&mut self, board: &mut Switchboard, at: usize, user: &UserId) {
+    /// Rings a person or a group by their own rule; their devices where there is none.
+    pub(super) fn ring_within(&mut self, board: &mut Switchboard, at: usize, who: &DestinationRef) {
         let Some((plan, owner)) = self.part_plan(at) else { return };
-        let (mut chain, depth) = match owner.and_then(|owner| self.nested.get(&owner)) {
-            Some(owner) => (owner.chain.clone(), owner.depth),
-            None => (self.facts.for_user.iter().cloned().collect(), 0),
+        let line = match owner.and_then(|owner| self.nested.get(&owner)) {
+            Some(owner) => owner.line.clone(),
+            None => {
+                let user = self.facts.for_user.clone().map(DestinationRef::Person);
+                let group = self.facts.group.clone().map(DestinationRef::Group);
+                Line { who: user.into_iter().chain(group).collect(), depth: 0, people: 0 }
+            }
         };
-        let person = DestinationRef::Person(user.clone());
-        if chain.contains(user) {
-            self.not_rung(board, at, person, NotRung::Loop);
+        if let Some(why) = line.bars(who) {
+            self.not_rung(board, at, who.clone(), why);
             return;
         }
-        if depth >= route::DEPTH_MAX {
-            self.not_rung(board, at, person, NotRung::Limit("nesting".to_owned()));
-            return;
-        }
-        chain.push(user.clone());
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
-        match route::of_user(&board.picture, &tenant, user) {
-            Some(rule) if tenant.users.contains_key(user) => {
+        match route::within(&board.picture, &tenant, who) {
+            Some(rule) if tenant.lacks(who).is_none() => {
                 let now = board.now.mono;
                 let limit = plan.ring_for.map_or(Duration::MAX, |time| now.saturating_add(time));
                 let until = self.part_ends(at).min(limit);
-                self.start_nested(board, at, rule, chain, depth + 1, until);
+                self.start_nested(board, at, rule, line.with(who), until);
             }
-            Some(_) | None => self.ring_devices_of(board, at, user),
+            Some(_) | None => self.ring_devices_of(board, at, who),
         }
+    }
+
+    /// Whose rule a nested run is.
+    pub(super) fn nested_who(&self, id: RunId) -> Option<&DestinationRef> {
+        self.nested.get(&id)?.line.own()
     }
 
     fn start_nested(
@@ -100,19 +129,22 @@ impl Call {
         board: &mut Switchboard,
         part: usize,
         rule: Arc<ActiveRule>,
-        chain: Vec<UserId>,
-        depth: usize,
+        line: Line,
         until: Duration,
     ) {
-        let Some(user) = chain.last().cloned() else { return };
+        let Some(who) = line.own().cloned() else { return };
         let id = board.next_run();
         let mut run = Run::new(id, &rule, spans::rule(&self.span, &rule), board.now.mono);
         let version = rule.version.clone();
-        let chosen = FactKind::Nested { version, user: user.clone() };
+        let chosen = match (who.user(), who.group()) {
+            (Some(user), _) => FactKind::Nested { version, user: user.clone() },
+            (None, Some(group)) => FactKind::NestedGroup { version, group: group.clone() },
+            (None, None) => return,
+        };
         self.story.fact(board.now, Source::Rule(rule.name.clone()), chosen);
         let kept = self.kept_from_running(board, &mut run);
-        let call = Arc::new(self.facts_for(&user, part));
-        let nested = Nested { run, part, chain, depth, ring: None, best: None, until, is_detached: false };
+        let call = Arc::new(self.facts_for(&who, part));
+        let nested = Nested { run, part, line, ring: None, best: None, until, is_detached: false };
         self.nested.insert(id, nested);
         if let Some(why) = kept {
             self.nested_over(board, id, why);
@@ -131,18 +163,21 @@ impl Call {
         board.emit(Effect::Start(Box::new(start)));
     }
 
-    /// The call as the person's rule sees it.
-    fn facts_for(&self, user: &UserId, part: usize) -> crate::rule::CallFacts {
+    /// The call as the rule of a person or a group sees it.
+    fn facts_for(&self, who: &DestinationRef, part: usize) -> crate::rule::CallFacts {
         let mut facts = (*self.facts).clone();
-        let known = self.tenant.users.get(user);
+        let user = who.user().and_then(|user| self.tenant.users.get(user));
+        let group = who.group().and_then(|group| self.tenant.groups.get(group));
+        let extension = user.and_then(|user| user.extension.as_ref());
+        let extension = extension.or(group.and_then(|group| group.extension.as_ref()));
         facts.dialled = Party {
-            name: known.map_or_else(String::new, |user| user.name.clone()),
-            number: known.and_then(|user| user.extension.as_ref()).map(ToString::to_string),
-            user: Some(user.clone()),
+            name: user.map_or_else(String::new, |user| user.name.clone()),
+            number: extension.map(ToString::to_string),
+            user: who.user().cloned(),
             withheld: false,
         };
-        facts.group = None;
-        facts.for_user = Some(user.clone());
+        facts.group = who.group().cloned();
+        facts.for_user = who.user().cloned();
         let owner = self.part_plan(part).and_then(|(_, owner)| self.nested.get(&owner?));
         let by = owner.map(|owner| &owner.run).or(self.run.as_ref()).map(|run| run.rule.name.clone());
         facts.entry = Entry::Nested {
@@ -152,22 +187,14 @@ impl Call {
         facts
     }
 
-    /// What a person's devices come to, without their rule.
-    fn ring_devices_of(&mut self, board: &mut Switchboard, at: usize, user: &UserId) {
+    /// What the devices of a person or a group come to, without their rule.
+    fn ring_devices_of(&mut self, board: &mut Switchboard, at: usize, who: &DestinationRef) {
         let Some((plan, _)) = self.part_plan(at) else { return };
         let ring_busy = self.rings_busy(at);
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
-        let to = DestinationRef::User(user.clone());
-        match dial::reach(&board.picture, &tenant, &to, ring_busy) {
-            Ok(found) => {
-                let found = self.not_yet_rung(found);
-                if found.is_empty() {
-                    self.not_rung(board, at, to, NotRung::AlreadyRung);
-                }
-                self.ring_planned(board, at, &plan, &found);
-            }
-            Err(why) => self.not_rung(board, at, to, why),
-        }
+        let to = who.user().map_or_else(|| who.clone(), |user| DestinationRef::User(user.clone()));
+        let found = dial::reach(&board.picture, &tenant, &to, ring_busy);
+        self.ring_found(board, at, &plan, to, found);
     }
 
     /// A person's rule asks.
@@ -231,17 +258,17 @@ impl Call {
     /// It hands its person to the standard rule; from that one, and where there is none, their devices ring.
     fn nested_standard(&mut self, board: &mut Switchboard, id: RunId) {
         let Some(nested) = self.nested.get(&id) else { return };
-        let (part, chain, depth, until) = (nested.part, nested.chain.clone(), nested.depth, nested.until);
+        let (part, line, until) = (nested.part, nested.line.clone(), nested.until);
         let is_standard = nested.run.rule.name.as_str() == ActiveRule::STANDARD;
         self.detach(board, id);
         match board.picture.config.standard.clone().filter(|_| !is_standard) {
             Some(version) => {
                 let rule = Arc::new(ActiveRule::standard(&self.facts.tenant, version));
-                self.start_nested(board, part, rule, chain, depth, until);
+                self.start_nested(board, part, rule, line, until);
             }
             None => {
-                if let Some(user) = chain.last() {
-                    self.ring_devices_of(board, part, user);
+                if let Some(who) = line.own() {
+                    self.ring_devices_of(board, part, who);
                 }
             }
         }
@@ -255,7 +282,7 @@ impl Call {
         nested.run.over(board, &outcome);
         let is_done = outcome == RunOutcome::Ok && nested.best.is_some();
         let is_active = nested.is_active();
-        let (part, user) = (nested.part, nested.chain.last().cloned());
+        let (part, who) = (nested.part, nested.line.own().cloned());
         // To the rule it is as if the caller had gone; the tenant hears what it was.
         let is_dismissed = outcome == RunOutcome::CallerGone && !self.story.has_lost_its_caller();
         let ended = if is_dismissed { FactKind::Dismissed } else { FactKind::RunEnded(outcome) };
@@ -267,8 +294,8 @@ impl Call {
                 }
             }
             self.detach(board, id);
-            if let (false, Some(user)) = (is_done, user) {
-                self.ring_devices_of(board, part, &user);
+            if let (false, Some(who)) = (is_done, who) {
+                self.ring_devices_of(board, part, &who);
             }
             self.ring_on(board);
         }

@@ -11,7 +11,7 @@ use super::leg::Leg;
 use super::nested::Nested;
 use super::{Call, Stage};
 use crate::cause::{self, COMPLETED_ELSEWHERE, Final};
-use crate::dial::{self, Reach};
+use crate::dial::Reach;
 use crate::names::{AskId, Extension, RunId, UserId};
 use crate::place;
 use crate::record::{Cause, Disposition, FactKind, LegRecordEnd, NotRung, Source};
@@ -63,6 +63,7 @@ struct Manners {
     stop_on_decline: bool,
     ring_busy: bool,
     keep_unmissed: bool,
+    skip_rung: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Call {
         let Some(ring) = self.ring_mut() else { return };
         let Some(part) = ring.parts.get_mut(at) else { return };
         part.state = PartState::Rung;
-        let (mut plan, ring_busy) = (part.plan.clone(), part.manners.ring_busy);
+        let mut plan = part.plan.clone();
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         let meant = place::meant(&tenant, &plan.to, board.now.wall);
         if let Some(why) = meant.why {
@@ -190,25 +191,7 @@ impl Call {
             self.story.fact(board.now, Source::Config, FactKind::Read { what, got: why });
         }
         plan.to = meant.to.unwrap_or(plan.to);
-        let people = self.people_behind(board, &plan.to);
-        if !people.is_empty() {
-            for user in people {
-                self.ring_person(board, at, &user);
-            }
-            return;
-        }
-        match dial::reach(&board.picture, &tenant, &plan.to, ring_busy) {
-            Ok(found) => {
-                let before = self.rung_before(&found);
-                let found = self.not_yet_rung(found);
-                if found.is_empty() {
-                    self.not_rung(board, at, plan.to.clone(), NotRung::AlreadyRung);
-                    self.part_was(at, before);
-                }
-                self.ring_planned(board, at, &plan, &found);
-            }
-            Err(why) => self.not_rung(board, at, plan.to, why),
-        }
+        self.ring_behind(board, at, &tenant, &plan);
     }
 
     /// Rings devices as their part was planned.
@@ -244,9 +227,9 @@ impl Call {
     }
 
     /// What the ring may still ring: not the caller's own device, nobody who declined, nothing twice.
-    pub(super) fn not_yet_rung(&self, found: Vec<Reach>) -> Vec<Reach> {
+    pub(super) fn not_yet_rung(&self, at: usize, found: Vec<Reach>) -> Vec<Reach> {
         let Some(ring) = self.ring() else { return Vec::new() };
-        let skip_rung = self.skips_rung(ring);
+        let skip_rung = self.skips_rung(ring, at);
         let rings =
             |device: &Extension| self.legs.values().any(|leg| leg.is_wanted() && leg.device == *device);
         found
@@ -260,18 +243,19 @@ impl Call {
             .collect()
     }
 
-    /// Whoever takes a call over does not ring again what was rung to an end (TELEPHONY T32).
-    fn skips_rung(&self, ring: &Ring) -> bool {
-        ring.origin == Origin::Fallback || self.handed_over.is_some()
+    /// Whoever takes a call over does not ring again what was rung to an end (TELEPHONY T32), nor does a ring that says so.
+    fn skips_rung(&self, ring: &Ring, at: usize) -> bool {
+        let says = |at: &usize| ring.parts.get(*at).is_some_and(|part| part.manners.skip_rung);
+        ring.origin == Origin::Fallback || self.handed_over.is_some() || self.within(at).iter().any(says)
     }
 
     /// The best that came of devices when they were rung before.
-    fn rung_before(&self, found: &[Reach]) -> Option<Outcome> {
+    pub(super) fn rung_before(&self, at: usize, found: &[Reach]) -> Option<Outcome> {
         let outcomes = found.iter().filter_map(|reach| self.rung.get(&reach.device).cloned());
-        self.ring().filter(|ring| self.skips_rung(ring)).and_then(|_| outcomes.reduce(cause::better))
+        self.ring().filter(|ring| self.skips_rung(ring, at)).and_then(|_| outcomes.reduce(cause::better))
     }
 
-    fn part_was(&mut self, at: usize, before: Option<Outcome>) {
+    pub(super) fn part_was(&mut self, at: usize, before: Option<Outcome>) {
         let part = self.ring_mut().and_then(|ring| ring.parts.get_mut(at));
         if let (Some(part), Some(outcome)) = (part, before) {
             part.hear(outcome);
@@ -582,6 +566,7 @@ fn parts_of(plan: &RingPlan, began: Duration, owner: Option<RunId>) -> impl Iter
         stop_on_decline: plan.stop_on_decline,
         ring_busy: plan.ring_busy,
         keep_unmissed: plan.keep_unmissed,
+        skip_rung: plan.skip_rung,
     };
     plan.legs.iter().map(move |leg| Part {
         plan: leg.clone(),

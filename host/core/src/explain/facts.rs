@@ -87,6 +87,9 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
         FactKind::Nested { version, user } => {
             format!("decides for {user} in version {}, within that ring", words::version(version))
         }
+        FactKind::NestedGroup { version, group } => {
+            format!("decides for group {group} in version {}, within that ring", words::version(version))
+        }
         FactKind::NoRule => "no rule is bound to this call".to_owned(),
         FactKind::Emergency => "it is an emergency number, for which no rule is asked".to_owned(),
         FactKind::Because(text) => match fact.source {

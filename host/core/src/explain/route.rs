@@ -175,7 +175,10 @@ impl Teller<'_> {
             What::FallsBack(Fallback::Refuse(how)) => format!("the fallback refuses the call as {how}"),
             What::Refuses(how) => format!("the call is refused as {how}"),
             What::Ends(best) => self.ends(best.as_ref()),
-            What::Within(user, what) => format!("for {user}: {}", self.what(what)),
+            What::Within(who, what) => {
+                let who = who.user().map_or_else(|| destination(who), ToString::to_string);
+                format!("for {who}: {}", self.what(what))
+            }
         }
     }
 
@@ -184,9 +187,12 @@ impl Teller<'_> {
         for leg in legs {
             match &leg.whom {
                 Ok(devices) => {
-                    let people = leg.people.iter().map(|person| format!("{person} as they wish"));
+                    let within = leg.within.iter().map(|who| match who.user() {
+                        Some(person) => format!("{person} as they wish"),
+                        None => format!("{} as it is set", destination(who)),
+                    });
                     let devices: Vec<_> =
-                        devices.iter().map(|device| self.phone(device)).chain(people).collect();
+                        devices.iter().map(|device| self.phone(device)).chain(within).collect();
                     let after = if leg.after.is_zero() {
                         String::new()
                     } else {

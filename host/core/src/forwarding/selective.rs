@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::{When, Wishes};
 use crate::config::Tenant;
+use crate::group;
 use crate::names::{GroupName, UserId};
 use crate::rule::{DestinationRef, Party};
 
@@ -109,8 +110,8 @@ impl CallerMatch {
             }
             Self::User(user) => caller.user.as_ref() == Some(user),
             Self::Group(group) => {
-                let members = tenant.groups.get(group).map(|group| group.members.as_slice());
-                members.unwrap_or_default().iter().any(|member| caller.user.as_ref() == Some(member))
+                let members = group::everybody(tenant, group);
+                members.iter().any(|member| caller.user.as_ref() == Some(member))
             }
             Self::Withheld => false,
         }

@@ -323,6 +323,7 @@ fn tenant() -> Tenant {
     let users: Vec<User> = callees.chain([sender]).collect();
     Tenant {
         id: "acme".into(),
+        realm: None,
         domains: ["example.com", "example.net", "example.org", "registrar.example.com"]
             .map(str::to_owned)
             .into(),
@@ -337,6 +338,7 @@ fn tenant() -> Tenant {
         groups: BTreeMap::new(),
         places: BTreeMap::new(),
         hours: BTreeMap::new(),
+        holidays: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),

@@ -1,19 +1,23 @@
-//! A person who is rung as they wish to be: their own rule says what rings, in the time that the ring around it has.
+//! A person who is rung as they wish to be, a group that is rung as it is set: their own rule says what rings, in the time
+//! that the ring around it has.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use callwright_core::names::UserId;
+use callwright_core::group::DEPTH_MAX;
+use callwright_core::names::GroupName;
 use callwright_core::record::NotRung;
-use callwright_core::route::{self, DEPTH_MAX, Foretold, Step, What};
+use callwright_core::route::{self, Foretold, PEOPLE_MAX, Step, What};
 use callwright_core::rule::{ActiveRule, DestinationRef, Outcome};
 
 use super::{Left, Oracle};
 
 /// Whose rule it is, and when their part of the ring is over.
 pub(super) struct Within {
-    pub(super) user: UserId,
+    pub(super) who: DestinationRef,
     until: Duration,
+    /// What was rung to an end does not ring again.
+    pub(super) skips_rung: bool,
 }
 
 impl Oracle<'_, '_> {
@@ -22,35 +26,27 @@ impl Oracle<'_, '_> {
         self.within.last().map_or(Duration::MAX, |within| within.until.saturating_sub(self.now))
     }
 
-    /// Several people at once: the best of what they come to, and how long it takes.
-    pub(super) fn people(
-        &mut self,
-        people: &[UserId],
-        begins: Duration,
-        time: Duration,
-        steps: &mut Vec<Step>,
-    ) -> (Outcome, Duration) {
-        let (mut best, mut lasts) = (None, Duration::ZERO);
-        for person in people {
-            let (outcome, took) = self.person(person, begins, time, steps);
-            best = best.into_iter().chain([outcome]).min();
-            lasts = lasts.max(took);
+    /// The group whose own rule rings now.
+    pub(super) fn group_ringing(&self) -> Option<GroupName> {
+        match self.within.last() {
+            Some(within) => within.who.group().cloned(),
+            None => self.question.tenant.plan.find(self.question.number)?.group().cloned(),
         }
-        (best.unwrap_or(Outcome::Unreachable), lasts)
     }
 
-    fn person(
+    /// What somebody comes to whose own rule rings them, and how long it takes.
+    pub(super) fn by_rule(
         &mut self,
-        person: &UserId,
-        begins: Duration,
-        time: Duration,
+        who: &DestinationRef,
+        (begins, time): (Duration, Duration),
+        skips_rung: bool,
         steps: &mut Vec<Step>,
     ) -> (Outcome, Duration) {
         let from = self.now.saturating_add(begins);
-        if let Some(why) = self.bars(person) {
+        if let Some(why) = self.bars(who) {
             let outcome = why.outcome().unwrap_or(Outcome::Unreachable);
-            let to = DestinationRef::Person(person.clone());
-            let leg = Foretold { to, after: Duration::ZERO, whom: Err(why), people: Vec::new() };
+            let to = who.clone();
+            let leg = Foretold { to, after: Duration::ZERO, whom: Err(why), within: Vec::new() };
             let what = What::Rings { legs: vec![leg], lasts: Duration::ZERO, comes_to: outcome.clone() };
             steps.push(Step { at: from, what });
             return (outcome, Duration::ZERO);
@@ -61,10 +57,11 @@ impl Oracle<'_, '_> {
             self.best.take(),
             self.by.clone(),
         );
-        self.within.push(Within { user: person.clone(), until: from.saturating_add(time) });
-        match route::of_user(self.question.view, self.question.tenant, person) {
-            Some(rule) => self.decide_within(&rule, person),
-            None => self.ring_their_devices(person),
+        let skips_rung = skips_rung || self.within.last().is_some_and(|within| within.skips_rung);
+        self.within.push(Within { who: who.clone(), until: from.saturating_add(time), skips_rung });
+        match route::within(self.question.view, self.question.tenant, who) {
+            Some(rule) => self.decide_within(&rule, who),
+            None => self.ring_their_devices(who),
         }
         self.within.pop();
         let took = self.now.saturating_sub(from);
@@ -72,41 +69,47 @@ impl Oracle<'_, '_> {
         let inner;
         (self.now, inner, self.best, self.by) =
             (around.0, std::mem::replace(&mut self.steps, around.1), around.2, around.3);
-        let within =
-            |step: Step| Step { at: step.at, what: What::Within(person.clone(), Box::new(step.what)) };
+        let within = |step: Step| Step { at: step.at, what: What::Within(who.clone(), Box::new(step.what)) };
         steps.extend(inner.into_iter().map(within));
         (outcome, took)
     }
 
     /// Why their rule is not asked.
-    fn bars(&self, person: &UserId) -> Option<NotRung> {
-        let dialled = || self.question.tenant.plan.find(self.question.number)?.user();
-        if dialled() == Some(person) || self.within.iter().any(|within| within.user == *person) {
+    fn bars(&self, who: &DestinationRef) -> Option<NotRung> {
+        let dialled = self.question.tenant.plan.find(self.question.number);
+        let is_dialled = dialled.is_some_and(|to| match (who.user(), to.user()) {
+            (Some(who), Some(dialled)) => who == dialled,
+            (Some(_), None) | (None, _) => who == to,
+        });
+        if is_dialled || self.within.iter().any(|within| within.who == *who) {
             return Some(NotRung::Loop);
         }
-        (self.within.len() >= DEPTH_MAX).then(|| NotRung::Limit("nesting".to_owned()))
+        let people = self.within.iter().filter(|within| within.who.user().is_some()).count();
+        let is_deep = self.within.len() >= DEPTH_MAX || (who.user().is_some() && people >= PEOPLE_MAX);
+        is_deep.then(|| NotRung::Limit("nesting".to_owned()))
     }
 
-    /// A rule that fails, or rings nobody, leaves the person's devices.
-    fn decide_within(&mut self, rule: &Arc<ActiveRule>, person: &UserId) {
+    /// A rule that fails, or rings nobody, leaves their devices.
+    fn decide_within(&mut self, rule: &Arc<ActiveRule>, who: &DestinationRef) {
         match self.run(rule) {
             (Left::Decided, _) => {}
             (Left::Undecided, true) if self.best.is_some() => {}
-            (Left::Undecided, _) => self.ring_their_devices(person),
+            (Left::Undecided, _) => self.ring_their_devices(who),
             (Left::HandedOver, _) => {
                 self.step(What::HandsOver);
                 let standard = self.question.view.config.standard.clone();
                 match standard.filter(|version| *version != rule.version) {
                     Some(version) => {
-                        self.decide_within(&Arc::new(ActiveRule::standard(&rule.tenant, version)), person);
+                        self.decide_within(&Arc::new(ActiveRule::standard(&rule.tenant, version)), who);
                     }
-                    None => self.ring_their_devices(person),
+                    None => self.ring_their_devices(who),
                 }
             }
         }
     }
 
-    fn ring_their_devices(&mut self, person: &UserId) {
-        self.ring_alone(DestinationRef::User(person.clone()), self.left());
+    fn ring_their_devices(&mut self, who: &DestinationRef) {
+        let to = who.user().map_or_else(|| who.clone(), |user| DestinationRef::User(user.clone()));
+        self.ring_alone(to, self.left());
     }
 }

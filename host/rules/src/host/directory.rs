@@ -8,7 +8,7 @@ use callwright_core::{config, place, roster, time_route};
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
-use crate::bindings::callwright::rules::directory::{self, DirectoryError, Order};
+use crate::bindings::callwright::rules::directory::{self, DirectoryError, Member, Order};
 use crate::handle::{Destination, Group, Named as _, Party, User};
 use crate::price;
 use crate::state::{RunState, Stop};
@@ -142,8 +142,30 @@ impl directory::HostGroupWithStore<RunState> for Imports {
 
     fn members(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Vec<Resource<User>>> {
         host_call(&mut host, &price::GROUP_MEMBERS, &[&group], |run| {
+            let people = known(run, &group)?.map(|group| group.people().cloned().collect::<Vec<_>>());
+            run.handles(people.unwrap_or_default().into_iter().map(User))
+        })
+    }
+
+    fn entries(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<Vec<Member>> {
+        host_call(&mut host, &price::GROUP_ENTRIES, &[&group], |run| {
             let members = known(run, &group)?.map(|group| group.members.clone()).unwrap_or_default();
-            run.handles(members.into_iter().map(User))
+            run.surcharge_for(members.len());
+            let member = |to: DestinationRef| {
+                Ok(match (to.user(), to.group()) {
+                    (Some(user), _) => Member::Person(run.handle(User(user.clone()))?),
+                    (None, Some(group)) => Member::Group(run.handle(Group(group.clone()))?),
+                    (None, None) => Member::Place(run.handle(Destination(to))?),
+                })
+            };
+            members.into_iter().map(member).collect()
+        })
+    }
+
+    fn stagger_ms(mut host: Host<'_>, group: Resource<Group>) -> wasmtime::Result<u32> {
+        host_call(&mut host, &price::GROUP_STAGGER_MS, &[&group], |run| {
+            let stagger = known(run, &group)?.map_or(Duration::ZERO, |group| group.stagger);
+            Ok(u32::try_from(stagger.as_millis()).unwrap_or(u32::MAX))
         })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callwright_core::config::Tenant;
 use callwright_core::forwarding as core;
+use callwright_core::group;
 use callwright_core::names::UserId;
 use callwright_core::rule::DestinationRef;
 use jiff::tz::TimeZone;
@@ -101,6 +102,7 @@ fn shown(
         ring_ms,
         unanswered,
         selective: !(wishes.callers.is_empty() && wishes.times.is_empty()),
+        lasting: wishes.targets().any(|to| group::lasts(tenant, to, at).is_some()),
     })
 }
 

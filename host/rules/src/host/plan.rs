@@ -121,6 +121,13 @@ impl ring::HostRingWithStore<RunState> for Imports {
         })
     }
 
+    fn skip_rung(mut host: Host<'_>, ring: Resource<Ring>) -> wasmtime::Result<()> {
+        host_call(&mut host, &price::RING_SKIP_RUNG, &[&ring], |run| {
+            run.table.get_mut(&ring)?.plan.skip_rung = true;
+            Ok(())
+        })
+    }
+
     fn drop(mut host: Host<'_>, ring: Resource<Ring>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(ring)?;
         Ok(())

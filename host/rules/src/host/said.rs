@@ -1,7 +1,7 @@
 //! The WIT's own types as WAVE text.
 
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
-use crate::bindings::callwright::rules::directory::{DirectoryError, Order};
+use crate::bindings::callwright::rules::directory::{DirectoryError, Member, Order};
 use crate::bindings::callwright::rules::forwarding::{
     Condition, Effect, ForwardingError, Mode, Selection, Selector, Way, WhyNot, Wishes,
 };
@@ -83,6 +83,7 @@ variants! {
         Suspended "suspended", NoNumbers "no-numbers", QueueSignIn "queue-sign-in", ModeOff "mode-off",
         OutsideSchedule "outside-schedule"
     }
+    Member { Person "person", Group "group", Place "place"; }
     Effect { Active "active", Inactive "inactive"; }
     Condition {
         Other "other";
@@ -153,7 +154,8 @@ records! {
     Way { when "when: ", to " to: " }
     Wishes {
         profile "profile: ", effect " effect: ", devices " devices: ", ways " ways: ", in_order " in-order: ",
-        ring_ms " ring-ms: ", unanswered " unanswered: ", selective " selective: "
+        ring_ms " ring-ms: ", unanswered " unanswered: ", selective " selective: ",
+        lasting " lasting: "
     }
     Selection { by "by: ", name " name: ", to " to: " }
 }

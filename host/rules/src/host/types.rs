@@ -1,6 +1,7 @@
 //! Parties and destinations.
 
 use callwright_core::config::Tenant;
+use callwright_core::group;
 use callwright_core::rule::DestinationRef;
 use wasmtime::component::Resource;
 
@@ -58,6 +59,14 @@ impl types::HostDestinationWithStore<RunState> for Imports {
         host_call(&mut host, &price::DESTINATION_PLACE, &[&to], |run| {
             let to = &run.table.get(&to)?.0;
             Ok(place(run.tenant.as_deref(), to))
+        })
+    }
+
+    fn lasts_ms(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<Option<u32>> {
+        host_call(&mut host, &price::DESTINATION_LASTS_MS, &[&to], |run| {
+            let to = &run.table.get(&to)?.0;
+            let lasts = run.tenant.as_ref().and_then(|tenant| group::lasts(tenant, to, run.now.wall));
+            Ok(lasts.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)))
         })
     }
 

@@ -238,14 +238,7 @@ pub(crate) fn tenant() -> Tenant {
         user("bob", "Bob Brown", "101", &["1011"]),
     ];
     let users: BTreeMap<_, _> = users.into_iter().map(|user| (user.id.clone(), user)).collect();
-    let sales = Group {
-        name: "sales".into(),
-        extension: Some("200".into()),
-        members: vec!["ana".into(), "bob".into()],
-        follow_forwarding: false,
-        hunt: None,
-        ring_time: None,
-    };
+    let sales = sales();
     let groups = BTreeMap::from([(sales.name.clone(), sales)]);
     let night = Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) };
     let span = WeeklySpan { day: Weekday::Friday, from: time(8, 0, 0, 0), to: time(18, 0, 0, 0) };
@@ -254,6 +247,7 @@ pub(crate) fn tenant() -> Tenant {
         trusted: Vec::new(),
         id: "acme".into(),
         domains: vec!["acme.example".to_owned()],
+        realm: None,
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         digest: Algorithm::Md5,
         expiry: Expiry { min_s: 60, max_s: 3600, default_s: 600 },
@@ -263,6 +257,7 @@ pub(crate) fn tenant() -> Tenant {
         groups,
         places: BTreeMap::from([(night.name.clone(), night)]),
         hours: BTreeMap::from([(office.name.clone(), office)]),
+        holidays: BTreeMap::new(),
         rotas: BTreeMap::new(),
         time_routes: BTreeMap::new(),
         roles: BTreeMap::new(),
@@ -281,6 +276,19 @@ pub(crate) fn tenant() -> Tenant {
         runs_max: 100,
         fuel_per_s: 1_000_000_000,
         uploads_per_hour: 30,
+    }
+}
+
+/// Ana and Bob.
+fn sales() -> Group {
+    Group {
+        name: "sales".into(),
+        extension: Some("200".into()),
+        members: vec![DestinationRef::User("ana".into()), DestinationRef::User("bob".into())],
+        follow_forwarding: false,
+        hunt: None,
+        stagger: Duration::ZERO,
+        ring_time: None,
     }
 }
 

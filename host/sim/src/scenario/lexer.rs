@@ -159,6 +159,15 @@ impl Words {
         stands
     }
 
+    /// Takes a colon where it stands next.
+    pub(super) fn accept_colon(&mut self) -> bool {
+        let stands = self.0.front() == Some(&Token::Colon);
+        if stands {
+            self.0.pop_front();
+        }
+        stands
+    }
+
     /// Takes a colon.
     pub(super) fn colon(&mut self) -> Result<(), Mistake> {
         match self.0.pop_front() {

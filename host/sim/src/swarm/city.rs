@@ -123,8 +123,9 @@ fn household(id: &str, dice: &mut Dice) -> Household {
             user.forwarding = dice.chance(600).then(|| Arc::new(wishes(&user.id, people, dice)));
         }
     }
-    let everybody: Vec<_> = PEOPLE.iter().take(people).map(|person| (*person).to_owned()).collect();
-    house.group("everybody", "20", &everybody);
+    let everybody: Vec<_> =
+        PEOPLE.iter().take(people).map(|person| DestinationRef::User((*person).into())).collect();
+    house.group("everybody", Some("20"), &everybody);
     house.hours.insert("office".into(), office());
     house.places.push(Place { name: "night-desk".into(), target: DestinationRef::User("bob".into()) });
     house.fallback = match dice.below(4) {
@@ -336,5 +337,6 @@ fn ring(house: &Household, dice: &mut Dice) -> RingPlan {
         stop_on_decline: dice.chance(200),
         ring_busy: dice.chance(200),
         keep_unmissed: false,
+        skip_rung: false,
     }
 }

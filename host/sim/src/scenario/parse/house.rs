@@ -24,10 +24,13 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
         user(blueprint, words)?;
     } else if words.accept("group") {
         let name = words.text("a group's name")?;
-        let extension = words.text("its extension")?;
-        words.colon()?;
-        let members = list(words, |words| words.text("a user"))?;
-        blueprint.house().group(&name, &extension, &members);
+        let mut extension = None;
+        if !words.accept_colon() {
+            extension = Some(words.text("its extension")?);
+            words.colon()?;
+        }
+        let members = list(words, member)?;
+        blueprint.house().group(&name, extension.as_deref(), &members);
         if let Some(group) = blueprint.house().groups.last_mut() {
             manners(group, words)?;
         }
@@ -64,13 +67,24 @@ pub(super) fn statement(blueprint: &mut Blueprint, words: &mut Words, line: usiz
     Ok(true)
 }
 
-/// How a group is rung: `hunts circular`, `each for 10s`, `follows forwarding`.
+/// Who stands in a group: `ana`, `group:night`, `place:duty`.
+fn member(words: &mut Words) -> Result<DestinationRef, Mistake> {
+    let text = words.text("a user, group:NAME or place:NAME")?;
+    match text.parse() {
+        Ok(to) => Ok(to),
+        Err(_) => Ok(DestinationRef::User(text.as_str().into())),
+    }
+}
+
+/// How a group is rung: `hunts circular`, `staggers 5s`, `each for 10s`, `follows forwarding`.
 fn manners(group: &mut Group, words: &mut Words) -> Result<(), Mistake> {
     while !words.is_empty() {
         if words.accept_all(&["follows", "forwarding"]) {
             group.follow_forwarding = true;
         } else if let Some(time) = words.duration_after("each")? {
             group.ring_time = Some(time);
+        } else if let Some(time) = words.duration_after("staggers")? {
+            group.stagger = time;
         } else if words.accept("hunts") {
             let wanted = "linear, circular, longest-idle or fewest-calls";
             group.hunt = Some(match words.text(wanted)?.as_str() {
@@ -81,7 +95,7 @@ fn manners(group: &mut Group, words: &mut Words) -> Result<(), Mistake> {
                 other => return Err(Mistake::Expected { wanted, got: format!("`{other}`") }),
             });
         } else {
-            return Err(words.wrong("hunts, each or follows forwarding"));
+            return Err(words.wrong("hunts, staggers, each or follows forwarding"));
         }
     }
     Ok(())

@@ -154,7 +154,7 @@ fn limit(words: &mut Words) -> Result<RunOutcome, Mistake> {
     }
 }
 
-/// `DEST [after T] [ring-for T] [label TEXT], … for T [stop-on-decline] [ring-busy] [keep-unmissed] [trap after T]`
+/// `DEST [after T] [ring-for T] [label TEXT], … for T [stop-on-decline] [ring-busy] [keep-unmissed] [skip-rung] [trap after T]`
 fn ring(words: &mut Words) -> Result<Step, Mistake> {
     let legs = list(words, |words| {
         let to = destination(words)?;
@@ -172,6 +172,8 @@ fn ring(words: &mut Words) -> Result<Step, Mistake> {
             plan.ring_busy = true;
         } else if words.accept("keep-unmissed") {
             plan.keep_unmissed = true;
+        } else if words.accept("skip-rung") {
+            plan.skip_rung = true;
         } else if words.accept_all(&["trap", "after"]) {
             return Ok(Step::RingThenEnd(
                 plan,
