@@ -15,7 +15,7 @@ use callwright_rules::{Answered, Run, Step};
 use tracing::{debug, error};
 
 use super::node::Inbox;
-use super::pace::{self, Pace};
+use super::pace::Pace;
 use super::shelf::{Shelf, Shelved};
 use super::turns::Turns;
 
@@ -299,11 +299,9 @@ impl Shared {
 
     /// Lets a run run until it asks, has used its slice, or ends.
     fn stretch(&self, id: RunId, mut live: Live, resume: Option<Answered>) -> Stretch {
-        let began = pace::processor_time();
+        let stopwatch = live.pace.begin();
         let step = live.run.resume(resume);
-        let took = pace::processor_time().saturating_sub(began);
-        live.ran += took;
-        live.pace.note(took);
+        live.ran += live.pace.end(&stopwatch);
         let ran_us = micros(live.ran);
         match step {
             Step::Slice => Stretch::Slice(live),
