@@ -20,6 +20,7 @@ fn without_build(text: &str) -> String {
         for at in 1..words.len() {
             match (words[at - 1], words[at]) {
                 ("version", _) => words[at] = "VERSION,",
+                ("(version", _) => words[at] = "VERSION)",
                 (_, "fuel") => words[at - 1] = "SOME",
                 _ => {}
             }
