@@ -120,6 +120,7 @@ impl<'a> Phones<'a> {
                 | Sighting::HungUp
                 | Sighting::Held
                 | Sighting::Resumed
+                | Sighting::Others { .. }
                 | Sighting::Glare => {}
             }
         }
