@@ -227,13 +227,14 @@ impl Wire {
             if let Some(caller) =
                 caller.filter(|caller| caller.refused_as_request.is_some() && !caller.is_decided())
             {
-                (caller.began, caller.is_late) = (now, is_late);
+                (caller.began, caller.is_late, caller.is_judged_again) = (now, is_late, true);
             }
             return;
         }
         if !message.is_initial() {
             return;
         }
+        self.set_aside(message);
         let session = session_in(message);
         self.sessions.insert(session.clone(), message.call_id.clone());
         let caller = self
@@ -244,6 +245,26 @@ impl Wire {
             (caller.cseq, caller.began, caller.is_late) = (message.cseq, now, is_late);
             caller.refused_as_request = None;
         }
+    }
+
+    /// A copy of an INVITE came late, was taken up where the first had been challenged, and its call is over: the INVITE with
+    /// credentials is a call of its own.
+    fn set_aside(&mut self, again: &Glance) {
+        let id = &again.call_id;
+        let is_of_copy =
+            |caller: &CallerSide| caller.is_judged_again && caller.over.is_some() && caller.cseq < again.cseq;
+        if !self.callers.get(id).is_some_and(is_of_copy) {
+            return;
+        }
+        let Some(caller) = self.callers.remove(id) else { return };
+        let aside = format!("{id} {}", caller.cseq);
+        for leg in self.legs.values_mut().filter(|leg| leg.call == *id) {
+            leg.call.clone_from(&aside);
+        }
+        if let Some(status) = self.finals.remove(&(id.clone(), caller.cseq)) {
+            self.finals.insert((aside.clone(), caller.cseq), status);
+        }
+        self.callers.insert(aside, caller);
     }
 
     fn leg_responded(&mut self, now: Now, message: &Glance, tally: &mut Tally) {

@@ -29,6 +29,8 @@ pub(in crate::checks) struct CallerSide {
     pub(in crate::checks) status: u16,
     /// A status that refused the request as such.
     pub(in crate::checks) refused_as_request: Option<u16>,
+    /// A copy of the INVITE came after it was refused so.
+    pub(super) is_judged_again: bool,
     /// It sent a CANCEL.
     pub(super) is_gone: bool,
     /// Leg and To tag that it was joined with.
@@ -49,6 +51,7 @@ impl CallerSide {
             over: None,
             status: 0,
             refused_as_request: None,
+            is_judged_again: false,
             is_gone: false,
             winner: None,
             records: 0,
