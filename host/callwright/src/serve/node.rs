@@ -7,10 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use callwright_api::Meters;
 use callwright_core::seam::StoreRefused;
 use callwright_core::{Effect, Input, Node, View, Withdrawal};
 use callwright_rules::Answered;
+use callwright_sip::Flow;
 use callwright_store::{LATE_MAX, Request};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
@@ -32,6 +34,9 @@ pub(super) const HANDED_MAX: usize = 4_096;
 const BATCH_MAX: usize = 256;
 /// How often others get a new picture, where nobody waits for one: making it costs as much as a message.
 const PICTURE_EVERY: Duration = Duration::from_millis(20);
+/// How many messages wait at most until all that has come is handled. Whoever gets one may take this processor at once, and
+/// what is done then is done with an empty cache.
+const SENT_TOGETHER: usize = 16;
 /// How long calls may take to end when the switch ends.
 const FAREWELL_MAX: Duration = Duration::from_secs(3);
 
@@ -168,6 +173,7 @@ pub(super) fn start(
         letters,
         datagrams,
         answers: VecDeque::new(),
+        outgoing: Vec::with_capacity(SENT_TOGETHER),
         unstored: 0,
         records: Records::default(),
         picture_due: None,
@@ -185,6 +191,8 @@ struct Owner {
     datagrams: Datagrams,
     /// Answers that are known at once, handled before anything else.
     answers: VecDeque<Input>,
+    /// Messages that go out when all that has come is handled, in their order.
+    outgoing: Vec<(Flow, Bytes)>,
     /// Store effects without an answer yet.
     unstored: usize,
     /// Records of calls that wait to be committed together.
@@ -215,6 +223,7 @@ impl Owner {
             }
             self.do_what_is_due(!settled.is_empty());
             self.outside.meters.inputs_waiting(self.letters.letters.len());
+            self.send();
             for handled in settled.drain(..) {
                 // Whoever asked may have gone.
                 let _gone = handled.send(());
@@ -292,8 +301,16 @@ impl Owner {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Transmit { flow, bytes } => self.outside.network.send(flow, bytes),
-            Effect::Close { flow } => self.outside.network.close(flow),
+            Effect::Transmit { flow, bytes } => {
+                self.outgoing.push((flow, bytes));
+                if self.outgoing.len() >= SENT_TOGETHER {
+                    self.send();
+                }
+            }
+            Effect::Close { flow } => {
+                self.send();
+                self.outside.network.close(flow);
+            }
             Effect::Believe { flow } => self.outside.network.believe(flow),
             Effect::Start(start) => self.answers.extend(self.outside.pool.start(*start)),
             Effect::Answer { run, ask, answer, view, now } => {
@@ -333,6 +350,12 @@ impl Owner {
                     }
                 }
             }
+        }
+    }
+
+    fn send(&mut self) {
+        for (flow, bytes) in self.outgoing.drain(..) {
+            self.outside.network.send(flow, bytes);
         }
     }
 
