@@ -27,7 +27,7 @@ const RUN_STACK_BYTES: usize = GUEST_STACK_BYTES + 512 * 1024;
 /// Bytes of a memory that stay mapped between runs: zeroing them is cheaper than faulting them in.
 const KEEP_RESIDENT_BYTES: usize = 256 * 1024;
 /// The same of a run's stack.
-const STACK_KEEP_RESIDENT_BYTES: usize = 32 * 1024;
+const STACK_KEEP_RESIDENT_BYTES: usize = 16 * 1024;
 /// The greatest memory of any plan.
 const MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an instance's own bookkeeping.
