@@ -1,4 +1,4 @@
-//! What happened to a tenant without anybody doing it.
+//! What happened to a tenant without anybody doing it, and of that what is about one user.
 
 use std::time::Duration;
 
@@ -6,7 +6,10 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::routing::get;
-use callwright_store::{EVENTS_PAGE_MAX, Event, Happened};
+use callwright_core::Kind;
+use callwright_core::config::Tenant;
+use callwright_core::names::UserId;
+use callwright_store::{EVENTS_PAGE_MAX, Event, Happened, Store};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -63,38 +66,66 @@ struct Facts {
 }
 
 pub(crate) fn describe(described: Described) -> Described {
-    described.at(
+    let described = described.at(
         "/v1/tenants/{tenant}/events",
         [Does::get("what happened without anybody doing it, oldest first")
             .query::<Wanted>()
             .answers::<Events>()],
-        get(list),
+        get(of_tenant),
+    );
+    described.at(
+        "/v1/tenants/{tenant}/users/{name}/events",
+        [Does::get("what happened that is about a user, oldest first").query::<Wanted>().answers::<Events>()],
+        get(of_user),
     )
 }
 
 /// `GET /v1/tenants/{tenant}/events`
-async fn list(
+async fn of_tenant(
     caller: Caller,
     State(switch): State<Handle>,
     Path(tenant): Path<String>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Events>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
-    let Query(wanted) = wanted?;
+    listed(&switch, &tenant, None, wanted?.0).await
+}
+
+/// `GET /v1/tenants/{tenant}/users/{user}/events`
+async fn of_user(
+    caller: Caller,
+    State(switch): State<Handle>,
+    Path((tenant, name)): Path<(String, String)>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Events>, ApiError> {
+    // What their rules and wishes came to is theirs to read, like the wishes themselves.
+    let tenant = caller.own(&switch, &tenant, (Kind::Forwarding, &name))?;
+    let user = tenant.users.get(name.as_str()).map(|user| user.id.clone());
+    let user = user.ok_or_else(|| ApiError::not_found(format!("no user `{name}`")))?;
+    listed(&switch, &tenant, Some(user), wanted?.0).await
+}
+
+async fn listed(
+    switch: &Handle,
+    tenant: &Tenant,
+    about: Option<UserId>,
+    wanted: Wanted,
+) -> Result<Json<Events>, ApiError> {
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, EVENTS_PAGE_MAX);
     let mut left = Duration::from_secs(wanted.wait_s.unwrap_or(0).min(WAIT_MAX_S));
     let events = loop {
         // Listened for before it is asked: what happens between is not missed.
         let happened = switch.happened(left);
-        let id = tenant.id.clone();
-        let events = switch::ask(&switch, move |store| store.events(&id, wanted.after, limit)).await??;
+        let (id, about) = (tenant.id.clone(), about.clone());
+        let asked = move |store: &dyn Store| store.events(&id, about.as_ref(), wanted.after, limit);
+        let events = switch::ask(switch, asked).await??;
         if !events.is_empty() || left.is_zero() {
             break events;
         }
         left = happened.await.unwrap_or_default();
     };
     let next = events.last().map(|event| event.id).or(wanted.after);
-    Ok(Json(Events { events: events.into_iter().map(Shown::from).collect(), next, zone: zone(&tenant) }))
+    Ok(Json(Events { events: events.into_iter().map(Shown::from).collect(), next, zone: zone(tenant) }))
 }
 
 impl From<Event> for Shown {

@@ -32,6 +32,7 @@ pub struct Meters {
     connections: Gauge,
     dropped: Counter,
     refused: Counter,
+    events_lost: Counter,
 }
 
 impl Default for Meters {
@@ -45,6 +46,7 @@ impl Default for Meters {
             connections: Gauge::default(),
             dropped: Counter::default(),
             refused: Counter::default(),
+            events_lost: Counter::default(),
         }
     }
 }
@@ -115,6 +117,11 @@ impl Meters {
         self.refused.inc();
     }
 
+    /// An event of a tenant was not kept because a queue was full, or the store failed.
+    pub fn event_lost(&self) {
+        self.events_lost.inc();
+    }
+
     fn register(&self, registry: &mut Registry) {
         registry.register_with_unit("commit", "Time of a group commit", Unit::Seconds, self.commit.clone());
         registry.register_with_unit("run", "Time a rule ran for one call", Unit::Seconds, self.run.clone());
@@ -124,6 +131,7 @@ impl Meters {
         registry.register("connections", "Open TCP connections", self.connections.clone());
         registry.register("datagrams_dropped", "Datagrams dropped at a full queue", self.dropped.clone());
         registry.register("connections_refused", "Connections closed at a bound", self.refused.clone());
+        registry.register("events_lost", "Events of tenants that were not kept", self.events_lost.clone());
     }
 }
 

@@ -420,8 +420,8 @@ async fn events_are_listed_and_waited_for() {
     let event = &all["events"][0];
     assert_eq!(
         event["text"],
-        "version sha256:bb of rule follow-me is withdrawn: 5 of its 6 runs failed within a minute, the last as trap; \
-         sha256:aa decides again"
+        "version bb of rule follow-me is withdrawn: 5 of its 6 runs failed within a minute, the last as trap; \
+         aa decides again"
     );
     assert_eq!(
         [&event["what"], &event["back_to"], &event["at"]],
@@ -505,6 +505,7 @@ async fn records_come_in_pages_and_with_their_reasons() {
 async fn metrics_name_what_the_driver_and_all_nodes_count() {
     let desk = desk();
     desk.meters.committed(Duration::from_millis(3));
+    desk.meters.event_lost();
     desk.meters.runs_waiting(7);
     desk.meters.for_node().runs_waiting(2);
     desk.meters.runs_waiting(2);
@@ -513,6 +514,7 @@ async fn metrics_name_what_the_driver_and_all_nodes_count() {
     for line in [
         "callwright_commit_seconds_count 1",
         "callwright_runs_waiting 4",
+        "callwright_events_lost_total 1",
         "callwright_calls_total 3",
         "callwright_legs_total{outcome=\"answered\"} 4",
         "# EOF",

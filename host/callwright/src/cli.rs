@@ -155,7 +155,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Tells what happened without anybody doing it, such as a version that was withdrawn; oldest first.
+    /// Tells what happened without anybody doing it, such as a version that was withdrawn or a rule that warned; oldest first.
     Events {
         #[command(flatten)]
         wanted: EventsArgs,

@@ -288,7 +288,10 @@ pub(crate) fn audit(wanted: &AuditArgs, remote: &Remote, out: &Output) -> Result
 pub(crate) fn events(wanted: &EventsArgs, remote: &Remote, out: &Output) -> Result<(), UserError> {
     let client = Client::of(remote)?;
     let tenant = client.tenant(remote.tenant.as_deref())?;
-    let path = format!("/v1/tenants/{tenant}/events");
+    let path = match &wanted.user {
+        Some(user) => format!("/v1/tenants/{tenant}/users/{}/events", segment(user)),
+        None => format!("/v1/tenants/{tenant}/events"),
+    };
     let mut events: Value = client.get(&format!("{path}?limit={}", wanted.limit))?;
     if !wanted.follow {
         let told = |events: &Value| happened(events).join("\n");

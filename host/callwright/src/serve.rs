@@ -15,7 +15,6 @@ use callwright_core::names::TenantId;
 use callwright_store::Scope;
 use serde_json::json;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
@@ -30,6 +29,7 @@ mod backstage;
 mod clock;
 mod crew;
 mod dialled;
+mod errands;
 mod http;
 pub(crate) mod log;
 mod network;
@@ -55,8 +55,6 @@ use office::Office;
 use shelf::Shelf;
 use signals::Signals;
 
-/// How many versions may wait to be withdrawn.
-const WITHDRAWALS_MAX: usize = 64;
 /// How long tasks may take to end with the program.
 const TASKS_END_WITHIN: Duration = Duration::from_secs(1);
 /// How often the threads are looked at.
@@ -185,21 +183,11 @@ impl Server {
         ticker::start(shelf.engine()).map_err(|error| no_resource(&error))?;
         let (changes, writer) = writer::start(Arc::clone(&data.store), Arc::clone(&nodes), &meters)
             .map_err(|error| no_resource(&error))?;
-        let (withdrawals, withdrawn) = mpsc::channel(WITHDRAWALS_MAX);
-        let (codes, dialled) = mpsc::channel(dialled::DIALLED_MAX);
+        let (errands, doers) = errands::queues();
         let (address, port) = (sockets.address, sockets.address.port());
         let connections = Connections::new(meters.clone());
-        let crew = Crew {
-            settings,
-            nodes: &nodes,
-            shelf: &shelf,
-            changes,
-            clock,
-            port,
-            meters: &meters,
-            withdrawals,
-            dialled: codes,
-        };
+        let crew =
+            Crew { settings, nodes: &nodes, shelf: &shelf, changes, clock, port, meters: &meters, errands };
         let threads = crew.start(sockets.udp, letters, &connections, rules, restored)?;
         drop(crew);
         let backstage =
@@ -209,8 +197,9 @@ impl Server {
         runtime.block_on(office.wish_all()).map_err(|error| data::failed(&error))?;
         let signals = signals_within(&runtime).map_err(|error| no_resource(&error))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(backstage.withdraw_all(withdrawn), runtime.handle());
-        let kept = dialled::keep_all(Arc::clone(&office), Arc::clone(&nodes), dialled);
+        tasks.spawn_on(backstage.withdraw_all(doers.withdrawn), runtime.handle());
+        tasks.spawn_on(backstage.keep_events(doers.events), runtime.handle());
+        let kept = dialled::keep_all(Arc::clone(&office), Arc::clone(&nodes), doers.dialled);
         tasks.spawn_on(kept, runtime.handle());
         tasks.spawn_on(Arc::clone(&office).keep_time(), runtime.handle());
         let api = callwright_api::router(Arc::new(backstage));

@@ -353,6 +353,19 @@ impl Wishes {
         to.iter().filter(|to| !self.is_silenced(to)).cloned().collect()
     }
 
+    /// The conditions under which calls were to be forwarded at that moment, and that have no destination at all.
+    #[must_use]
+    pub fn nowhere(&self, zone: &TimeZone, at: Timestamp) -> Vec<Condition> {
+        if !self.numbers.is_empty() || self.conditions.is_empty() || !self.holds(zone, at) {
+            return Vec::new();
+        }
+        let has_none = |(condition, wish): &(&Condition, &Wish)| {
+            let instead = **condition == Condition::Busy && !self.busy_to.is_empty();
+            wish.active && wish.to.is_empty() && !instead
+        };
+        self.conditions.iter().filter(has_none).map(|(condition, _)| *condition).collect()
+    }
+
     /// Everybody whom a call may be sent to under any of these wishes, whether or not they hold now.
     pub fn targets(&self) -> impl Iterator<Item = &DestinationRef> {
         let conditional = self.conditions.values().flat_map(|wish| &wish.to);

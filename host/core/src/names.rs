@@ -101,6 +101,15 @@ text_names! {
     CallId;
 }
 
+impl Version {
+    /// The beginning of the digest, 8 hex digits: enough for people to tell versions apart.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        let hex = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        hex.char_indices().nth(8).map_or(hex, |(end, _)| &hex[..end])
+    }
+}
+
 number_names! {
     /// One of our INVITEs of a call, counted from 1 within the call.
     LegId(u32);

@@ -304,6 +304,7 @@ impl Node {
     fn configured(&mut self, config: Arc<Config>, only: Option<&TenantId>) {
         self.registrar.configured(&mut self.board, &config, only);
         self.board.admission.configured(&config);
+        self.board.told.configured(&config);
         let picture = self.board.repaint();
         picture.stats.keep_only(&config, only);
         picture.config = config;

@@ -535,6 +535,8 @@ pub struct Spent {
     pub notes: Vec<Note>,
     /// Lines for the tenant's log, new ones only.
     pub log: Vec<LogLine>,
+    /// What it wrote there as a warning, also what found no room in the log; new ones only, each once.
+    pub warnings: Vec<String>,
     /// Journal lines (RULES §4), new ones only.
     pub journal: Vec<String>,
     /// The limits that the run came to, told with its end.

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::forwarding::Wishes;
 use crate::kept::{KeptKey, KeptValue};
 use crate::names::{AskId, RunId, TenantId, Ticket, UserId};
+use crate::notice::Notice;
 use crate::record::{CallRecord, Gone};
 use crate::rule::{ActiveRule, Answer, RunEvent, RunStart, Spent};
 use crate::time::Now;
@@ -134,6 +135,13 @@ pub enum Effect {
     /// The rule's version fails again and again: what was active before it shall be active again. Answered by
     /// [`Input::Rules`] where there is such a thing.
     Withdraw(Withdrawal),
+    /// Something that the tenant should hear of, to be kept as an event of theirs.
+    Tell {
+        /// Who.
+        tenant: TenantId,
+        /// What.
+        notice: Notice,
+    },
     /// A user has dialled how they want to be reached: to be kept as what they have saved. Answered by [`Input::Stored`], and before
     /// that by [`Input::Wished`] or a configuration that has it.
     Wish {

@@ -20,6 +20,7 @@ use crate::forwarding::Wishes;
 use crate::guard::Guard;
 use crate::kept::Keeper;
 use crate::names::{RunId, TenantId, Ticket, UserId};
+use crate::notice::Told;
 use crate::rule::RunOutcome;
 use crate::seam::{Change, Effect};
 use crate::stats::Remembered;
@@ -63,6 +64,7 @@ pub(crate) struct Switchboard {
     pub(crate) picture: View,
     pub(crate) admission: Admission,
     pub(crate) breaker: Breaker,
+    pub(crate) told: Told,
     pub(crate) keeper: Keeper,
     pub(crate) remembered: Remembered,
     pub(crate) clients: BTreeMap<ClientTx, Asker>,
@@ -98,6 +100,7 @@ impl Switchboard {
             picture,
             admission: Admission::default(),
             breaker: Breaker::default(),
+            told: Told::default(),
             keeper: Keeper::default(),
             remembered: Remembered::default(),
             clients: BTreeMap::new(),

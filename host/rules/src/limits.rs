@@ -1,5 +1,6 @@
 //! How much one run may use, and the guard of its memories and tables.
 
+use callwright_core::notice::WARNINGS_AN_HOUR;
 use serde::Serialize;
 use wasmtime::ResourceLimiter;
 
@@ -7,6 +8,11 @@ use wasmtime::ResourceLimiter;
 pub(crate) const NOTES_MAX: usize = 64;
 /// Bytes of one `call.because`; longer is cut.
 pub(crate) const BECAUSE_BYTES_MAX: usize = 500;
+/// Bytes of one warning that the tenant is told; longer is cut, and the log has the rest.
+pub(crate) const WARNING_BYTES_MAX: usize = 500;
+/// Different warnings of a run that the tenant may be told: with one more than there may be within an hour the tenant hears that
+/// there are more.
+pub(crate) const WARNINGS_MAX: usize = WARNINGS_AN_HOUR + 1;
 /// Bytes of one leg's label; longer is cut.
 pub(crate) const LABEL_BYTES_MAX: usize = 64;
 /// Bytes of a run's journal; after that it only says that it was cut.

@@ -13,7 +13,7 @@ use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::door::Door;
 use crate::journal::{Counts, End, Journal};
-use crate::limits::{Bounds, NOTES_MAX, RunLimits};
+use crate::limits::{Bounds, NOTES_MAX, RunLimits, WARNING_BYTES_MAX, WARNINGS_MAX};
 use crate::price::{Kind, Price};
 use crate::reached::LeftOut;
 
@@ -86,6 +86,10 @@ struct Log {
     bytes: usize,
     dropped: u32,
     dropped_bytes: usize,
+    /// What was said at the level of warnings, each once.
+    warnings: Vec<String>,
+    /// How many of them were handed over.
+    handed: usize,
 }
 
 impl RunState {
@@ -221,10 +225,20 @@ impl RunState {
         self.log.lines.push(LogLine { level: level.to_owned(), message: plain(message, usize::MAX) });
     }
 
+    /// Keeps a warning for the tenant, whether or not the log has room for it.
+    pub(crate) fn warn(&mut self, message: &str) {
+        let text = plain(message, WARNING_BYTES_MAX);
+        if self.log.warnings.len() < WARNINGS_MAX && !self.log.warnings.contains(&text) {
+            self.log.warnings.push(text);
+        }
+    }
+
     /// What is new since it was last asked for.
     pub(crate) fn take_spent(&mut self, fuel: u64, fuel_exact: bool) -> Spent {
         let notes = std::mem::take(&mut self.notes);
         self.notes_taken += notes.len();
+        let warnings = self.log.warnings[self.log.handed..].to_vec();
+        self.log.handed = self.log.warnings.len();
         Spent {
             fuel,
             fuel_exact,
@@ -232,6 +246,7 @@ impl RunState {
             ran_us: 0,
             notes,
             log: std::mem::take(&mut self.log.lines),
+            warnings,
             journal: self.journal.take(),
             limits: Vec::new(),
         }

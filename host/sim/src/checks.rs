@@ -243,6 +243,7 @@ impl Checks {
             | Effect::Believe { .. }
             | Effect::Answer { .. }
             | Effect::Withdraw(_)
+            | Effect::Tell { .. }
             | Effect::Wish { .. } => {}
         }
     }

@@ -154,6 +154,7 @@ impl Faulty {
             | Effect::Start(_)
             | Effect::Answer { .. }
             | Effect::Withdraw(_)
+            | Effect::Tell { .. }
             | Effect::Wish { .. }) => self.ready.push_back(other),
         }
     }

@@ -51,6 +51,8 @@ pub struct Script {
 pub enum Step {
     /// Says why.
     Because(String),
+    /// Warns: someone should look.
+    Warn(String),
     /// Takes so long before its next word.
     Take(Duration),
     /// Rings; returns when somebody answers, else goes on.
@@ -121,6 +123,7 @@ impl Scripts {
             };
             match step {
                 Step::Because(text) => spent.notes.push(Note::Because(text)),
+                Step::Warn(text) => spent.warnings.push(text),
                 Step::Take(time) => after += time,
                 Step::Ring(plan) => {
                     said.push(ask(&mut running, spent, Ask::Ring(plan)));
@@ -149,7 +152,11 @@ impl Scripts {
                 }
                 Step::End(outcome) => {
                     return vec![Said {
-                        spent: Spent { notes: spent.notes, ..spent_at_end(running.fuel, &outcome) },
+                        spent: Spent {
+                            notes: spent.notes,
+                            warnings: spent.warnings,
+                            ..spent_at_end(running.fuel, &outcome)
+                        },
                         ..ended(run, after, running.fuel, outcome)
                     }];
                 }

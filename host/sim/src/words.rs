@@ -1,5 +1,6 @@
 //! What runs say and hear, in a few words beside the switch's lane.
 
+use callwright_core::Notice;
 use callwright_core::rule::{Answer, Ask, RingPlan, RunEvent, RunOutcome};
 
 use crate::runs::Said;
@@ -21,6 +22,14 @@ pub(crate) fn of_run(event: &RunEvent) -> String {
 pub(crate) fn last_words(said: &Said) -> Option<String> {
     let trapped = matches!(said.event, RunEvent::Ended(RunOutcome::Trap(_)));
     said.spent.log.last().filter(|_| trapped).map(|line| format!("rule logs: {}", line.message))
+}
+
+/// What a tenant is told.
+pub(crate) fn of_notice(notice: &Notice) -> String {
+    match notice {
+        Notice::Warned(warning) => format!("event: {}", warning.text),
+        Notice::Enough { .. } => "event: too many warnings".to_owned(),
+    }
 }
 
 /// What a run hears.

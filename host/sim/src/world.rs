@@ -32,7 +32,7 @@ use crate::phone::manner::{Order, PhoneEffect, PhoneInput};
 use crate::runs::{Runs, Said, TrapAt, Trapping};
 use crate::tally::Tally;
 use crate::trace::{SWITCH, Trace};
-use callwright_store::Restored;
+use callwright_store::{Happened as Event, Restored};
 use life::Life;
 use seat::Seat;
 pub use seat::{PhoneSetup, Unplugged};
@@ -139,6 +139,7 @@ pub struct World {
     last_commit: Duration,
     checks: Checks,
     trace: Trace,
+    told: Vec<(TenantId, Event)>,
     alarm: Alarm,
     steps_here: u32,
     seed: u64,
@@ -175,6 +176,7 @@ impl World {
             last_commit: Duration::ZERO,
             checks,
             trace: Trace::default(),
+            told: Vec::new(),
             alarm,
             steps_here: 0,
             seed: setup.seed,
@@ -249,6 +251,12 @@ impl World {
     #[must_use]
     pub fn records(&self) -> &[Kept] {
         self.ledger.records()
+    }
+
+    /// What tenants were told, oldest first.
+    #[must_use]
+    pub fn told(&self) -> &[(TenantId, Event)] {
+        &self.told
     }
 
     /// What the switch shows.
@@ -471,6 +479,10 @@ impl World {
             }
             // No link here closes by itself, and there are no earlier versions to go back to.
             Effect::Believe { .. } | Effect::Withdraw(_) => {}
+            Effect::Tell { tenant, notice } => {
+                self.trace.note(self.mono, SWITCH, crate::words::of_notice(&notice));
+                self.told.push((tenant, notice.into()));
+            }
             Effect::Start(start) => {
                 self.runs_alive.insert(start.run);
                 let said = self.runs.start(*start);

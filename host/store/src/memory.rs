@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use callwright_core::names::{CallId, RuleName, TenantId, Version};
+use callwright_core::names::{CallId, RuleName, TenantId, UserId, Version};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Change, Kind};
@@ -323,8 +323,14 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError> {
-        Ok(self.rows().events.list(tenant, after, limit))
+    fn events(
+        &self,
+        tenant: &TenantId,
+        about: Option<&UserId>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        Ok(self.rows().events.list(tenant, about, after, limit))
     }
 
     fn add_token(

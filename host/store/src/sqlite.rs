@@ -15,12 +15,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use callwright_core::names::{RuleName, TenantId, Version};
+use callwright_core::names::{RuleName, TenantId, UserId, Version};
 use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Change, Kind};
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
 use crate::documents::{AuditEntry, AuditFilter, Document, Edit};
@@ -295,8 +295,14 @@ impl Store for Sqlite {
         self.write(|transaction| events::add(transaction, tenant, what, at))
     }
 
-    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError> {
-        events::list(&self.asking(), tenant, after, limit)
+    fn events(
+        &self,
+        tenant: &TenantId,
+        about: Option<&UserId>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        events::list(&self.asking(), tenant, about, after, limit)
     }
 
     fn add_token(
@@ -361,6 +367,22 @@ fn timestamp(nanoseconds: i64) -> Result<Timestamp, StoreError> {
 
 fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
     StoreError::Corrupt { what, source: source.into() }
+}
+
+/// Forgets a tenant's oldest rows of a table that counts them by `id`, but for so many.
+fn forget_oldest(
+    connection: &Connection,
+    table: &'static str,
+    tenant: &TenantId,
+    keep_max: u64,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE tenant = ?1 AND id <=
+         (SELECT id FROM {table} WHERE tenant = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+    );
+    let keep_max = i64::try_from(keep_max).unwrap_or(i64::MAX);
+    connection.prepare_cached(&sql)?.execute(params![tenant.as_str(), keep_max])?;
+    Ok(())
 }
 
 /// Makes a value's row text. It cannot fail for our own types, and is no reason to panic.

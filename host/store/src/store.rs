@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use callwright_core::kept::{KeptKey, KeptValue};
-use callwright_core::names::{RuleName, TenantId, Version};
+use callwright_core::names::{RuleName, TenantId, UserId, Version};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::ActiveRule;
 use callwright_core::view::{Binding, DeviceKey};
@@ -240,12 +240,18 @@ pub trait Store: Send + Sync {
     /// The outside failed.
     fn add_event(&self, tenant: &TenantId, what: &Happened, at: Timestamp) -> Result<(), StoreError>;
 
-    /// A tenant's events, oldest first: those after an id, or the newest where none is given; at most
-    /// [`crate::EVENTS_PAGE_MAX`].
+    /// A tenant's events, or of those the ones about one user, oldest first: those after an id, or the newest where none is
+    /// given; at most [`crate::EVENTS_PAGE_MAX`].
     ///
     /// # Errors
     /// The outside failed.
-    fn events(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Result<Vec<Event>, StoreError>;
+    fn events(
+        &self,
+        tenant: &TenantId,
+        about: Option<&UserId>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
 
     /// For the operator: keeps a new token.
     ///

@@ -8,6 +8,9 @@
 //! | together | devices and destinations ring at once |
 //! | busy, no-answer, unreachable | the devices ring first, and their outcome says where the call goes on |
 //!
+//! What keeps a person's wishes from coming true is a warning, which they and whoever is responsible for the tenant are told of:
+//! a destination that may not be called, a route to devices that cannot be reached, and all calls forwarded to no number.
+//!
 //! A call that was declined, and one that nobody took anywhere, goes to the person's unanswered destination, else it ends
 //! with the best outcome of its rings.
 //!
@@ -18,6 +21,7 @@
 //! caller hears busy.
 
 use callwright_guest::forwarding::{Condition, Effect, Selector, WhyNot, Wishes};
+use callwright_guest::log::Level;
 use callwright_guest::prelude::*;
 
 /// What a destination gets to begin ringing, before its rings are counted.
@@ -215,12 +219,12 @@ fn personal(call: &Call, person: &User) -> Result<(), String> {
         Effect::Inactive(why) => call.because(&format!("forwarding is inactive: {why}")),
     }
     let outcome = match selected(call, person, &wishes)? {
-        Some(to) => forward(call, &wishes, &to)?,
-        None => by_condition(call, &wishes)?,
+        Some(to) => forward(call, person, &wishes, &to)?,
+        None => by_condition(call, person, &wishes)?,
     };
     match outcome {
         Outcome::Answered(_) => Ok(()),
-        _ => unanswered(call, &wishes),
+        _ => unanswered(call, person, &wishes),
     }
 }
 
@@ -239,19 +243,30 @@ fn selected(call: &Call, person: &User, wishes: &Wishes) -> Result<Option<Vec<De
     Ok(Some(selection.to))
 }
 
-fn by_condition(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
+fn by_condition(call: &Call, person: &User, wishes: &Wishes) -> Result<Outcome, String> {
     let always = wishes.to(&Condition::Always);
     if always.is_empty() {
-        return devices_first(call, wishes);
+        if wishes.nowhere.iter().any(|condition| matches!(condition, Condition::Always)) {
+            warn(&format!("{} forwards all calls and has no number for it: the devices ring", person.name()));
+        }
+        return devices_first(call, person, wishes);
     }
     call.because("all calls are forwarded");
-    forward(call, wishes, always)
+    forward(call, person, wishes, always)
 }
 
 /// The devices, and where the call goes on by what came of them.
-fn devices_first(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
-    let first: Vec<_> = wishes.devices.iter().chain(wishes.to(&Condition::Together)).collect();
+fn devices_first(call: &Call, person: &User, wishes: &Wishes) -> Result<Outcome, String> {
+    let also = wishes.to(&Condition::Together);
+    let first: Vec<_> = wishes.devices.iter().chain(also).collect();
     let outcome = if first.is_empty() { Outcome::Unreachable } else { together(call, wishes, &first)? };
+    if !also.is_empty() {
+        warn_of_blocked(call, person, wishes.devices.len(), &outcome);
+    }
+    if let Some(route) = wishes.route.as_ref().filter(|route| route.offline || is_unreachable(&outcome)) {
+        let (name, to) = (person.name(), route.to.label());
+        warn(&format!("calls of {name} are routed to {to}, which cannot be reached"));
+    }
     let condition = match &outcome {
         Outcome::Busy => Condition::Busy,
         Outcome::NoAnswer => Condition::NoAnswer,
@@ -264,14 +279,25 @@ fn devices_first(call: &Call, wishes: &Wishes) -> Result<Outcome, String> {
         return Ok(outcome);
     }
     call.because(&format!("forwarded, as the devices came to {outcome}"));
-    forward(call, wishes, next)
+    forward(call, person, wishes, next)
 }
 
-/// Destinations together, or each when the one before it is over.
-fn forward(call: &Call, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, String> {
-    if !wishes.in_order {
-        return together(call, wishes, &to.iter().collect::<Vec<_>>());
-    }
+fn is_unreachable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unreachable)
+}
+
+/// Rings where calls are forwarded to.
+fn forward(call: &Call, person: &User, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, String> {
+    let outcome = match wishes.in_order {
+        true => one_by_one(call, wishes, to)?,
+        false => together(call, wishes, &to.iter().collect::<Vec<_>>())?,
+    };
+    warn_of_blocked(call, person, 0, &outcome);
+    Ok(outcome)
+}
+
+/// Destinations each when the one before it is over.
+fn one_by_one(call: &Call, wishes: &Wishes, to: &[Destination]) -> Result<Outcome, String> {
     let ring = Ring::new();
     let mut sum = 0_u32;
     for destination in to {
@@ -314,14 +340,35 @@ fn leg(wishes: &Wishes, to: &Destination) -> (Leg, u32) {
 }
 
 /// Nobody took the call.
-fn unanswered(call: &Call, wishes: &Wishes) -> Result<(), String> {
+fn unanswered(call: &Call, person: &User, wishes: &Wishes) -> Result<(), String> {
     if let Some(last) = &wishes.unanswered {
         call.because("nobody took the call");
-        if let Outcome::Answered(_) = together(call, wishes, &[last])? {
+        let outcome = together(call, wishes, &[last])?;
+        if let Outcome::Answered(_) = outcome {
             return Ok(());
         }
+        warn_of_blocked(call, person, 0, &outcome);
     }
     Ok(call.conclude()?)
+}
+
+/// Warns of destinations of the last ring that may not be called, behind the person's own devices. Where somebody answered
+/// nobody has missed them.
+fn warn_of_blocked(call: &Call, person: &User, devices: usize, outcome: &Outcome) {
+    if let Outcome::Answered(_) = outcome {
+        return;
+    }
+    for leg in call.last_legs().iter().skip(devices) {
+        let ended = leg.ended();
+        // A circle is how this one call went: whoever calls the person themselves may not meet it.
+        if ended.starts_with("blocked(") && ended != "blocked(loop)" {
+            warn(&format!("forwarding of {} to {} was {ended}", person.name(), leg.to().label()));
+        }
+    }
+}
+
+fn warn(text: &str) {
+    log::write(Level::Warn, text);
 }
 
 callwright_guest::rule!(handle_call);

@@ -304,6 +304,9 @@ pub(crate) struct EventsArgs {
     /// Goes on and tells each event as it happens.
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Those about this user alone; a user's token may read no others.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
     /// How many to begin with.
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,

@@ -74,6 +74,7 @@ impl Backstage {
             nodes: Arc::clone(&nodes),
             one_at_a_time: Mutex::default(),
             happens,
+            meters: meters.clone(),
         });
         let foretelling = Arc::new(Semaphore::new(FORETOLD_AT_ONCE));
         Ok(Self { nodes, meters, queries, uploads, activations, foretelling, office, happened })
@@ -194,6 +195,20 @@ impl Backstage {
             Ok(())
         }
     }
+
+    /// Keeps what the nodes have to tell tenants, until the nodes have ended.
+    pub(super) fn keep_events(
+        &self,
+        mut told: mpsc::Receiver<(TenantId, Happened)>,
+    ) -> impl Future<Output = std::io::Result<()>> + Send + use<> {
+        let activations = Arc::clone(&self.activations);
+        async move {
+            while let Some((tenant, what)) = told.recv().await {
+                activations.tell(tenant, what).await;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Gives a tenant's node what the store says is active.
@@ -205,6 +220,7 @@ struct Activations {
     one_at_a_time: Mutex<()>,
     /// Changes with every event.
     happens: watch::Sender<()>,
+    meters: Meters,
 }
 
 impl Activations {
@@ -248,8 +264,11 @@ impl Activations {
         let kept = self.with_store(move |store| store.add_event(&tenant, &what, Timestamp::now())).await;
         match kept {
             Some(Ok(())) => self.happens.send_modify(|()| {}),
-            Some(Err(error)) => warn!(%error, "an event is not kept"),
-            None => {}
+            Some(Err(error)) => {
+                self.meters.event_lost();
+                warn!(%error, "an event is not kept");
+            }
+            None => self.meters.event_lost(),
         }
     }
 

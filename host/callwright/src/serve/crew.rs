@@ -9,12 +9,11 @@ use callwright_api::Meters;
 use callwright_config::Settings;
 use callwright_core::names::TenantId;
 use callwright_core::rule::ActiveRule;
-use callwright_core::{Node, Setup, Withdrawal};
+use callwright_core::{Node, Setup};
 use callwright_store::Restored;
-use tokio::sync::mpsc::Sender;
 
 use super::clock::Clock;
-use super::dialled::Dialled;
+use super::errands::Errands;
 use super::network::{Connections, Network};
 use super::no_resource;
 use super::node::{self, Letters, Outside};
@@ -34,8 +33,7 @@ pub(super) struct Crew<'a> {
     pub(super) clock: Clock,
     pub(super) port: u16,
     pub(super) meters: &'a Meters,
-    pub(super) withdrawals: Sender<Withdrawal>,
-    pub(super) dialled: Sender<Dialled>,
+    pub(super) errands: Errands,
 }
 
 /// What a node owns at the start.
@@ -126,8 +124,7 @@ impl Crew<'_> {
             picture: Arc::clone(picture),
             neighbours: Neighbours::of(number, nodes, &meters),
             meters,
-            withdrawals: self.withdrawals.clone(),
-            dialled: self.dialled.clone(),
+            errands: self.errands.clone(),
         };
         node::start(number, node, udp, letters, outside).map_err(|error| no_resource(&error))
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use callwright_api::Meters;
 use callwright_core::seam::StoreRefused;
-use callwright_core::{Effect, Input, Node, View, Withdrawal};
+use callwright_core::{Effect, Input, Node, View};
 use callwright_rules::Answered;
 use callwright_sip::Flow;
 use callwright_store::{LATE_MAX, Request};
@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::dialled::Dialled;
+use super::errands::Errands;
 use super::network::{Datagrams, Headers, Network};
 use super::nodes::Neighbours;
 use super::pool::Pool;
@@ -147,10 +148,7 @@ pub(super) struct Outside {
     pub(super) meters: Meters,
     /// The other nodes; none where this one is alone.
     pub(super) neighbours: Option<Neighbours>,
-    /// Versions that shall give way to what was active before them.
-    pub(super) withdrawals: Sender<Withdrawal>,
-    /// What users have dialled, to be kept.
-    pub(super) dialled: Sender<Dialled>,
+    pub(super) errands: Errands,
 }
 
 /// Starts a node's thread, which reads a UDP socket itself. It ends after [`Input::ShutDown`], when its calls have
@@ -319,11 +317,18 @@ impl Owner {
             Effect::Stop { run } => self.outside.pool.stop(run),
             Effect::Withdraw(withdrawal) => {
                 // Where so many are withdrawn at once, this one's calls go to the fallback until it fails again.
-                let _dropped = self.outside.withdrawals.try_send(withdrawal);
+                let _dropped = self.outside.errands.withdrawals.try_send(withdrawal);
+            }
+            Effect::Tell { tenant, notice } => {
+                if let Err(lost) = self.outside.errands.told.try_send((tenant, notice.into())) {
+                    let (tenant, _) = lost.into_inner();
+                    self.outside.meters.event_lost();
+                    warn!(%tenant, "an event is lost: too many wait for the store");
+                }
             }
             Effect::Wish { ticket, tenant, user, wishes, by } => {
                 let dialled = Dialled { ticket, tenant, user, wishes, by };
-                if self.outside.dialled.try_send(dialled).is_err() {
+                if self.outside.errands.dialled.try_send(dialled).is_err() {
                     let result = Err(StoreRefused::Unavailable("too much is dialled at once".to_owned()));
                     self.answers.extend([Input::Stored { ticket, result }]);
                 }

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 #[cfg(test)]
 mod duties;
+#[cfg(test)]
+mod events;
 mod nodes;
 #[cfg(test)]
 mod people;

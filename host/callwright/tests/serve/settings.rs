@@ -27,7 +27,7 @@ impl Switch {
         }
     }
 
-    fn token(&self, words: &[&str]) -> String {
+    pub(crate) fn token(&self, words: &[&str]) -> String {
         let config = self.config();
         let made = self.cli("", &[&["token", "new", "--config", &config], words].concat());
         assert!(made.status.success(), "{}", text(&made.stderr));

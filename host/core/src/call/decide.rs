@@ -9,6 +9,7 @@ use super::{Call, Stage};
 use crate::cause::Final;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
+use crate::notice::Warning;
 use crate::record::{Disposition, FactKind, Source};
 use crate::route::{self, Decider};
 use crate::rule::{
@@ -131,7 +132,9 @@ impl Call {
         board.admission.log(&tenant, board.now.mono, &mut spent.log);
         let last = usize::from(matches!(event, RunEvent::Ended(_)));
         run.journalled += board.admission.journal(&tenant, board.now.mono, &mut spent.journal, last);
+        let warnings = std::mem::take(&mut spent.warnings);
         self.story.spent(board.now, &source, spent);
+        self.tell_warnings(board, id, warnings);
         let is_nested = self.nested.contains_key(&id);
         match event {
             RunEvent::Asked { ask, what } => {
@@ -144,6 +147,26 @@ impl Call {
                 }
             }
             RunEvent::Ended(outcome) => self.run_ended(board, id, outcome),
+        }
+    }
+
+    /// What a rule warns of is told to its tenant, as being about the person whose rule or wishes it follows.
+    fn tell_warnings(&mut self, board: &mut Switchboard, id: RunId, warnings: Vec<String>) {
+        if warnings.is_empty() {
+            return;
+        }
+        let about = match self.nested_who(id) {
+            Some(who) => who.user().cloned(),
+            None => self.facts.for_user.clone().or_else(|| self.facts.dialled.user.clone()),
+        };
+        let (tenant, call) = (self.facts.tenant.clone(), self.facts.id.clone());
+        let Some(rule) = self.run_mut(id).map(|run| Arc::clone(&run.rule)) else { return };
+        for text in warnings {
+            let (rule, version) = (rule.name.clone(), rule.version.clone());
+            let warned = Warning { rule, version, call: call.clone(), about: about.clone(), text };
+            if let Some(notice) = board.told.of(&tenant, board.now, warned) {
+                board.emit(Effect::Tell { tenant: tenant.clone(), notice });
+            }
         }
     }
 

@@ -78,17 +78,17 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
             format!("{} dialled {number}: {to}", caller(record))
         }
         FactKind::RuleChosen { version, bound_to } => {
-            let (version, bound) = (words::version(version), words::bound_to(bound_to));
+            let (version, bound) = (version.short(), words::bound_to(bound_to));
             format!("decides in version {version}, being bound to {bound}")
         }
         FactKind::StandardRule { version } => {
-            format!("decides in version {}, as no other rule is bound to the call", words::version(version))
+            format!("decides in version {}, as no other rule is bound to the call", version.short())
         }
         FactKind::Nested { version, user } => {
-            format!("decides for {user} in version {}, within that ring", words::version(version))
+            format!("decides for {user} in version {}, within that ring", version.short())
         }
         FactKind::NestedGroup { version, group } => {
-            format!("decides for group {group} in version {}, within that ring", words::version(version))
+            format!("decides for group {group} in version {}, within that ring", version.short())
         }
         FactKind::NoRule => "no rule is bound to this call".to_owned(),
         FactKind::Emergency => "it is an emergency number, for which no rule is asked".to_owned(),

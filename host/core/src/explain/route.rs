@@ -164,7 +164,7 @@ impl Teller<'_> {
 
     fn what(&self, what: &What) -> String {
         match what {
-            What::Decides(rule) => format!("rule {} in version {}", rule.name, words::version(&rule.version)),
+            What::Decides(rule) => format!("rule {} in version {}", rule.name, rule.version.short()),
             What::Reads(what, got) => format!("reads {what}: {got}"),
             What::Says(text) => format!("says {}", quoted(text)),
             What::Rings { legs, lasts, comes_to } => self.rings(legs, *lasts, comes_to),

@@ -333,8 +333,7 @@ impl<'a> Teller<'a> {
             facts[..fallback].iter().rev().filter_map(words::of_rule).find_map(|(rule, what)| {
                 if let FactKind::RunEnded(outcome) = what { Some((rule, outcome)) } else { None }
             })?;
-        let version =
-            self.record.runs.iter().find(|run| run.rule == *rule).map(|run| words::version(&run.version));
+        let version = self.record.runs.iter().find(|run| run.rule == *rule).map(|run| run.version.short());
         let version = version.map(|version| format!(" (version {version})")).unwrap_or_default();
         let shown = if *outcome == RunOutcome::Ok { "" } else { version.as_str() };
         Some(format!("Rule {rule}{shown} {}", words::run_ended(outcome, &self.record.log)))

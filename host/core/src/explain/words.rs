@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::names::{Extension, RuleName, UserId, Version};
+use crate::names::{Extension, RuleName, UserId};
 use crate::record::{CallRecord, Fact, FactKind, Gone, LegRecord, NotRung, Source};
 use crate::rule::{DestinationRef, LogLine, RunOutcome};
 
@@ -177,12 +177,6 @@ pub(super) fn exact_destination(to: &DestinationRef) -> String {
         DestinationRef::Place(place) => format!("place {place}"),
         DestinationRef::Number(number) => format!("number {number}"),
     }
-}
-
-/// The beginning of a digest, enough to tell versions apart.
-pub(super) fn version(version: &Version) -> String {
-    let hex = version.as_str();
-    hex.strip_prefix("sha256:").unwrap_or(hex).chars().take(8).collect()
 }
 
 /// Why somebody was not rung.

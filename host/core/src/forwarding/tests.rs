@@ -251,3 +251,36 @@ fn own_numbers_are_silent_while_their_person_talks() {
     assert_eq!(to(&wishes.while_talking(), Condition::Busy), [bob()]);
     assert_eq!(to(&wishes, Condition::Busy), [outside(), bob()]);
 }
+
+#[test]
+fn conditions_without_any_destination_lead_nowhere_while_they_hold() {
+    let nowhere = |wishes: &Wishes| wishes.nowhere(&TimeZone::UTC, NOW.parse().unwrap());
+    let mut wishes = wishes(Mode::ForwardOnly);
+    assert_eq!(nowhere(&wishes), []);
+    wishes.numbers.clear();
+    assert_eq!(nowhere(&wishes), [Condition::Always]);
+    for paused in [
+        Wishes { enabled: false, ..wishes.clone() },
+        Wishes { when: never(), ..wishes.clone() },
+        Wishes { queues: ["support".to_owned()].into(), ..wishes.clone() },
+    ] {
+        assert_eq!(nowhere(&paused), []);
+    }
+    wishes.choose(Mode::NoAnswer);
+    wishes.busy_to = vec![bob()];
+    assert_eq!(nowhere(&wishes), [Condition::NoAnswer, Condition::Unreachable]);
+    wishes.conditions.insert(Condition::NoAnswer, Wish { active: true, to: vec![bob()], after: None });
+    wishes.conditions.insert(Condition::Together, Wish::default());
+    assert_eq!(nowhere(&wishes), [Condition::Unreachable]);
+    assert_eq!(nowhere(&Wishes::default()), []);
+}
+
+#[test]
+fn a_number_that_is_silent_for_now_is_not_missing() {
+    let mut wishes = wishes(Mode::ForwardOnly);
+    wishes.numbers = vec![outside()];
+    wishes.own = ["+4930123456".to_owned()].into();
+    wishes.do_not_disturb = true;
+    assert_eq!(to(&wishes, Condition::Always), []);
+    assert_eq!(wishes.nowhere(&TimeZone::UTC, NOW.parse().unwrap()), []);
+}

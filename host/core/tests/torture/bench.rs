@@ -178,7 +178,11 @@ impl Bench {
                 Effect::Close { flow } => self.closed.push(flow),
                 Effect::Store { ticket, .. } => stored.push(ticket),
                 Effect::Believe { .. } => {}
-                Effect::Start(_) | Effect::Answer { .. } | Effect::Stop { .. } | Effect::Withdraw(_) => {
+                Effect::Start(_)
+                | Effect::Answer { .. }
+                | Effect::Stop { .. }
+                | Effect::Withdraw(_)
+                | Effect::Tell { .. } => {
                     panic!("no rule is here")
                 }
                 Effect::Wish { .. } => panic!("no code is dialled here"),

@@ -6,13 +6,14 @@ use callwright_core::config::Tenant;
 use callwright_core::forwarding as core;
 use callwright_core::group;
 use callwright_core::names::UserId;
+use callwright_core::presence;
 use callwright_core::rule::DestinationRef;
 use jiff::tz::TimeZone;
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::forwarding::{
-    self, Condition, Effect, ForwardingError, Mode, Selection, Selector, Way, WhyNot, Wishes,
+    self, Condition, Effect, ForwardingError, Mode, Route, Selection, Selector, Way, WhyNot, Wishes,
 };
 use crate::handle::{Destination, Party, User};
 use crate::price;
@@ -84,6 +85,8 @@ fn shown(
     let (zone, at) = (core::zone_of(tenant, user), run.now.wall);
     let devices = core::devices(&run.view, tenant, user);
     let devices = destinations(run, devices)?;
+    let route = wishes.cold_route.clone().filter(|to| tenant.lacks(to).is_none());
+    let route = route.map(|to| routed(run, tenant, to)).transpose()?;
     let mut ways = Vec::new();
     for condition in core::Condition::ALL {
         let to = wishes.to(condition, zone, at);
@@ -97,13 +100,20 @@ fn shown(
         profile: wishes.profile.as_ref().map(ToString::to_string),
         effect: effect(wishes.effect(zone, at)),
         devices,
+        route,
         ways,
+        nowhere: wishes.nowhere(zone, at).into_iter().map(when).collect(),
         in_order: wishes.in_order,
         ring_ms,
         unanswered,
         selective: !(wishes.callers.is_empty() && wishes.times.is_empty()),
         lasting: wishes.targets().any(|to| group::lasts(tenant, to, at).is_some()),
     })
+}
+
+fn routed(run: &mut RunState, tenant: &Tenant, to: DestinationRef) -> Result<Route, Stop> {
+    let offline = !presence::reachable(&run.view, &tenant.id, &to);
+    Ok(Route { to: run.handle(Destination(to))?, offline })
 }
 
 /// What was found, noted where there was anything to look through.

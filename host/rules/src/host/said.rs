@@ -3,7 +3,7 @@
 use crate::bindings::callwright::rules::call::{CallError, Entry, Refusal};
 use crate::bindings::callwright::rules::directory::{DirectoryError, Member, Order};
 use crate::bindings::callwright::rules::forwarding::{
-    Condition, Effect, ForwardingError, Mode, Selection, Selector, Way, WhyNot, Wishes,
+    Condition, Effect, ForwardingError, Mode, Route, Selection, Selector, Way, WhyNot, Wishes,
 };
 use crate::bindings::callwright::rules::log::Level;
 use crate::bindings::callwright::rules::presence::{Activity, PresenceError, State};
@@ -152,10 +152,11 @@ macro_rules! records {
 
 records! {
     Way { when "when: ", to " to: " }
+    Route { to "to: ", offline " offline: " }
     Wishes {
-        profile "profile: ", effect " effect: ", devices " devices: ", ways " ways: ", in_order " in-order: ",
-        ring_ms " ring-ms: ", unanswered " unanswered: ", selective " selective: ",
-        lasting " lasting: "
+        profile "profile: ", effect " effect: ", devices " devices: ", route " route: ", ways " ways: ",
+        nowhere " nowhere: ", in_order " in-order: ", ring_ms " ring-ms: ", unanswered " unanswered: ",
+        selective " selective: ", lasting " lasting: "
     }
     Selection { by "by: ", name " name: ", to " to: " }
 }

@@ -79,6 +79,9 @@ impl log::HostWithStore<RunState> for Imports {
         };
         let run = host.data_mut();
         run.log(word, &message);
+        if level == Level::Warn {
+            run.warn(&message);
+        }
         run.surcharge =
             run.surcharge.saturating_add(price::PER_GUEST_BYTE.saturating_mul(message.len() as u64));
         leave(&mut host, entered, &())

@@ -1,6 +1,7 @@
 //! Every outcome of RULES §3 that a component can bring about, by a component that does.
 
 use crate::support::{answered, guest_with, joined, load, rang, rule, run, run_with};
+use callwright_core::notice::WARNINGS_AN_HOUR;
 use callwright_core::rule::{Answer, Ask, CallError, Note, Outcome, Reached, RunEvent, RunOutcome};
 
 /// The end of a body that is content.
@@ -283,6 +284,37 @@ fn the_log_is_cut_and_says_what_was_dropped() {
     assert_eq!(spent.log.len(), 9);
     assert_eq!(spent.log[8].message, "92 more lines were dropped: the log of a call holds 8192 bytes");
     assert_eq!(spent.log[8].level, "warn");
+}
+
+#[test]
+fn warnings_are_handed_over_once_each_also_when_the_log_is_full() {
+    let write = |level: u32, at: u32, bytes: u32| {
+        format!("(call $log (i32.const {level}) (i32.const {at}) (i32.const {bytes})) ")
+    };
+    let (flood, warn, other) = (write(1, 4096, 8_180), write(2, 1088, 6), write(2, 1088, 5));
+    let body = format!("{flood}{warn}{warn}{RING}{warn}{other}{OK}");
+    let (outcome, spent) = run_with(&rule(&body, ""), |_| rang(Outcome::NoAnswer));
+    assert_eq!(outcome, RunOutcome::Ok);
+    let warnings: Vec<_> = spent.iter().map(|spent| spent.warnings.clone()).collect();
+    assert_eq!(warnings, [vec!["office".to_owned()], vec!["offic".to_owned()]]);
+    assert!(joined(&spent).log.iter().all(|line| line.message != "office"), "there was no room");
+}
+
+#[test]
+fn of_a_flood_of_warnings_one_more_is_kept_than_a_tenant_hears_in_an_hour_and_none_is_long() {
+    let body = format!(
+        "(local $n i32)
+        (loop $again
+            (i32.store8 (i32.const 8192) (i32.add (i32.const 32) (i32.and (local.get $n) (i32.const 63))))
+            (i32.store8 (i32.const 8193) (i32.add (i32.const 48) (i32.shr_u (local.get $n) (i32.const 6))))
+            (call $log (i32.const 2) (i32.const 8192) (i32.const 2000))
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $again (i32.lt_u (local.get $n) (i32.const 500)))) {OK}"
+    );
+    let (outcome, spent) = run(&rule(&body, ""));
+    assert_eq!(outcome, RunOutcome::Ok);
+    assert_eq!(spent.warnings.len(), WARNINGS_AN_HOUR + 1);
+    assert!(spent.warnings.iter().all(|text| text.len() == 500));
 }
 
 #[test]

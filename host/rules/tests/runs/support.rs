@@ -127,6 +127,7 @@ pub(crate) fn joined(spent: &[Spent]) -> Spent {
     for one in spent {
         all.notes.extend(one.notes.clone());
         all.log.extend(one.log.clone());
+        all.warnings.extend(one.warnings.clone());
         all.journal.extend(one.journal.clone());
         all.limits.extend(one.limits.clone());
         (all.fuel, all.fuel_exact, all.slices) = (one.fuel, one.fuel_exact, one.slices);

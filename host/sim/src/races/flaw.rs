@@ -78,6 +78,7 @@ impl Flawed {
             | Effect::Answer { .. }
             | Effect::Stop { .. }
             | Effect::Withdraw(_)
+            | Effect::Tell { .. }
             | Effect::Wish { .. }) => Some(other),
         }
     }

@@ -324,7 +324,11 @@ impl Stage {
                 inputs.push_back(Input::Stored { ticket, result: Ok(()) });
             }
             // Nobody dials a code here.
-            Effect::Close { .. } | Effect::Believe { .. } | Effect::Withdraw(_) | Effect::Wish { .. } => {}
+            Effect::Close { .. }
+            | Effect::Believe { .. }
+            | Effect::Withdraw(_)
+            | Effect::Tell { .. }
+            | Effect::Wish { .. } => {}
         }
     }
 

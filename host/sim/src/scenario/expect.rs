@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use callwright_core::explain::{Explanation, explain};
-use callwright_core::names::TenantId;
+use callwright_core::names::{TenantId, UserId};
 use callwright_core::record::{CallRecord, Disposition, FactKind};
 use jiff::tz::TimeZone;
 
@@ -58,6 +58,9 @@ impl Witness<'_> {
             },
             Expectation::Phone(phone, what) => self.of_phone(phone, what),
             Expectation::Store { tenant, key, value } => self.of_store(tenant, key, value.as_deref()),
+            Expectation::Event { tenant, about, times, part } => {
+                self.of_events((tenant, about.as_ref()), *times, part.as_deref())
+            }
         };
         got.err().map(|got| Failure { line: statement.line, expected: statement.source.clone(), got })
     }
@@ -106,8 +109,7 @@ impl Witness<'_> {
             OfRecord::Talked(time) => near("the talk", Duration::from_millis(record.talk_ms), Some(*time)),
             OfRecord::Missed(users) => {
                 let wanted: BTreeSet<_> = users.iter().map(String::as_str).collect();
-                let got: BTreeSet<_> =
-                    record.missed.iter().map(callwright_core::names::UserId::as_str).collect();
+                let got: BTreeSet<_> = record.missed.iter().map(UserId::as_str).collect();
                 if wanted == got { Ok(()) } else { Err(format!("missed by {got:?}")) }
             }
             OfRecord::Leg { device, end } => {
@@ -160,6 +162,26 @@ impl Witness<'_> {
         let kept = view.kept.get(&(tenant.clone(), key.into())).filter(|kept| !kept.is_over(now));
         let got = kept.map(|kept| kept.text.as_str());
         met(got == wanted, || got.map_or("nothing is kept".to_owned(), |got| format!("{got:?} is kept")))
+    }
+
+    fn of_events(
+        &self,
+        (tenant, about): (&TenantId, Option<&UserId>),
+        times: Times,
+        part: Option<&str>,
+    ) -> Result<(), String> {
+        let told = self.world.told().iter().filter(|(whose, _)| whose == tenant).map(|(_, event)| event);
+        let all: Vec<_> = told.filter(|event| about.is_none() || event.about() == about).collect();
+        let words: Vec<_> = all.iter().map(ToString::to_string).collect();
+        let found = words.iter().filter(|words| part.is_none_or(|part| words.contains(part))).count();
+        let is_met = match times {
+            Times::AtLeastOnce => found > 0,
+            Times::Exactly(count) | Times::Copies(count) => found == count,
+        };
+        met(
+            is_met,
+            || if words.is_empty() { "nothing was told".to_owned() } else { format!("told {words:?}") },
+        )
     }
 
     fn of_phone(&self, phone: &str, what: &OfPhone) -> Result<(), String> {

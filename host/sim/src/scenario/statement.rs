@@ -106,6 +106,8 @@ pub(super) enum Expectation {
     Phone(String, OfPhone),
     /// Of what rules keep; none where nothing is to be kept.
     Store { tenant: TenantId, key: String, value: Option<String> },
+    /// Of what a tenant was told, all of it or what is about a user, by a part of its words.
+    Event { tenant: TenantId, about: Option<UserId>, times: Times, part: Option<String> },
 }
 
 /// What is expected of a call.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use callwright_core::names::TenantId;
+use callwright_core::names::{TenantId, UserId};
 use jiff::Timestamp;
 
 use crate::events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};
@@ -24,12 +24,23 @@ impl Events {
         }
     }
 
-    pub(super) fn list(&self, tenant: &TenantId, after: Option<i64>, limit: usize) -> Vec<Event> {
+    pub(super) fn list(
+        &self,
+        tenant: &TenantId,
+        about: Option<&UserId>,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Vec<Event> {
         let limit = limit.clamp(1, EVENTS_PAGE_MAX);
-        let Some(events) = self.of.get(tenant) else { return Vec::new() };
+        let events = self.of.get(tenant).into_iter().flatten();
+        let events = events.filter(|event| about.is_none() || event.what.about() == about);
         match after {
-            Some(after) => events.iter().filter(|event| event.id > after).take(limit).cloned().collect(),
-            None => events.iter().skip(events.len().saturating_sub(limit)).cloned().collect(),
+            Some(after) => events.filter(|event| event.id > after).take(limit).cloned().collect(),
+            None => {
+                let mut newest: Vec<_> = events.rev().take(limit).cloned().collect();
+                newest.reverse();
+                newest
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
-use super::{corrupt, json, nanoseconds, timestamp};
+use super::{corrupt, forget_oldest, json, nanoseconds, timestamp};
 use crate::documents::{
     AUDIT_MAX, Action, Applied, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Edit,
     Temporary, apply,
@@ -39,7 +39,7 @@ pub(super) fn edit(
         note(connection, tenant, edit, &applied, at, by)?;
         documents.push(applied.document);
     }
-    forget_old(connection, tenant)?;
+    forget_oldest(connection, "audit", tenant, AUDIT_MAX)?;
     Ok(documents)
 }
 
@@ -98,16 +98,6 @@ fn note(
         text(applied.after.as_ref())?,
         applied.until.map(nanoseconds),
     ])?;
-    Ok(())
-}
-
-/// Forgets the oldest entries of the log beyond [`AUDIT_MAX`].
-fn forget_old(connection: &Connection, tenant: &TenantId) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM audit WHERE tenant = ?1 AND id <=
-         (SELECT id FROM audit WHERE tenant = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-    )?;
-    statement.execute(params![tenant.as_str(), AUDIT_MAX.cast_signed()])?;
     Ok(())
 }
 

@@ -1,10 +1,10 @@
 //! Rows of events.
 
-use callwright_core::names::TenantId;
+use callwright_core::names::{TenantId, UserId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{corrupt, json, nanoseconds, timestamp};
+use super::{corrupt, forget_oldest, json, nanoseconds, timestamp};
 use crate::error::StoreError;
 use crate::events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};
 
@@ -14,29 +14,34 @@ pub(super) fn add(
     what: &Happened,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let about = what.about().map(UserId::as_str);
     connection
-        .prepare_cached("INSERT INTO events (tenant, at, what) VALUES (?1, ?2, ?3)")?
-        .execute(params![tenant.as_str(), nanoseconds(at), json("event", what)?])?;
-    let mut forget = connection.prepare_cached(
-        "DELETE FROM events WHERE tenant = ?1 AND id <=
-         (SELECT id FROM events WHERE tenant = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-    )?;
-    forget.execute(params![tenant.as_str(), EVENTS_MAX.cast_signed()])?;
-    Ok(())
+        .prepare_cached("INSERT INTO events (tenant, at, what, about) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![tenant.as_str(), nanoseconds(at), json("event", what)?, about])?;
+    forget_oldest(connection, "events", tenant, EVENTS_MAX)
 }
 
 pub(super) fn list(
     connection: &Connection,
     tenant: &TenantId,
+    about: Option<&UserId>,
     after: Option<i64>,
     limit: usize,
 ) -> Result<Vec<Event>, StoreError> {
     let order = if after.is_some() { "ASC" } else { "DESC" };
-    let sql =
-        format!("SELECT id, at, what FROM events WHERE tenant = ?1 AND id > ?2 ORDER BY id {order} LIMIT ?3");
+    // Two statements, so that each has an index that finds its rows in their order.
+    let of = if about.is_some() { "about = ?4" } else { "?4 IS NULL" };
+    let sql = format!(
+        "SELECT id, at, what FROM events WHERE tenant = ?1 AND id > ?2 AND {of} ORDER BY id {order} LIMIT ?3"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let limit = i64::try_from(limit.clamp(1, EVENTS_PAGE_MAX)).unwrap_or(1);
-    let mut rows = statement.query(params![tenant.as_str(), after.unwrap_or(i64::MIN), limit])?;
+    let mut rows = statement.query(params![
+        tenant.as_str(),
+        after.unwrap_or(i64::MIN),
+        limit,
+        about.map(UserId::as_str)
+    ])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let what: String = row.get(2)?;

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 /// One step a schema version, the first from nothing. A released step is never edited.
 ///
 /// Times are nanoseconds since 1970.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     CREATE TABLE bindings (
         tenant TEXT NOT NULL, device TEXT NOT NULL, phone TEXT NOT NULL,
@@ -152,6 +152,11 @@ const STEPS: [&str; 5] = [
     ) STRICT;
     CREATE INDEX events_of_tenant ON events (tenant, id);
 ",
+    // Whoever an event is about may read it, and has few of many.
+    "
+    ALTER TABLE events ADD COLUMN about TEXT;
+    CREATE INDEX events_about ON events (tenant, about, id) WHERE about IS NOT NULL;
+",
 ];
 
 /// Brings the database to today's schema; several processes may try at once.
@@ -179,6 +184,36 @@ fn version(transaction: &Transaction<'_>) -> rusqlite::Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_that_were_there_before_are_about_nobody() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &STEPS[..5] {
+            connection.execute_batch(step).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 5).unwrap();
+        connection.execute("INSERT INTO events (tenant, at, what) VALUES ('acme', 1, 'x')", []).unwrap();
+
+        migrate(&mut connection).unwrap();
+
+        let kept = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
+        let row = connection.query_row("SELECT what, about FROM events", [], kept).unwrap();
+        assert_eq!(row, ("x".to_owned(), None));
+        assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get(0)), Ok(6));
+    }
+
+    #[test]
+    fn what_is_about_a_person_is_found_by_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let plan = "EXPLAIN QUERY PLAN SELECT id, at, what FROM events
+            WHERE tenant = ?1 AND id > ?2 AND about = ?4 ORDER BY id ASC LIMIT ?3";
+        let mut statement = connection.prepare(plan).unwrap();
+        let nothing = rusqlite::params!["acme", 0, 1, "ana"];
+        let steps = statement.query_map(nothing, |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert_eq!(steps, ["SEARCH events USING INDEX events_about (tenant=? AND about=? AND id>?)"]);
+    }
 
     #[test]
     fn a_database_of_the_first_schema_keeps_its_calls_and_their_journals() {

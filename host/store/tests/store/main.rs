@@ -67,6 +67,7 @@ held_by_both! {
     the_audit_log_says_who_changed_what_and_when_and_no_secret,
     documents_of_a_tenant_are_seen_by_that_tenant_alone,
     events_come_in_their_order_from_where_one_has_read,
+    events_about_a_person_are_found_among_all,
     the_oldest_events_are_forgotten,
     a_token_is_known_by_its_hash_until_it_is_revoked,
     the_first_host_key_stays,

@@ -10,6 +10,13 @@ pub(super) fn read(blueprint: &Blueprint, words: &mut Words) -> Result<Expectati
     if words.accept("store") {
         return of_store(blueprint, words);
     }
+    if words.accept("event") {
+        return of_event(blueprint, words, Times::AtLeastOnce);
+    }
+    if words.accept("events") {
+        let times = Times::Exactly(words.number("a number of events")?);
+        return of_event(blueprint, words, times);
+    }
     let name = words.text("a call or a phone")?;
     if blueprint.is_call(&name) {
         return of_call(blueprint, words).map(|what| Expectation::Call(name, what));
@@ -79,6 +86,16 @@ fn of_store(blueprint: &Blueprint, words: &mut Words) -> Result<Expectation, Mis
         Some(words.text("a value")?)
     };
     Ok(Expectation::Store { tenant, key, value })
+}
+
+/// `event "part"`, `event about USER "part"`, `events N [about USER] ["part"]`
+fn of_event(blueprint: &Blueprint, words: &mut Words, times: Times) -> Result<Expectation, Mistake> {
+    let about = if words.accept("about") { Some(blueprint.user(words.text("a user")?)?) } else { None };
+    let part = words.quoted();
+    if part.is_none() && times == Times::AtLeastOnce {
+        return Err(words.wrong("about USER, or text in quotes"));
+    }
+    Ok(Expectation::Event { tenant: blueprint.current(), about, times, part })
 }
 
 fn of_phone(blueprint: &Blueprint, words: &mut Words) -> Result<OfPhone, Mistake> {

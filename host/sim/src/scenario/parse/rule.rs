@@ -88,6 +88,9 @@ fn step(words: &mut Words) -> Result<Step, Mistake> {
     if words.accept("because") {
         return words.text("the reason in quotes").map(Step::Because);
     }
+    if words.accept("warn") {
+        return words.text("the warning in quotes").map(Step::Warn);
+    }
     if words.accept("ring") {
         return ring(words);
     }
@@ -129,7 +132,7 @@ fn keeping(words: &mut Words) -> Result<KeptAsk, Mistake> {
 }
 
 fn end(words: &mut Words) -> Result<RunOutcome, Mistake> {
-    let wanted = "because, ring, standard, refuse, store, take, hang, return, trap, out-of-fuel, fail \"words\" or ends LIMIT";
+    let wanted = "because, warn, ring, standard, refuse, store, take, hang, return, trap, out-of-fuel, fail \"words\" or ends LIMIT";
     match words.text(wanted)?.as_str() {
         "return" => Ok(RunOutcome::Ok),
         "trap" => Ok(RunOutcome::Trap("unreachable".to_owned())),
