@@ -4,7 +4,9 @@
 //! Each of them reads the same picture through functions that the host offers and returns the same plan, which is checked
 //! before anything is measured.
 
+mod native;
 mod ours;
+#[cfg(feature = "peers")]
 mod peers;
 mod samples;
 mod town;
@@ -16,8 +18,8 @@ use anyhow::{Context, bail};
 use callwright_core::rule::RingPlan;
 use serde_json::{Map, Value, json};
 
+use crate::native::Native;
 use crate::ours::Ours;
-use crate::peers::{Lua, Native, Script};
 use crate::samples::Samples;
 
 /// What the switch itself allocates with.
@@ -30,6 +32,8 @@ const WARM_UP: usize = 20;
 const TURN: usize = 50;
 /// Runs that are suspended at once to see what one takes.
 const SUSPENDED: usize = 10_000;
+/// The name of a Lua VM a call in the report.
+const FRESH_LUA: &str = "lua_fresh_vm";
 /// A decision may cost at most so many times what it costs in a fresh Lua VM.
 const RATIO_MAX: f64 = 0.8;
 /// Memory that a suspended run may take at most.
@@ -51,13 +55,9 @@ fn main() -> anyhow::Result<()> {
     let component = std::fs::read(path).with_context(|| format!("{path} cannot be read"))?;
     let engine = ours::engine()?;
     let rule = ours::load(&engine, &component)?;
-    let mut deciders: Vec<Box<dyn Decider>> = vec![
-        Box::new(Ours(rule.clone())),
-        Box::new(Native),
-        Box::new(Lua::fresh()),
-        Box::new(Lua::reused()?),
-        Box::new(Script::new()?),
-    ];
+    let mut deciders: Vec<Box<dyn Decider>> = vec![Box::new(Ours(rule.clone())), Box::new(Native)];
+    #[cfg(feature = "peers")]
+    deciders.extend(peers::all()?);
     let samples = take_turns(&mut deciders)?;
     let mut report = Map::new();
     for (decider, samples) in deciders.iter().zip(&samples) {
@@ -81,7 +81,7 @@ fn main() -> anyhow::Result<()> {
 /// Fails where a promise of `docs/performance.md` is not kept.
 fn judge(report: &Value) -> anyhow::Result<()> {
     let p50 = |decider: &str| report[decider]["p50_us"].as_f64().unwrap_or(f64::NAN);
-    let ratio = p50(ours::NAME) / p50(peers::FRESH_LUA);
+    let ratio = p50(ours::NAME) / p50(FRESH_LUA);
     let kib = report["suspended_kib"].as_f64().unwrap_or(f64::NAN);
     if ratio.is_nan() || ratio > RATIO_MAX {
         bail!("not kept: a decision costs {ratio:.2} of one in a fresh Lua VM; at most {RATIO_MAX}");

@@ -1,23 +1,18 @@
-//! The same decision in other ways. Scripts get what a rule gets: functions that read the picture, and one that rings.
+//! The same decision in other languages. Scripts get what a rule gets: functions that read the picture, and one that rings.
 //!
 //! None of them has a rule's limits, its isolation from other tenants, its journal, or a way to wait: their ring returns
 //! at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use callwright_core::config::Tenant;
 use callwright_core::names::UserId;
-use callwright_core::rule::{DestinationRef, LegPlan, RingPlan, Setting};
+use callwright_core::rule::RingPlan;
 use mlua::StdLib;
 use rhai::{AST, Array, Dynamic, Scope};
 
-use crate::Decider;
-use crate::town::TOWN;
-
-/// The name of a Lua VM a call in the report.
-pub(crate) const FRESH_LUA: &str = "lua_fresh_vm";
+use crate::native::{devices, dialled_user, label, leg, number, seconds};
+use crate::{Decider, FRESH_LUA};
 
 /// `follow-me` in Lua.
 const LUA: &str = "
@@ -42,40 +37,26 @@ const RHAI: &str = "
     if ring(legs, wait_s + 20) != \"answered\" { standard(); }
 ";
 
-/// A closure of the host's own.
-pub(crate) struct Native;
-
-impl Decider for Native {
-    fn name(&self) -> &'static str {
-        "native_closure"
-    }
-
-    fn decide(&mut self) -> anyhow::Result<RingPlan> {
-        let wait_s = number("mobile-after-s").unwrap_or(10);
-        let mut plan = RingPlan { time: seconds(wait_s + 20), ..RingPlan::default() };
-        for device in devices(dialled_user().context("nobody was dialled")?) {
-            let after_s = if label(&device).as_deref() == Some("mobile") { wait_s } else { 0 };
-            plan.legs.push(leg(&device, after_s));
-        }
-        Ok(plan)
-    }
+/// Everybody here.
+pub(crate) fn all() -> anyhow::Result<[Box<dyn Decider>; 3]> {
+    Ok([Box::new(Lua::fresh()), Box::new(Lua::reused()?), Box::new(Script::new()?)])
 }
 
 /// What a script has rung.
 type Rung = Arc<Mutex<Option<RingPlan>>>;
 
 /// Lua 5.4 with its own standard library, in a VM a call or in one for all calls.
-pub(crate) struct Lua {
+struct Lua {
     reused: Option<(mlua::Lua, mlua::Function)>,
     rung: Rung,
 }
 
 impl Lua {
-    pub(crate) fn fresh() -> Self {
+    fn fresh() -> Self {
         Self { reused: None, rung: Rung::default() }
     }
 
-    pub(crate) fn reused() -> anyhow::Result<Self> {
+    fn reused() -> anyhow::Result<Self> {
         let rung = Rung::default();
         Ok(Self { reused: Some(lua(&rung)?), rung })
     }
@@ -127,14 +108,14 @@ fn make_lua(rung: &Rung) -> mlua::Result<(mlua::Lua, mlua::Function)> {
 }
 
 /// Rhai: the engine and the parsed script for all calls, variables for each.
-pub(crate) struct Script {
+struct Script {
     engine: rhai::Engine,
     script: AST,
     rung: Rung,
 }
 
 impl Script {
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    fn new() -> anyhow::Result<Self> {
         let mut engine = rhai::Engine::new();
         let rung = Rung::default();
         engine.register_fn("number", |key: &str| i64::from(number(key).unwrap_or(10)));
@@ -179,39 +160,6 @@ fn keep(rung: &Rung, plan: RingPlan) {
 
 fn taken(rung: &Rung) -> anyhow::Result<RingPlan> {
     rung.lock().unwrap_or_else(PoisonError::into_inner).take().context("the script does not ring")
-}
-
-fn tenant() -> Option<&'static Arc<Tenant>> {
-    TOWN.tenant()
-}
-
-fn number(key: &str) -> Option<i32> {
-    match TOWN.rule.settings.get(key)? {
-        Setting::Number(number) => Some(*number),
-        Setting::Text(_) | Setting::Flag(_) | Setting::Place(_) => None,
-    }
-}
-
-fn dialled_user() -> Option<&'static UserId> {
-    TOWN.call.dialled.user.as_ref()
-}
-
-fn devices(user: &UserId) -> Vec<String> {
-    let user = tenant().and_then(|tenant| tenant.users.get(user));
-    user.iter().flat_map(|user| &user.devices).map(ToString::to_string).collect()
-}
-
-fn label(device: &str) -> Option<String> {
-    Some(tenant()?.devices.get(device)?.label.clone())
-}
-
-fn leg(device: &str, after_s: i32) -> LegPlan {
-    let to = DestinationRef::Device(device.into());
-    LegPlan { to, start_after: seconds(after_s), ring_for: None, label: None }
-}
-
-fn seconds(seconds: i32) -> Duration {
-    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
 fn as_i32(number: i64) -> i32 {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use callwright_core::codes::CodePlan;
 use callwright_core::config::{Config, Device, EarlyDialogs, Expiry, Fallback, NumberPlan, Tenant, User};
 use callwright_core::names::{Extension, LegId, RunId};
 use callwright_core::rule::{
@@ -125,6 +126,7 @@ fn tenant() -> Tenant {
         zone: None,
         devices: devices.keys().cloned().collect(),
         call_waiting: None,
+        forwarding: None,
     };
     let users = BTreeMap::from([(ana.id.clone(), ana)]);
     Tenant {
@@ -133,6 +135,9 @@ fn tenant() -> Tenant {
         realm: None,
         zone: TimeZone::UTC,
         digest: Algorithm::Md5,
+        cadence: Duration::from_secs(5),
+        codes: CodePlan::default(),
+        cold_route_falls_back: false,
         trusted: Vec::new(),
         expiry: Expiry { min_s: 60, max_s: 3_600, default_s: 600 },
         plan: NumberPlan::of(devices.values(), users.values(), std::iter::empty()),
