@@ -109,6 +109,7 @@ pub(crate) fn run<K: Keys>(
             let mut document = draft.or(live).cloned().unwrap_or_else(|| json!({}));
             take_away(&mut document, unset).map_err(|known| {
                 let what = format!("{} {name} has no {}", K::KIND, unset.join(" and no "));
+                let known = if known.is_empty() { "nothing of its own".to_owned() } else { known };
                 UserError::wrong_use(what).help(format!("it has {known}"))
             })?;
             let mut said_here = json!({});

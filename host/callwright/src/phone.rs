@@ -22,6 +22,8 @@ const RING_MAX: Duration = Duration::from_secs(600);
 const EXPIRES_S: u32 = 60;
 /// Phones of one extension that this machine tells apart; a device has no more.
 const PLACES: u32 = 8;
+/// What a caller is told whom nobody wanted to talk to, and who went; all else is a refusal of the call itself.
+const UNANSWERED: [u16; 6] = [408, 480, 486, 487, 600, 603];
 /// How long the phone lives before it looks whether there is something to tell.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -137,8 +139,15 @@ fn call(
             .find(|seen| matches!(seen, Sighting::Established | Sighting::Refused { .. }));
         over.is_some() || stop.is_set()
     });
-    if !matches!(over, Some(Sighting::Established)) {
-        return Err(UserError::new("CW-0601", Exit::Failed, format!("nobody answered at {number}")));
+    let why = match over {
+        Some(Sighting::Established) => None,
+        Some(Sighting::Refused { status }) if !UNANSWERED.contains(&status) => {
+            Some(format!("the call to {number} is refused with {status}"))
+        }
+        _ => Some(format!("nobody answered at {number}")),
+    };
+    if let Some(why) = why {
+        return Err(UserError::new("CW-0601", Exit::Failed, why));
     }
     let talk = Duration::from_secs(args.talk);
     phones.run_until(talk, |phones| {

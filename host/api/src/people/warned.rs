@@ -157,7 +157,10 @@ fn of_roles(tenant: &Tenant, now: Timestamp, is_meant: impl Fn(&Role) -> bool) -
 /// Wishes that lead back to whom they are of: their phones have rung by then, or ring at the same time.
 fn to_themselves(tenant: &Tenant, user: &str, wishes: &Wishes) -> Vec<String> {
     let mut told = BTreeSet::new();
-    for to in wishes.targets() {
+    // A cold route is there to choose among one's own phones.
+    let is_route =
+        |to: &&DestinationRef| wishes.cold_route.as_ref().is_some_and(|route| std::ptr::eq(route, *to));
+    for to in wishes.targets().filter(|to| !is_route(to)) {
         let own = match to {
             DestinationRef::Number(number) => tenant.plan.find(number).unwrap_or(to),
             DestinationRef::Device(_)
@@ -288,8 +291,12 @@ mod tests {
                 "{told:?}"
             );
         }
-        let other = wishes(tenant, "cleo", &json!({ "mode": "no-answer", "to": ["user:ana"] })).unwrap();
-        assert_eq!(warned(Some(&other), None, Kind::Forwarding, "cleo"), [""; 0]);
+        for other in
+            [json!({ "mode": "no-answer", "to": ["user:ana"] }), json!({ "cold-route": "device:1021" })]
+        {
+            let other = wishes(tenant, "cleo", &other).unwrap();
+            assert_eq!(warned(Some(&other), None, Kind::Forwarding, "cleo"), [""; 0]);
+        }
     }
 
     #[test]

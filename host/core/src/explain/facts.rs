@@ -146,6 +146,7 @@ fn ring_end(outcome: &Outcome) -> String {
         Outcome::Busy => "nobody was free".to_owned(),
         Outcome::Unreachable => "nobody could be reached".to_owned(),
         Outcome::Refused(q850) => format!("refused with Q.850 cause {q850}"),
+        Outcome::Blocked(name) if name == "no-trunk" => "no number outside can be called".to_owned(),
         Outcome::Blocked(name) => format!("stopped by the limit `{name}`"),
         Outcome::Other(text) => text.clone(),
     }
