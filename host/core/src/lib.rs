@@ -18,6 +18,7 @@ pub mod group;
 mod guard;
 pub mod kept;
 mod kind;
+pub mod label;
 pub mod names;
 mod node;
 pub mod notice;

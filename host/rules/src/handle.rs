@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use callwright_core::label::redacted;
 use callwright_core::names::{Extension, GroupName, UserId};
 use callwright_core::presence::{DeviceFacts, State, UserStatus};
 use callwright_core::rule::{self, DestinationRef, LegPlan, LegReport, RingPlan};
@@ -119,16 +120,6 @@ impl Named for Destination {
             | DestinationRef::Place(_)) => known.to_string(),
         }
     }
-}
-
-/// A number that may be private, as far as it is shown: enough to tell two apart (RULES §4).
-pub(crate) fn redacted(number: &str) -> String {
-    let digits = number.chars().count();
-    number
-        .chars()
-        .enumerate()
-        .map(|(at, digit)| if at < 3 || at + 2 >= digits { digit } else { '*' })
-        .collect()
 }
 
 impl Named for Leg {

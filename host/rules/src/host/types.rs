@@ -2,12 +2,13 @@
 
 use callwright_core::config::Tenant;
 use callwright_core::group;
+use callwright_core::label::label;
 use callwright_core::rule::DestinationRef;
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
 use crate::bindings::callwright::rules::types::{self, Place};
-use crate::handle::{Destination, Party, redacted};
+use crate::handle::{Destination, Party};
 use crate::price;
 use crate::state::RunState;
 
@@ -73,23 +74,6 @@ impl types::HostDestinationWithStore<RunState> for Imports {
     fn drop(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<()> {
         host.data_mut().table.delete(to)?;
         Ok(())
-    }
-}
-
-/// What people call it; its name where the tenant has it no more.
-fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
-    match to {
-        DestinationRef::Device(device) => {
-            let device_of = tenant.and_then(|tenant| tenant.devices.get(device));
-            device_of.map_or_else(|| device.to_string(), |device| device.label.clone())
-        }
-        DestinationRef::User(user) | DestinationRef::Person(user) => {
-            let user_of = tenant.and_then(|tenant| tenant.users.get(user));
-            user_of.map_or_else(|| user.to_string(), |user| user.name.clone())
-        }
-        DestinationRef::Group(group) => group.to_string(),
-        DestinationRef::Place(place) => place.to_string(),
-        DestinationRef::Number(number) => redacted(number),
     }
 }
 
