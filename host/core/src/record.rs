@@ -1,5 +1,7 @@
 //! What remains of a call: its record, from which explanations are written.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -262,9 +264,9 @@ pub enum FactKind {
     },
     /// A ring began.
     RingBegan {
-        /// Who, in order, with the delay in milliseconds.
+        /// Who, in order, with the delay in milliseconds where each before rings at once and until its time is over.
         legs: Vec<(DestinationRef, u32)>,
-        /// How long it may last, in milliseconds.
+        /// How long phones ring then, in milliseconds; each has its time from when it begins to ring, so that it may last longer.
         time_ms: u32,
     },
     /// Somebody was not rung.
@@ -320,11 +322,18 @@ pub enum NotRung {
 }
 
 impl FactKind {
-    /// A ring as it was planned.
-    pub(crate) fn ring_began(plan: &RingPlan) -> Self {
-        let millis = |time: std::time::Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        let legs = plan.legs.iter().map(|leg| (leg.to.clone(), millis(leg.start_after))).collect();
-        Self::RingBegan { legs, time_ms: millis(plan.time) }
+    /// A ring as it was planned, in the time that it has.
+    pub(crate) fn ring_began(plan: &RingPlan, time: Duration) -> Self {
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let mut legs: Vec<_> =
+            plan.legs.iter().map(|leg| (leg.to.clone(), millis(leg.start_after))).collect();
+        let lasts = plan.unfold(time, |at, begins, rings| {
+            if let Some((_, delay)) = legs.get_mut(at) {
+                *delay = millis(begins);
+            }
+            rings
+        });
+        Self::RingBegan { legs, time_ms: millis(lasts) }
     }
 }
 
@@ -355,4 +364,39 @@ pub enum Gone {
     FlowClosed,
     /// The device was removed from the configuration.
     Removed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::LegPlan;
+
+    fn leg(to: &str, after_s: u64, rings_s: Option<u64>) -> LegPlan {
+        let (start_after, ring_for) = (Duration::from_secs(after_s), rings_s.map(Duration::from_secs));
+        LegPlan { to: to.parse().unwrap(), start_after, ring_for, label: None }
+    }
+
+    /// The delays and the time that are told of a ring, in seconds.
+    fn told(legs: &[LegPlan], time_s: u64) -> (Vec<u32>, u32) {
+        let plan = RingPlan { legs: legs.to_vec(), ..RingPlan::default() };
+        let fact = FactKind::ring_began(&plan, Duration::from_secs(time_s));
+        let FactKind::RingBegan { legs, time_ms } = fact else { panic!("{fact:?}") };
+        (legs.iter().map(|(_, delay)| delay / 1_000).collect(), time_ms / 1_000)
+    }
+
+    #[test]
+    fn a_ring_is_told_by_the_time_that_phones_ring() {
+        assert_eq!(told(&[leg("user:ana", 0, None)], 25), (vec![0], 25));
+        assert_eq!(
+            told(&[leg("user:ana", 0, Some(25))], 35),
+            (vec![0], 25),
+            "ten seconds are to begin ringing"
+        );
+        let in_order = [leg("user:ana", 0, Some(25)), leg("user:bob", 35, Some(25))];
+        assert_eq!(told(&in_order, 70), (vec![0, 25], 50), "nobody waits for silence");
+        let follow_me = [leg("device:1003", 10, None), leg("device:1001", 0, None)];
+        assert_eq!(told(&follow_me, 30), (vec![10, 0], 30));
+        assert_eq!(told(&follow_me, 5), (vec![10, 0], 5), "the second never begins");
+        assert_eq!(told(&[], 25), (vec![], 0));
+    }
 }

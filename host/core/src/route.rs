@@ -8,7 +8,7 @@ use crate::config::{Fallback, Tenant};
 use crate::dial;
 use crate::names::{Extension, GroupName};
 use crate::record::NotRung;
-use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RunOutcome};
+use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RingPlan, RunOutcome};
 use crate::view::View;
 
 /// What decides a call.
@@ -112,6 +112,30 @@ pub struct Foretold {
     pub whom: Result<Vec<Extension>, NotRung>,
     /// People and groups whose own rules say which devices ring; those are not named here.
     pub within: Vec<DestinationRef>,
+}
+
+impl RingPlan {
+    /// Goes through the legs of a ring of such a time as they begin while nobody answers: each at its time, and at once where
+    /// nothing rings any more. `rings` hears of a leg, by its place, when it begins and how long it may ring, and says how long
+    /// it does. From when on nothing rings.
+    pub fn unfold(
+        &self,
+        time: Duration,
+        mut rings: impl FnMut(usize, Duration, Duration) -> Duration,
+    ) -> Duration {
+        let mut waiting: Vec<_> = self.legs.iter().enumerate().collect();
+        waiting.sort_by_key(|(at, leg)| (leg.start_after, *at));
+        let mut silent_from = Duration::ZERO;
+        for (at, leg) in waiting {
+            let begins = leg.start_after.min(silent_from);
+            if begins < time {
+                let left = time.saturating_sub(begins);
+                let rang = rings(at, begins, leg.ring_for.map_or(left, |own| own.min(left)));
+                silent_from = silent_from.max(begins.saturating_add(rang));
+            }
+        }
+        silent_from
+    }
 }
 
 /// Finds what decides calls to a number of a tenant.

@@ -271,39 +271,30 @@ impl Oracle<'_, '_> {
             return Answer::Rang(Err(CallError::LimitExceeded("legs".to_owned())));
         }
         let time = plan.time.min(self.left());
-        let report = self.rings(&RingPlan { time, ..plan.clone() }, false);
-        Answer::Rang(Ok(report))
+        Answer::Rang(Ok(self.rings(plan, time, false)))
     }
 
     fn ring_alone(&mut self, to: DestinationRef, time: Duration) {
         let leg = LegPlan { to, start_after: Duration::ZERO, ring_for: None, label: None };
-        self.rings(&RingPlan { legs: vec![leg], time, ..RingPlan::default() }, true);
+        self.rings(&RingPlan { legs: vec![leg], time, ..RingPlan::default() }, time, true);
     }
 
-    fn rings(&mut self, plan: &RingPlan, skips_rung: bool) -> RingReport {
+    fn rings(&mut self, plan: &RingPlan, time: Duration, skips_rung: bool) -> RingReport {
         self.rings_made += 1;
-        let mut waiting: Vec<_> = plan.legs.iter().enumerate().collect();
-        waiting.sort_by_key(|(index, leg)| (leg.start_after, *index));
         let (mut legs, mut reports) = (Vec::new(), vec![None; plan.legs.len()]);
         let mut inner = Vec::new();
-        // Nothing rings after that moment.
-        let mut silent_from = Duration::ZERO;
-        for (index, leg) in waiting {
-            let begins = leg.start_after.min(silent_from);
-            if begins >= plan.time {
-                continue;
-            }
+        let silent_from = plan.unfold(time, |index, begins, time| {
+            let Some(leg) = plan.legs.get(index) else { return Duration::ZERO };
             let meant = place::meant(self.question.tenant, &leg.to, self.clock().wall);
             if let Some(why) = meant.why {
                 self.step(What::Reads(leg.to.to_string(), why));
             }
             let leg = &LegPlan { to: meant.to.unwrap_or_else(|| leg.to.clone()), ..leg.clone() };
-            let time = leg.ring_for.unwrap_or(plan.time).min(plan.time.saturating_sub(begins));
             let mut all = Part { begins, time, skips_rung, legs: &mut legs, inner: &mut inner };
             let (outcome, rang) = self.part(plan, leg, &mut all);
-            silent_from = silent_from.max(begins.saturating_add(rang));
             reports[index] = outcome.map(|outcome| (outcome, rang));
-        }
+            rang
+        });
         let best = reports.iter().flatten().map(|(outcome, _)| outcome.clone()).min();
         let best = best.unwrap_or(Outcome::Unreachable);
         self.comes_to(best.clone());

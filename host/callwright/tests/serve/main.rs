@@ -22,6 +22,8 @@ mod nodes;
 mod people;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod wishes;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_callwright");
 /// Longer than anything here takes on a slow machine.

@@ -247,7 +247,7 @@ impl Call {
         let Some(nested) = self.nested.get(&id) else { return };
         let source = nested.run.source();
         let ends = now.saturating_add(plan.time).min(nested.until);
-        self.story.fact(board.now, source, FactKind::ring_began(plan));
+        self.story.fact(board.now, source, FactKind::ring_began(plan, ends.saturating_sub(now)));
         let Some(parts) = self.add_parts(now, plan, id) else { return };
         if let Some(nested) = self.nested.get_mut(&id) {
             nested.ring = Some(NestedRing { ask, parts, ends });

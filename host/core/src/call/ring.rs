@@ -126,7 +126,7 @@ impl Call {
         source: Source,
     ) {
         let began = board.now.mono;
-        self.story.fact(board.now, source, FactKind::ring_began(plan));
+        self.story.fact(board.now, source, FactKind::ring_began(plan, plan.time));
         let parts = parts_of(plan, began, None).collect();
         let (ends, planned) = (began.saturating_add(plan.time), plan.legs.len());
         self.stage = Stage::Ringing(Ring { origin, ends, parts, planned, declined: BTreeSet::new() });

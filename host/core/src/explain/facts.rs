@@ -116,8 +116,11 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
     }
 }
 
-/// `rings 1001 and 1002, after 10 s 1003, for 25 s in all`.
+/// `rings 1001 and 1002, after 10 s 1003, for up to 25 s`.
 fn ring(legs: &[(DestinationRef, u32)], time_ms: u32) -> String {
+    if legs.is_empty() {
+        return "rings nobody".to_owned();
+    }
     let mut starts: Vec<(u32, Vec<String>)> = Vec::new();
     for (to, delay) in legs {
         match starts.iter_mut().find(|(known, _)| known == delay) {
@@ -133,8 +136,7 @@ fn ring(legs: &[(DestinationRef, u32)], time_ms: u32) -> String {
             delay => format!("after {} {}", span(Duration::from_millis(u64::from(*delay))), list(names)),
         })
         .collect();
-    let whom = if parts.is_empty() { "nobody".to_owned() } else { parts.join(", ") };
-    format!("rings {whom}, for up to {}", span(Duration::from_millis(u64::from(time_ms))))
+    format!("rings {}, for up to {}", parts.join(", "), span(Duration::from_millis(u64::from(time_ms))))
 }
 
 fn ring_end(outcome: &Outcome) -> String {
