@@ -32,6 +32,7 @@ mod file;
 mod outlook;
 mod warned;
 
+pub(crate) use outlook::Judge;
 use outlook::Outlook;
 
 /// How many documents a page holds when nobody asks for another number.
@@ -230,7 +231,9 @@ async fn list(
             store.documents_of_kind(&id, kind, after.as_deref(), limit)
         };
         let found = switch::ask(&switch, read).await??;
-        found.into_iter().map(|it| Shown::from(it).judged(&tenant, switch.now())).collect()
+        let view = switch.view_of(&tenant.id);
+        let by = Judge { view: &view, tenant: &tenant, now: switch.now() };
+        found.into_iter().map(|it| Shown::from(it).judged(by)).collect()
     };
     Ok(Json(page(documents, limit, zone(&tenant))))
 }
@@ -271,11 +274,14 @@ async fn show(
     if is_in_file(&switch, &tenant, kind) {
         return file::one(&tenant, kind, &name).map(Json).ok_or_else(|| not_there(kind, &name));
     }
-    let shown = match find(&switch, &tenant.id, kind, &name).await? {
-        Some(document) => Some(Shown::from(document).judged(&tenant, switch.now())),
+    let found = find(&switch, &tenant.id, kind, &name).await?;
+    let view = switch.view_of(&tenant.id);
+    let by = Judge { view: &view, tenant: &tenant, now: switch.now() };
+    let shown = match found {
+        Some(document) => Some(Shown::from(document).judged(by)),
         None if kind == Kind::Forwarding => {
             let managed = if switch.is_of_file(&tenant.id) { "file" } else { "store" };
-            Shown::unsaved(&tenant, &name, managed, switch.now())
+            Shown::unsaved(by, &name, managed)
         }
         None => None,
     };
@@ -508,7 +514,11 @@ impl Write {
         let gone = Document { kind, name, live: None, draft: None, temporary: None, revision: 0 };
         let shown = Shown::from(documents.pop().flatten().unwrap_or(gone));
         match &among {
-            Among::Tenant(tenant) => shown.judged(tenant, switch.now()).warned(&switch, tenant).await,
+            Among::Tenant(tenant) => {
+                let view = switch.view_of(&tenant.id);
+                let by = Judge { view: &view, tenant, now: switch.now() };
+                shown.judged(by).warned(&switch, tenant).await
+            }
             Among::Named(_) => Ok(shown),
         }
     }

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::openapi::{Described, Does};
+use crate::people::Judge;
 use crate::routes::{self, Told};
 use crate::{Caller, Handle};
 
@@ -62,6 +63,8 @@ pub(crate) struct Reach {
     calls: u32,
     phones: Vec<Phone>,
     route: Told,
+    /// What keeps their wishes from coming true now.
+    warnings: Vec<String>,
     /// All of it as people read it.
     text: String,
 }
@@ -79,6 +82,7 @@ pub(crate) async fn of_user(
     let view = switch.view_of(&tenant.id);
     let route = routes::told(&switch, &tenant, name, switch.now()).await?;
     let phones = phones(&view, &tenant, user);
+    let warnings = Judge { view: &view, tenant: &tenant, now: switch.now() }.warnings(&user.id);
     let status = presence::of_user(&view, &tenant.id, &user.id);
     let mut reach = Reach {
         user: user.id.to_string(),
@@ -99,6 +103,7 @@ pub(crate) async fn of_user(
         calls: status.calls,
         phones,
         route,
+        warnings,
         text: String::new(),
     };
     reach.text = reach.told(&tenant);
@@ -161,6 +166,9 @@ impl Reach {
         }
         text.push('\n');
         text.push_str(&self.route.text);
+        for warning in &self.warnings {
+            let _ = writeln!(text, "warning: {warning}");
+        }
         text
     }
 }

@@ -23,11 +23,12 @@ use crate::view::View;
 
 mod circle;
 mod outlook;
+mod outside;
 mod profile;
 mod selective;
 
 pub use circle::{circle, persons};
-pub use outlook::{Outlook, Reason, zone_of};
+pub use outlook::{Outlook, zone_of};
 pub use profile::{BUILT_IN, Partial};
 pub use selective::{
     CALLERS_MAX, CallerList, CallerMatch, NotACaller, SELECTIONS_MAX, Selection, TimeTarget,
@@ -149,6 +150,8 @@ pub enum Mode {
 pub enum Effect {
     /// Calls are forwarded in this mode.
     Active(Mode),
+    /// They are to be, in this mode, and nothing that they would go to can be called: numbers outside need a trunk.
+    Blocked(Mode),
     /// They are not.
     Inactive(WhyNot),
 }
@@ -275,6 +278,21 @@ impl Condition {
     }
 }
 
+impl Effect {
+    /// The reason code of wishes that lead to numbers outside alone.
+    pub const BLOCKED: &'static str = "blocked(no-trunk)";
+
+    /// Its word, the reason code.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active(_) => "active",
+            Self::Blocked(_) => Self::BLOCKED,
+            Self::Inactive(why) => why.word(),
+        }
+    }
+}
+
 impl WhyNot {
     /// All of them, in the order in which they are told.
     pub const ALL: [Self; 5] =
@@ -324,7 +342,7 @@ impl Wishes {
 
     /// What they come to at a moment, or why to nothing; `zone` is the user's.
     #[must_use]
-    pub fn effect(&self, zone: &TimeZone, at: Timestamp) -> Effect {
+    pub fn effect(&self, tenant: &Tenant, zone: &TimeZone, at: Timestamp) -> Effect {
         let mode = self.mode();
         let reasons = [
             (!self.enabled, WhyNot::Suspended),
@@ -333,8 +351,11 @@ impl Wishes {
             (mode == Mode::Off, WhyNot::ModeOff),
             (!self.when.is_now(zone, at), WhyNot::OutsideSchedule),
         ];
-        let first = reasons.into_iter().find_map(|(applies, why)| applies.then_some(why));
-        first.map_or(Effect::Active(mode), Effect::Inactive)
+        match reasons.into_iter().find_map(|(applies, why)| applies.then_some(why)) {
+            Some(why) => Effect::Inactive(why),
+            None if self.leads_outside_alone(tenant, at) => Effect::Blocked(mode),
+            None => Effect::Active(mode),
+        }
     }
 
     /// Where calls go at that moment under a condition, in the user's order; nowhere where nothing is in effect.
@@ -343,14 +364,17 @@ impl Wishes {
         if !self.holds(zone, at) {
             return Vec::new();
         }
-        let wish = self.conditions.get(&condition).filter(|wish| wish.active);
-        let to = match wish {
+        self.under(condition).iter().filter(|to| !self.is_silenced(to)).cloned().collect()
+    }
+
+    /// Where calls are to go under a condition, whether or not anything is in effect now.
+    fn under(&self, condition: Condition) -> &[DestinationRef] {
+        match self.conditions.get(&condition).filter(|wish| wish.active) {
             Some(wish) if !wish.to.is_empty() => &wish.to,
             Some(_) | None if condition == Condition::Busy && !self.busy_to.is_empty() => &self.busy_to,
             Some(_) => &self.numbers,
-            None => return Vec::new(),
-        };
-        to.iter().filter(|to| !self.is_silenced(to)).cloned().collect()
+            None => &[],
+        }
     }
 
     /// The conditions under which calls were to be forwarded at that moment, and that have no destination at all.

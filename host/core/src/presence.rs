@@ -183,8 +183,6 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use callwright_sip::Flow;
-
     use super::*;
     use crate::config::{Config, Place};
     use crate::testing;
@@ -256,21 +254,8 @@ mod tests {
         let config = Config::new(BTreeSet::new(), None, vec![tenant]);
         let mut view = View { config: Arc::new(config), ..View::default() };
         for (second, device) in (1_000..).zip(registered) {
-            let key =
-                BindingKey { tenant: acme(), device: (*device).into(), phone: format!("phone-{second}") };
-            let binding = Binding {
-                key: key.clone(),
-                contact: format!("sip:{device}@192.0.2.1"),
-                flow: Flow::udp("192.0.2.1:5060".parse().unwrap()),
-                call_id: "id".into(),
-                cseq: 1,
-                registered: Timestamp::UNIX_EPOCH,
-                expires: Timestamp::from_second(second).unwrap(),
-                user_agent: String::new(),
-                behind_nat: false,
-                suspect_since: None,
-            };
-            view.bindings.insert(key, Arc::new(binding));
+            let binding = testing::binding(device, second);
+            view.bindings.insert(binding.key.clone(), Arc::new(binding));
         }
         for (device, activity) in active {
             view.activity.insert((acme(), (*device).into()), *activity);

@@ -59,6 +59,8 @@ pub enum What {
     Reads(String, String),
     /// It says why.
     Says(String),
+    /// It warns its tenant, in words.
+    Warns(String),
     /// A ring, for so long, and what it comes to.
     Rings {
         /// Who, and who of them rings.
@@ -91,6 +93,7 @@ impl What {
             Self::Decides(_)
             | Self::Reads(..)
             | Self::Says(_)
+            | Self::Warns(_)
             | Self::Rings { .. }
             | Self::Fails(_)
             | Self::HandsOver

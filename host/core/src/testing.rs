@@ -1,14 +1,18 @@
 //! Values that tests begin with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use callwright_sip::Flow;
 use callwright_sip::digest::{Algorithm, Secret};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{Device, EarlyDialogs, Expiry, Fallback, Group, NumberPlan, Tenant, User};
 use crate::names::Extension;
 use crate::rule::DestinationRef;
+use crate::view::{Binding, BindingKey};
 
 /// Ana (100: desk 1001, soft 1002, mobile 1003) and Bob (101: desk 1011) of acme.example; group sales (200) is both.
 pub(crate) fn tenant() -> Tenant {
@@ -97,5 +101,21 @@ fn device(extension: &str, label: &str, user: &str) -> Device {
         secret: Some(Secret::new(format!("pw{extension}"))),
         contact: None,
         early_dialogs: EarlyDialogs::PerLeg,
+    }
+}
+
+/// A phone of a device of acme, registered until so many seconds after 1970.
+pub(crate) fn binding(device: &str, until_s: i64) -> Binding {
+    Binding {
+        key: BindingKey { tenant: "acme".into(), device: device.into(), phone: format!("phone-{until_s}") },
+        contact: format!("sip:{device}@192.0.2.1"),
+        flow: Flow::udp(SocketAddr::from(([192, 0, 2, 1], 5060))),
+        call_id: "id".into(),
+        cseq: 1,
+        registered: Timestamp::UNIX_EPOCH,
+        expires: Timestamp::from_second(until_s).unwrap_or(Timestamp::MAX),
+        user_agent: String::new(),
+        behind_nat: false,
+        suspect_since: None,
     }
 }

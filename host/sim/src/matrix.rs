@@ -149,6 +149,7 @@ fn told(foretold: &Route) -> String {
         What::Decides(_)
         | What::Reads(..)
         | What::Says(_)
+        | What::Warns(_)
         | What::Rings { .. }
         | What::Fails(_)
         | What::HandsOver

@@ -1,9 +1,10 @@
 //! What a user's wishes come to now, in the words that people are told.
 
 use callwright_config::{forwarding_document, wishes};
-use callwright_core::Kind;
 use callwright_core::config::Tenant;
-use callwright_core::forwarding::{self, Reason, Wishes};
+use callwright_core::forwarding::{self, Effect, Wishes};
+use callwright_core::names::UserId;
+use callwright_core::{Kind, View};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,18 +29,27 @@ pub(crate) struct Outlook {
     /// The profiles that can be chosen.
     profiles: Vec<String>,
     /// What the user should know.
-    warnings: Vec<&'static str>,
+    warnings: Vec<String>,
 }
 
-impl Outlook {
-    fn of(wishes: &Wishes, tenant: &Tenant, user: &str, now: Timestamp) -> Self {
-        let chosen = wishes.in_profile(tenant);
-        let outlook = forwarding::Outlook::of(chosen.as_ref().unwrap_or(wishes), tenant, &user.into(), now);
-        Self {
+/// Whose wishes are looked at, in which picture, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Judge<'a> {
+    pub(crate) view: &'a View,
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) now: Timestamp,
+}
+
+impl Judge<'_> {
+    fn outlook(&self, wishes: &Wishes, user: &str) -> Outlook {
+        let chosen = wishes.in_profile(self.tenant);
+        let effective = chosen.as_ref().unwrap_or(wishes);
+        let outlook = forwarding::Outlook::of(effective, self.view, self.tenant, &user.into(), self.now);
+        Outlook {
             profile: wishes.profile.as_ref().map(ToString::to_string),
-            profiles: wishes.choices(tenant).iter().map(ToString::to_string).collect(),
-            active: outlook.reason == Reason::Active,
-            reason: outlook.reason.word(),
+            profiles: wishes.choices(self.tenant).iter().map(ToString::to_string).collect(),
+            active: matches!(outlook.effect, Effect::Active(_)),
+            reason: outlook.effect.word(),
             mode: outlook.mode.word(),
             text: outlook.mode.text(),
             warnings: outlook.warnings,
@@ -47,42 +57,43 @@ impl Outlook {
     }
 
     /// Of a document; none where it is not right any more.
-    fn of_document(document: &Value, tenant: &Tenant, user: &str, now: Timestamp) -> Option<Self> {
-        let wishes = wishes(tenant, user, document).ok()?;
-        Some(Self::of(&wishes, tenant, user, now))
+    fn of_document(&self, document: &Value, user: &str) -> Option<Outlook> {
+        let wishes = wishes(self.tenant, user, document).ok()?;
+        Some(self.outlook(&wishes, user))
+    }
+
+    /// What somebody should know of what they wish now. Whoever has never asked for forwarding need not be warned that it does
+    /// nothing.
+    pub(crate) fn warnings(&self, user: &UserId) -> Vec<String> {
+        let saved = forwarding::saved(self.view, self.tenant, user);
+        saved.map(|wishes| self.outlook(wishes, user.as_str()).warnings).unwrap_or_default()
     }
 }
 
 impl Shown {
     /// Says of wishes what they come to, and of a draft what it would.
-    pub(super) fn judged(mut self, tenant: &Tenant, now: Timestamp) -> Self {
+    pub(super) fn judged(mut self, by: Judge<'_>) -> Self {
         if self.kind != Kind::Forwarding {
             return self;
         }
         self.effect = match &self.live {
-            Some(live) => Outlook::of_document(live, tenant, &self.name, now),
-            None => configured(tenant, &self.name).map(|wishes| Outlook::of(wishes, tenant, &self.name, now)),
+            Some(live) => by.of_document(live, &self.name),
+            None => configured(by.tenant, &self.name).map(|wishes| by.outlook(wishes, &self.name)),
         };
         if let Some(draft) = &mut self.draft {
-            draft.effect = Outlook::of_document(&draft.value, tenant, &self.name, now);
+            draft.effect = by.of_document(&draft.value, &self.name);
         }
         self
     }
 
     /// The wishes of a user who has never saved any: those of their own section, else none at all.
-    pub(super) fn unsaved(
-        tenant: &Tenant,
-        user: &str,
-        managed: &'static str,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let known = tenant.users.get(user)?;
+    pub(super) fn unsaved(by: Judge<'_>, user: &str, managed: &'static str) -> Option<Self> {
+        let known = by.tenant.users.get(user)?;
         let live = known.forwarding.as_deref().map(forwarding_document);
         let unset = Wishes::default();
         let wishes = known.forwarding.as_deref().unwrap_or(&unset);
-        let mut effect = Outlook::of(wishes, tenant, user, now);
+        let mut effect = by.outlook(wishes, user);
         if live.is_none() {
-            // Whoever has never asked for forwarding need not be warned that it does nothing.
             effect.warnings.clear();
         }
         Some(Self {

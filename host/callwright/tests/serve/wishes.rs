@@ -1,7 +1,82 @@
 //! What people are told of their wishes: the same by whatever they ask.
 
+use serde_json::{Value, json};
+
 use super::people::EMPTY;
 use super::*;
+
+const NO_TRUNK: &str = "numbers outside need a trunk, and this switch has none.";
+
+impl Switch {
+    /// What a user's wishes come to.
+    fn effect(&self, user: &str) -> Value {
+        self.ask("GET", &format!("/acme/forwarding/{user}"), None).1["effect"].clone()
+    }
+
+    /// How the last of so many calls is explained.
+    fn explains(&self, calls: usize) -> String {
+        self.until("records", |shown| shown["records"].as_array().unwrap().len() == calls);
+        self.does("call explain last")
+    }
+}
+
+#[test]
+fn a_route_that_cannot_be_reached_is_told_by_whatever_is_asked() {
+    let switch = Switch::start_with(EMPTY);
+    let [_, bob] = switch.with_acme();
+    let soft = switch.does("device create 1002 --user ana --label soft");
+    let soft = soft.trim().rsplit(' ').next().unwrap();
+    let lost = "calls of Ana Alvarez are routed to soft, which cannot be reached";
+    let told = format!("warning: {lost}");
+    let saved = switch.does("forwarding set ana --mode failover --to user:bob --cold-route device:1002");
+    assert!(saved.contains(&told), "{saved}");
+    assert_eq!(switch.effect("ana")["warnings"], json!([lost]));
+    let draft = json!({ "mode": "forward-only", "to": ["user:bob"], "cold-route": "device:1002" });
+    let draft = switch.put("/acme/forwarding/ana/draft", &draft);
+    assert_eq!(draft["draft"]["effect"]["warnings"], json!([]), "with that no device would ring: {draft}");
+    switch.does("forwarding discard ana");
+    assert!(switch.does("forwarding show ana").contains(&told));
+    assert!(switch.does("user show ana").ends_with(&format!("{told}\n")), "{}", switch.does("user show ana"));
+    assert_eq!(switch.ask("GET", "/acme/users/ana/reach", None).1["warnings"], json!([lost]));
+    assert!(switch.does("number show 100").contains(&format!("warns: {lost}")));
+    switch.phone_says("1011", &bob, &["--call", "100", "--talk", "0"]);
+    assert!(switch.explains(1).contains("only device:1002 rings"));
+    switch.until("events", |shown| shown.to_string().contains(lost));
+
+    let mut phone = switch.phone("1002", soft, &["--answer-after", "0"]);
+    let is_there = |shown: &Value| shown.to_string().contains("1002");
+    switch.until("registrations", is_there);
+    assert_eq!(switch.effect("ana")["warnings"], json!([]));
+    for shown in ["forwarding show ana", "user show ana", "number show 100"] {
+        let shown = switch.does(shown);
+        assert!(!shown.contains("cannot be reached"), "{shown}");
+    }
+    phone.kill().unwrap();
+    phone.wait().unwrap();
+}
+
+#[test]
+fn wishes_that_no_trunk_lets_come_true_are_blocked_whoever_asks() {
+    let switch = Switch::start_with(EMPTY);
+    let [_, bob] = switch.with_acme();
+    let none = format!("No forwarding number can be called: {NO_TRUNK}");
+    let said = switch.does("forwarding set ana --mode forward-only --to number:+4940999999");
+    assert!(said.contains("now: blocked(no-trunk), mode forward-only") && said.contains(&none), "{said}");
+    let effect = switch.effect("ana");
+    assert_eq!((&effect["active"], &effect["reason"]), (&json!(false), &json!("blocked(no-trunk)")));
+    switch.phone_says("1011", &bob, &["--call", "100", "--talk", "0"]);
+    let standing = "forwarding.of-user(\"ana\"): blocked(no-trunk), forward-only";
+    for told in [switch.does("number show 100"), switch.explains(1)] {
+        assert!(told.contains(standing), "{told}");
+    }
+    assert!(switch.does("user show ana").contains(&format!("warning: {none}")));
+
+    let some = format!("+49******99 cannot be called: {NO_TRUNK} The others are still used.");
+    switch.does("forwarding set ana --to number:+4940999999 --to user:bob");
+    let effect = switch.effect("ana");
+    assert_eq!((&effect["reason"], &effect["warnings"]), (&json!("active"), &json!([some])));
+    assert!(switch.does("number show 100").contains("forwarding.of-user(\"ana\"): active, forward-only"));
+}
 
 #[test]
 fn a_ring_has_one_length_before_and_after_the_call() {

@@ -167,6 +167,7 @@ impl Teller<'_> {
             What::Decides(rule) => format!("rule {} in version {}", rule.name, rule.version.short()),
             What::Reads(what, got) => format!("reads {what}: {got}"),
             What::Says(text) => format!("says {}", quoted(text)),
+            What::Warns(text) => format!("warns: {text}"),
             What::Rings { legs, lasts, comes_to } => self.rings(legs, *lasts, comes_to),
             What::Fails(outcome) => format!("the rule {}", words::run_ended(outcome, &[])),
             What::HandsOver => "hands the call to the standard rule".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::words::{Clock, between, destination, span};
 use crate::forwarding::{Effect, Mode, Standing, Term, WhyNot};
 use crate::names::UserId;
-use crate::record::{CallRecord, Cause, Disposition, FactKind};
+use crate::record::{CallRecord, Cause, Disposition, FactKind, NotRung};
 
 /// A change that has ended so long ago is not what anybody still counts on.
 const RECENTLY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,15 +45,25 @@ fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option
         Effect::Inactive(WhyNot::ModeOff) => "was off".to_owned(),
         Effect::Inactive(WhyNot::OutsideSchedule) => "was outside its hours".to_owned(),
         Effect::Active(_) if went_on => return None,
-        Effect::Active(Mode::Failover) if record.cause == Cause::NoAnswer => {
+        Effect::Active(Mode::Failover) | Effect::Blocked(Mode::Failover)
+            if record.cause == Cause::NoAnswer =>
+        {
             "(failover) takes no call that rang".to_owned()
         }
+        // Which number no trunk leads to is told where the call was to go there.
+        Effect::Blocked(_) if has_tried_outside(record) => return None,
+        Effect::Blocked(_) => "was blocked, as no trunk leads outside".to_owned(),
         Effect::Active(_) => {
             let has_left = record.disposition == Disposition::CallerGone;
             format!("was to begin after {}", span(standing.after.filter(|_| has_left)?))
         }
     };
     Some(format!("{user}'s forwarding {why}"))
+}
+
+fn has_tried_outside(record: &CallRecord) -> bool {
+    let is_outside = |what: &FactKind| matches!(what, FactKind::NotRung { why: NotRung::NoTrunk, .. });
+    record.facts.iter().any(|fact| is_outside(&fact.what))
 }
 
 fn route(user: &UserId, standing: &Standing) -> Option<String> {

@@ -33,10 +33,10 @@ impl Standing {
     /// That of somebody's wishes; `zone` is the user's.
     #[must_use]
     pub fn of(wishes: &Wishes, tenant: &Tenant, zone: &TimeZone, at: Timestamp) -> Self {
-        let effect = wishes.effect(zone, at);
+        let effect = wishes.effect(tenant, zone, at);
         // Without a mode and without numbers there is nothing that could be missed.
         let is_wished = wishes.mode() != Mode::Off || effect != Effect::Inactive(WhyNot::NoNumbers);
-        let waits = matches!(effect, Effect::Active(_))
+        let waits = matches!(effect, Effect::Active(_) | Effect::Blocked(_))
             && wishes.conditions.get(&Condition::NoAnswer).is_some_and(|wish| wish.active);
         Self {
             effect: is_wished.then_some(effect),
@@ -54,7 +54,9 @@ impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.effect {
             None => write!(f, "nothing is forwarded")?,
-            Some(Effect::Active(mode)) => write!(f, "active, {}", mode.word())?,
+            Some(effect @ (Effect::Active(mode) | Effect::Blocked(mode))) => {
+                write!(f, "{}, {}", effect.word(), mode.word())?;
+            }
             Some(Effect::Inactive(why)) => write!(f, "inactive, {}", why.word())?,
         }
         if let Some(after) = self.after {
@@ -137,17 +139,15 @@ fn effect(text: &str) -> Result<Option<Effect>, NoStanding> {
     if text == "nothing is forwarded" {
         return Ok(None);
     }
-    if let Some(word) = text.strip_prefix("active, ") {
-        let modes = Mode::CHOICES.into_iter().chain([Mode::ByCondition]);
-        return modes
-            .into_iter()
-            .find(|mode| mode.word() == word)
-            .map(Effect::Active)
-            .map(Some)
-            .ok_or(NoStanding);
-    }
-    let word = text.strip_prefix("inactive, ").ok_or(NoStanding)?;
-    WhyNot::ALL.into_iter().find(|why| why.word() == word).map(Effect::Inactive).map(Some).ok_or(NoStanding)
+    let (is, word) = text.split_once(", ").ok_or(NoStanding)?;
+    let mode = || Mode::CHOICES.into_iter().chain([Mode::ByCondition]).find(|mode| mode.word() == word);
+    let effect = match is {
+        "active" => mode().map(Effect::Active),
+        Effect::BLOCKED => mode().map(Effect::Blocked),
+        "inactive" => WhyNot::ALL.into_iter().find(|why| why.word() == word).map(Effect::Inactive),
+        _ => None,
+    };
+    effect.map(Some).ok_or(NoStanding)
 }
 
 #[cfg(test)]
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn every_standing_is_read_as_it_was_written() {
-        let effects = Mode::CHOICES.into_iter().chain([Mode::ByCondition]).map(Effect::Active);
+        let modes = || Mode::CHOICES.into_iter().chain([Mode::ByCondition]);
+        let effects = modes().map(Effect::Active).chain(modes().map(Effect::Blocked));
         let effects = effects.chain(WhyNot::ALL.map(Effect::Inactive)).map(Some).chain([None]);
         for effect in effects {
             for after in [None, Some(Duration::from_secs(40)), Some(Duration::from_millis(4_500))] {
@@ -184,8 +185,29 @@ mod tests {
             "active, sometimes",
             "active, no-answer after x s",
             "active, off; until noon",
+            "blocked(no-trunk)",
+            "blocked(hops), ring-all",
         ] {
             assert_eq!(text.parse::<Standing>(), Err(NoStanding), "{text}");
+        }
+    }
+
+    /// What records of earlier versions have.
+    #[test]
+    fn a_standing_of_an_earlier_version_is_read() {
+        for (text, effect, after) in [
+            ("active, no-answer after 40 s", Some(Effect::Active(Mode::NoAnswer)), Some(40)),
+            ("active, forward-only; only device:1003 rings", Some(Effect::Active(Mode::ForwardOnly)), None),
+            ("inactive, queue-sign-in", Some(Effect::Inactive(WhyNot::QueueSignIn)), None),
+            ("nothing is forwarded; profile office", None, None),
+        ] {
+            let standing: Standing = text.parse().unwrap();
+            assert_eq!(
+                (standing.effect, standing.after.map(|after| after.as_secs())),
+                (effect, after),
+                "{text}"
+            );
+            assert_eq!(standing.to_string(), text);
         }
     }
 
@@ -208,6 +230,11 @@ mod tests {
         assert_eq!(told(&wishes), "active, failover; only device:1003 rings");
         wishes.do_not_disturb = true;
         assert_eq!(told(&wishes), "active, failover; only device:1003 rings; not to be disturbed");
+        let mut outside =
+            Wishes { numbers: vec!["number:+4940999999".parse().unwrap()], ..Wishes::default() };
+        outside.choose(Mode::NoAnswer);
+        let wait = tenant.ring_time.as_secs();
+        assert_eq!(told(&outside), format!("blocked(no-trunk), no-answer after {wait} s"));
         wishes = Wishes { profile: Some("home".into()), ..Wishes::default() };
         assert_eq!(told(&wishes), "nothing is forwarded", "nobody has such a profile");
         wishes.profile = Some("office".into());

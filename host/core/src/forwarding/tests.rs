@@ -21,7 +21,7 @@ fn outside() -> DestinationRef {
 }
 
 fn effect(wishes: &Wishes) -> Effect {
-    wishes.effect(&TimeZone::UTC, NOW.parse().unwrap())
+    wishes.effect(&crate::testing::tenant(), &TimeZone::UTC, NOW.parse().unwrap())
 }
 
 fn to(wishes: &Wishes, condition: Condition) -> Vec<DestinationRef> {

@@ -98,7 +98,7 @@ fn shown(
     let ring_ms = u32::try_from(wishes.ring_time(tenant).as_millis()).unwrap_or(u32::MAX);
     Ok(Wishes {
         profile: wishes.profile.as_ref().map(ToString::to_string),
-        effect: effect(wishes.effect(zone, at)),
+        effect: effect(wishes.effect(tenant, zone, at)),
         devices,
         route,
         ways,
@@ -153,7 +153,8 @@ fn destinations(run: &mut RunState, to: Vec<DestinationRef>) -> Result<Vec<Resou
 
 fn effect(effect: core::Effect) -> Effect {
     match effect {
-        core::Effect::Active(mode) => Effect::Active(match mode {
+        // What may not be called is the outcome of its leg: a rule that rings it hears so, and goes on.
+        core::Effect::Active(mode) | core::Effect::Blocked(mode) => Effect::Active(match mode {
             core::Mode::RingAll => Mode::RingAll,
             core::Mode::NoAnswer => Mode::NoAnswer,
             core::Mode::Failover => Mode::Failover,
