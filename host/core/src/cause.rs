@@ -105,7 +105,7 @@ impl Final {
     pub(crate) fn of_code(error: CodeError) -> Self {
         let (status, q850) = match error {
             CodeError::NoSuchCode | CodeError::NoSuchNumber | CodeError::NothingRegistered => (404, 1),
-            CodeError::NotActive => (480, 31),
+            CodeError::NotActive | CodeError::NotNow(_) => (480, 31),
             CodeError::NotAllowed => (403, 21),
         };
         Self::new(status, q850, Cause::Blocked("code".to_owned()))

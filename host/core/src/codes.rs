@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::config::Tenant;
-use crate::forwarding::{self, Condition, Wish, Wishes};
+use crate::forwarding::{self, Condition, Effect, WhyNot, Wish, Wishes};
 use crate::names::{Extension, UserId};
+use crate::presence;
 use crate::rule::DestinationRef;
 use crate::view::View;
 
@@ -69,7 +72,7 @@ pub enum Ask {
     Deactivate,
     /// Not any more, and nothing stays.
     Erase,
-    /// Whether it is active.
+    /// Whether calls are forwarded now.
     Query,
 }
 
@@ -99,6 +102,9 @@ pub enum CodeError {
     /// What was asked about is not active.
     #[error("not active")]
     NotActive,
+    /// It is set, and calls are not forwarded now: the reason.
+    #[error("not active now: {}", .0.told())]
+    NotNow(Effect),
 }
 
 /// The conditions of a service code of GSM (3GPP TS 22.030, annex B).
@@ -227,6 +233,8 @@ pub struct Dialler<'a> {
     pub user: &'a UserId,
     /// Their device.
     pub device: &'a Extension,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What a device's code comes to.
@@ -246,7 +254,13 @@ pub struct Dialled {
 ///
 /// # Errors
 /// [`CodeError`]: nothing is changed. Whoever is believed by address alone speaks for nobody.
-pub fn dialled(view: &View, tenant: &Tenant, device: &Extension, code: &Code) -> Result<Dialled, CodeError> {
+pub fn dialled(
+    view: &View,
+    tenant: &Tenant,
+    device: &Extension,
+    code: &Code,
+    at: Timestamp,
+) -> Result<Dialled, CodeError> {
     let proved = tenant.devices.get(device).filter(|device| device.secret.is_some());
     let user = proved.map(|device| device.user.clone()).ok_or(CodeError::NotAllowed)?;
     let wishes = if code.asks() {
@@ -259,8 +273,15 @@ pub fn dialled(view: &View, tenant: &Tenant, device: &Extension, code: &Code) ->
         let theirs = forwarding::of_user(view, tenant, colleague);
         theirs.is_some_and(|theirs| theirs.takes_for.contains(&user))
     };
-    let dialler = Dialler { tenant, user: &user, device };
-    let (wishes, said) = apply(code, &wishes.unwrap_or_default(), dialler, takes_calls)?;
+    let dialler = Dialler { tenant, user: &user, device, at };
+    let (wishes, mut said) = apply(code, &wishes.unwrap_or_default(), dialler, takes_calls)?;
+    let routed = match code {
+        Code::RouteHere | Code::RouteTo(_) => wishes.as_ref().and_then(|wishes| wishes.cold_route.as_ref()),
+        Code::RouteAll | Code::Undisturbed(_) | Code::Forward(..) => None,
+    };
+    if routed.is_some_and(|to| !presence::reachable(view, &tenant.id, to)) {
+        said.push_str(", and cannot be reached now");
+    }
     Ok(Dialled { user, wishes, said })
 }
 
@@ -295,12 +316,10 @@ pub fn apply(
             format!("do not disturb is {}", if *is_on { "on" } else { "off" })
         }
         Code::Forward(conditions, Ask::Query) => {
-            let active = |condition| wishes.conditions.get(condition).filter(|wish| wish.active);
-            let to: Vec<_> = conditions.iter().filter_map(active).collect();
-            return match to.first() {
-                Some(_) if wishes.enabled => Ok((None, told(conditions, "is active"))),
-                Some(_) | None => Err(CodeError::NotActive),
-            };
+            let now = effects(wishes, conditions, dialler);
+            let first = now.first().map(|(effect, _)| *effect).ok_or(CodeError::NotActive)?;
+            let is_active = now.iter().any(|(effect, _)| matches!(effect, Effect::Active(_)));
+            return if is_active { Ok((None, told_now(&now))) } else { Err(CodeError::NotNow(first)) };
         }
         Code::Forward(conditions, ask) => forward(&mut next, conditions, ask, dialler)?,
     };
@@ -308,8 +327,41 @@ pub fn apply(
 }
 
 fn told(conditions: &[Condition], what: &str) -> String {
+    format!("forwarding {} {what}", words(conditions))
+}
+
+fn words(conditions: &[Condition]) -> String {
     let words: Vec<_> = conditions.iter().map(|condition| condition.word()).collect();
-    format!("forwarding {} {what}", words.join(", "))
+    words.join(", ")
+}
+
+/// What conditions that are set come to now, those of the same effect together.
+fn effects(wishes: &Wishes, conditions: &[Condition], dialler: Dialler<'_>) -> Vec<(Effect, Vec<Condition>)> {
+    let Dialler { tenant, user, at, .. } = dialler;
+    let zone = forwarding::zone_of(tenant, user);
+    let mut now: Vec<(Effect, Vec<Condition>)> = Vec::new();
+    for condition in conditions {
+        let effect = wishes.effect_under(*condition, tenant, zone, at);
+        if effect == Effect::Inactive(WhyNot::ModeOff) {
+            continue;
+        }
+        match now.iter_mut().find(|(known, _)| *known == effect) {
+            Some((_, same)) => same.push(*condition),
+            None => now.push((effect, vec![*condition])),
+        }
+    }
+    now
+}
+
+/// `forwarding busy is active; no-answer is not active now: outside-schedule`.
+fn told_now(now: &[(Effect, Vec<Condition>)]) -> String {
+    let parts = now.iter().map(|(effect, conditions)| match effect {
+        Effect::Active(_) => format!("{} is active", words(conditions)),
+        Effect::Blocked(_) | Effect::Inactive(_) => {
+            format!("{} is not active now: {}", words(conditions), effect.told())
+        }
+    });
+    format!("forwarding {}", parts.collect::<Vec<_>>().join("; "))
 }
 
 fn forward(
@@ -347,11 +399,17 @@ fn forward(
     Ok(match (ask, to) {
         (Ask::Register(..), Some(to)) => {
             next.enabled = true;
-            told(conditions, &format!("goes to {to}"))
+            // It is the same destination for each of them.
+            match effects(next, conditions, dialler).first() {
+                Some((effect @ (Effect::Blocked(_) | Effect::Inactive(_)), _)) => {
+                    told(conditions, &format!("is set to {to}, and not active now: {}", effect.told()))
+                }
+                Some((Effect::Active(_), _)) | None => told(conditions, &format!("goes to {to}")),
+            }
         }
         (Ask::Activate, _) => {
             next.enabled = true;
-            told(conditions, "is active")
+            told_now(&effects(next, conditions, dialler))
         }
         (Ask::Erase, _) => told(conditions, "is erased"),
         (Ask::Register(..) | Ask::Deactivate | Ask::Query, _) => told(conditions, "is not active"),
@@ -416,7 +474,13 @@ mod tests {
         let tenant = testing::tenant();
         let (user, device) = ("ana".into(), "1001".into());
         let code = CodePlan::default().read(dialled)?;
-        apply(&code, wishes, Dialler { tenant: &tenant, user: &user, device: &device }, |_| false)
+        let dialler = Dialler {
+            tenant: &tenant,
+            user: &user,
+            device: &device,
+            at: "2026-11-20T12:00:00Z".parse().unwrap(),
+        };
+        apply(&code, wishes, dialler, |_| false)
     }
 
     fn after(dialled: &[&str]) -> Wishes {
@@ -471,6 +535,49 @@ mod tests {
         assert_eq!(refused("*#21#"), CodeError::NotActive);
         let (changed, said) = dial("*#67#", &after(&["**67*101#"])).unwrap();
         assert_eq!((changed, said.as_str()), (None, "forwarding busy is active"));
+    }
+
+    #[test]
+    fn nobody_is_told_that_calls_are_forwarded_which_are_not() {
+        let said = |code: &str, wishes: &Wishes| dial(code, wishes).map(|(_, said)| said);
+        let blocked = "blocked(no-trunk), as no trunk leads outside";
+        let set = "is set to number:+4930123456, and not active now:";
+        assert_eq!(
+            said("**21*+4930123456#", &Wishes::default()).unwrap(),
+            format!("forwarding always {set} {blocked}")
+        );
+        let mut wishes = after(&["**21*+4930123456#"]);
+        let asked = said("*#21#", &wishes).unwrap_err();
+        assert_eq!(asked.to_string(), format!("not active now: {blocked}"));
+        assert_eq!(
+            said("*21#", &wishes).unwrap(),
+            format!("forwarding always is not active now: {blocked}"),
+            "it is kept, and says so"
+        );
+        wishes = after(&["**62*+4930123456#", "**67*101#"]);
+        let both = format!("forwarding busy is active; unreachable is not active now: {blocked}");
+        assert_eq!(said("*#004#", &wishes).unwrap(), both);
+        wishes.queues = ["support".to_owned()].into();
+        assert_eq!(said("*#67#", &wishes), Err(CodeError::NotNow(Effect::Inactive(WhyNot::QueueSignIn))));
+        assert_eq!(said("*#61#", &wishes), Err(CodeError::NotActive));
+        assert_eq!(
+            said("**67*101#", &wishes).unwrap(),
+            "forwarding busy is set to user:bob, and not active now: queue-sign-in"
+        );
+        let suspended = Wishes { enabled: false, ..after(&["**21*101#"]) };
+        assert_eq!(said("*#21#", &suspended), Err(CodeError::NotNow(Effect::Inactive(WhyNot::Suspended))));
+        assert_eq!(said("*21#", &suspended).unwrap(), "forwarding always is active");
+    }
+
+    #[test]
+    fn a_route_to_a_device_that_is_offline_says_so() {
+        let tenant = std::sync::Arc::new(testing::tenant());
+        let config = crate::Config::new([].into(), None, vec![testing::tenant()]);
+        let view = View { config: std::sync::Arc::new(config), ..View::default() };
+        let code = CodePlan::default().read("*491002").unwrap();
+        let dialled = dialled(&view, &tenant, &"1001".into(), &code, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(dialled.said, "only device:1002 rings from now on, and cannot be reached now");
+        assert!(dialled.wishes.unwrap().cold_route.is_some(), "it is kept all the same");
     }
 
     #[test]

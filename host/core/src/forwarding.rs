@@ -291,6 +291,15 @@ impl Effect {
             Self::Inactive(why) => why.word(),
         }
     }
+
+    /// The same with why, where the word alone does not say it.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Blocked(_) => "blocked(no-trunk), as no trunk leads outside",
+            Self::Active(_) | Self::Inactive(_) => self.word(),
+        }
+    }
 }
 
 impl WhyNot {
@@ -355,6 +364,31 @@ impl Wishes {
             Some(why) => Effect::Inactive(why),
             None if self.leads_outside_alone(tenant, at) => Effect::Blocked(mode),
             None => Effect::Active(mode),
+        }
+    }
+
+    /// What one condition comes to at a moment; the mode is off for one that does nothing.
+    #[must_use]
+    pub fn effect_under(
+        &self,
+        condition: Condition,
+        tenant: &Tenant,
+        zone: &TimeZone,
+        at: Timestamp,
+    ) -> Effect {
+        let to = self.under(condition);
+        let is_set = self.conditions.get(&condition).is_some_and(|wish| wish.active);
+        let reasons = [
+            (to.is_empty() && !is_set, WhyNot::ModeOff),
+            (!self.enabled, WhyNot::Suspended),
+            (to.is_empty(), WhyNot::NoNumbers),
+            (!self.queues.is_empty(), WhyNot::QueueSignIn),
+            (!self.when.is_now(zone, at), WhyNot::OutsideSchedule),
+        ];
+        match reasons.into_iter().find_map(|(applies, why)| applies.then_some(why)) {
+            Some(why) => Effect::Inactive(why),
+            None if to.iter().all(|to| outside::is_outside(tenant, to, at)) => Effect::Blocked(self.mode()),
+            None => Effect::Active(self.mode()),
         }
     }
 

@@ -79,6 +79,25 @@ fn wishes_that_no_trunk_lets_come_true_are_blocked_whoever_asks() {
 }
 
 #[test]
+fn a_code_that_comes_to_nothing_is_kept_and_says_so() {
+    let switch = Switch::start_with(EMPTY);
+    let [_, bob] = switch.with_acme();
+    let dials = |code: &str| switch.phone_says("1011", &bob, &["--call", code, "--talk", "0"]);
+    let why = "blocked(no-trunk), as no trunk leads outside";
+    dials("**21*+4940999999#");
+    let told = switch.explains(1);
+    assert!(told.contains("forwarding always is set to number:+4940999999, and not active now: "), "{told}");
+    assert!(told.contains(why), "{told}");
+    assert_eq!(switch.effect("bob")["reason"], "blocked(no-trunk)", "it is kept");
+    assert!(dials("*#21#").contains("was refused with 480"));
+    assert!(switch.explains(2).contains(&format!("not active now: {why}")));
+    dials("**21*100#");
+    assert!(switch.explains(3).contains("forwarding always goes to user:ana"));
+    dials("*#21#");
+    assert!(switch.explains(4).contains("forwarding always is active"));
+}
+
+#[test]
 fn a_ring_has_one_length_before_and_after_the_call() {
     let switch = Switch::start_with(EMPTY);
     let passwords = switch.with_acme();

@@ -77,7 +77,7 @@ impl Call {
 
     fn decode(&self, board: &Switchboard) -> Result<Dialled, CodeError> {
         let code = self.tenant.codes.read(&self.facts.number)?;
-        codes::dialled(&board.picture, &self.tenant, &self.caller.device, &code)
+        codes::dialled(&board.picture, &self.tenant, &self.caller.device, &code, board.now.wall)
     }
 
     /// The store has answered.

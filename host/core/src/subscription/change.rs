@@ -76,7 +76,7 @@ impl Changes {
         if of_user >= A_USER_MAX || self.count >= CHANGES_MAX {
             return Err(Refusal::Overloaded);
         }
-        let next = features::wished(&board.picture, tenant, &owner.1, &wanted)?;
+        let next = features::wished(&board.picture, tenant, &owner.1, &wanted, board.now.wall)?;
         // What waits before it may make it a change again.
         Ok((of_user > 0 || next.is_some()).then_some(wanted))
     }
@@ -197,5 +197,5 @@ impl Subscriptions {
 fn made(board: &Switchboard, change: &Change) -> Result<Option<Wishes>, Refusal> {
     let (tenant, device) = &change.owner;
     let tenant = board.tenant(tenant).ok_or(Refusal::NotItsOwn)?;
-    Ok(features::wished(&board.picture, &tenant, device, &change.wanted)?)
+    Ok(features::wished(&board.picture, &tenant, device, &change.wanted, board.now.wall)?)
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use callwright_sip::{Scheme, Uri};
+use jiff::Timestamp;
 
 use super::change::Wanted;
 use super::document::{self, TYPES};
@@ -112,9 +113,10 @@ pub(super) fn wished(
     tenant: &Tenant,
     device: &Extension,
     wanted: &Wanted,
+    at: Timestamp,
 ) -> Result<Option<Wishes>, CodeError> {
     let shown = Features::of(view, tenant, device).ok_or(CodeError::NotAllowed)?;
-    let dialled = codes::dialled(view, tenant, device, &code_of(&shown, wanted))?;
+    let dialled = codes::dialled(view, tenant, device, &code_of(&shown, wanted), at)?;
     let before = forwarding::saved(view, tenant, &dialled.user);
     let Some(mut next) = dialled.wishes else { return Ok(None) };
     if let Some(rings) = rings_of(&shown, wanted)

@@ -101,7 +101,8 @@ impl Refusal {
                 CodeError::NoSuchCode
                 | CodeError::NoSuchNumber
                 | CodeError::NothingRegistered
-                | CodeError::NotActive,
+                | CodeError::NotActive
+                | CodeError::NotNow(_),
             ) => reply(400).with(Name::Warning, self.warning(board)),
             Self::OutOfOrder => reply(500),
             Self::NoSuchSubscription => reply(481),
