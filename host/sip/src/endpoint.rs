@@ -203,6 +203,8 @@ pub struct Endpoint {
     servers: Servers,
     clients: Clients,
     streams: Streams,
+    /// Until when a message of a stream must have ended.
+    idle: Timers<Flow>,
 }
 
 /// What every machine needs beside its own state.
@@ -210,7 +212,7 @@ pub struct Endpoint {
 struct Context {
     settings: EndpointSettings,
     minter: Minter,
-    timers: Timers,
+    timers: Timers<Owner>,
     out: Outbox,
 }
 
@@ -223,6 +225,7 @@ impl Endpoint {
             servers: Servers::default(),
             clients: Clients::default(),
             streams: Streams::default(),
+            idle: Timers::default(),
         }
     }
 
@@ -248,7 +251,7 @@ impl Endpoint {
     /// Takes note that a connection is closed, or that datagrams to this peer come back (ICMP).
     pub fn closed(&mut self, _now: Duration, flow: Flow) {
         let unreported = self.streams.forget(flow);
-        self.context.timers.cancel_all(Owner::Stream(flow));
+        self.idle.cancel_all(flow);
         self.clients.fail(&mut self.context, flow);
         if unreported && flow.transport.reliable() {
             self.context.out.report(Event::Closed { flow });
@@ -257,7 +260,8 @@ impl Endpoint {
 
     /// When to call [`tick`](Self::tick) next, and what for.
     pub fn deadline(&self) -> Option<(Duration, Timer)> {
-        self.context.timers.next()
+        let (of_transactions, of_streams) = (self.context.timers.next(), self.idle.next());
+        of_transactions.into_iter().chain(of_streams).min_by_key(|(at, _)| *at)
     }
 
     /// Does what is due.
@@ -267,8 +271,11 @@ impl Endpoint {
             match owner {
                 Owner::Server(tx) => self.servers.fire(&mut self.context, now, tx, timer),
                 Owner::Client(tx) => self.clients.fire(&mut self.context, now, tx, timer),
-                Owner::Stream(flow) => self.offence(flow, unread(Fault::Truncated)),
             }
+        }
+        while let Some((flow, timer)) = self.idle.pop(now) {
+            tracing::trace!(peer = %flow, ?timer, "timer fires");
+            self.offence(flow, unread(Fault::Truncated));
         }
     }
 
@@ -380,12 +387,11 @@ impl Endpoint {
 
     /// A message must end in time after it began; a stream between messages may be silent for ever.
     fn watch(&mut self, now: Duration, flow: Flow, complete: bool) {
-        let owner = Owner::Stream(flow);
         if complete || !self.streams.is_midway(flow) {
-            self.context.timers.cancel(owner, Timer::StreamIdle);
+            self.idle.cancel(flow, Timer::StreamIdle);
         }
-        if self.streams.is_midway(flow) && !self.context.timers.is_set(owner, Timer::StreamIdle) {
-            self.context.timers.set(owner, Timer::StreamIdle, now + self.context.settings.stream_idle);
+        if self.streams.is_midway(flow) && !self.idle.is_set(flow, Timer::StreamIdle) {
+            self.idle.set(flow, Timer::StreamIdle, now + self.context.settings.stream_idle);
         }
     }
 
@@ -395,7 +401,7 @@ impl Endpoint {
         tracing::debug!(peer = %flow, %error, "stream is closed");
         self.context.answer_malformed(flow, &error);
         self.streams.refuse(flow);
-        self.context.timers.cancel_all(Owner::Stream(flow));
+        self.idle.cancel_all(flow);
         self.context.out.close(flow);
         self.context.out.report(Event::Malformed { flow, error });
         self.clients.fail(&mut self.context, flow);

@@ -2,9 +2,10 @@
 
 use super::room::{give_back, is_too_roomy};
 use super::{ClientTx, ServerTx};
-use crate::flow::Flow;
+use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
 use std::time::Duration;
 
 /// Why the endpoint wants to be woken; letters are those of RFC 3261 §17 and RFC 6026 §7.
@@ -46,23 +47,41 @@ pub enum Timer {
     StreamIdle,
 }
 
-/// Whose timer it is.
+/// The transaction whose timer it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Owner {
     Server(ServerTx),
     Client(ClientTx),
-    Stream(Flow),
 }
+
+/// A moment, in nanoseconds. A busy switch has 100,000 of them, and a [`Duration`] is twice as large.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct At(u64);
+
+impl From<Duration> for At {
+    fn from(at: Duration) -> Self {
+        Self(u64::try_from(at.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<At> for Duration {
+    fn from(At(nanos): At) -> Self {
+        Self::from_nanos(nanos)
+    }
+}
+
+/// What runs for one owner: nearly always a single timer.
+type Armed = SmallVec<[(Timer, At); 1]>;
 
 /// Every timer that runs, at most one of a kind for an owner.
 ///
 /// Most are cancelled long before they are due. They stay in the heap until they reach its top or are too many, which is
 /// cheaper than to look for each; the top itself is always a timer that runs.
-#[derive(Default, Debug)]
-pub(super) struct Timers {
-    queue: BinaryHeap<Reverse<(Duration, Owner, Timer)>>,
+#[derive(Debug)]
+pub(super) struct Timers<O> {
+    queue: BinaryHeap<Reverse<(At, O, Timer)>>,
     // Never iterated.
-    armed: HashMap<Owner, Vec<(Timer, Duration)>>,
+    armed: HashMap<O, Armed>,
     /// How many run.
     running: usize,
 }
@@ -71,8 +90,15 @@ pub(super) struct Timers {
 const HEAP_FACTOR: usize = 4;
 const HEAP_SPARE: usize = 64;
 
-impl Timers {
-    pub(super) fn set(&mut self, owner: Owner, timer: Timer, at: Duration) {
+impl<O: Ord> Default for Timers<O> {
+    fn default() -> Self {
+        Self { queue: BinaryHeap::new(), armed: HashMap::new(), running: 0 }
+    }
+}
+
+impl<O: Copy + Ord + Hash> Timers<O> {
+    pub(super) fn set(&mut self, owner: O, timer: Timer, at: Duration) {
+        let at = At::from(at);
         if due(&self.armed, owner, timer) == Some(at) {
             return;
         }
@@ -93,11 +119,11 @@ impl Timers {
     }
 
     /// As [`Timers::set`], for what is only to be forgotten.
-    pub(super) fn set_about(&mut self, owner: Owner, timer: Timer, at: Duration) {
+    pub(super) fn set_about(&mut self, owner: O, timer: Timer, at: Duration) {
         self.set(owner, timer, time_to_forget(at));
     }
 
-    pub(super) fn cancel(&mut self, owner: Owner, timer: Timer) {
+    pub(super) fn cancel(&mut self, owner: O, timer: Timer) {
         if let Some(armed) = self.armed.get_mut(&owner) {
             let before = armed.len();
             armed.retain(|(kind, _)| *kind != timer);
@@ -105,27 +131,30 @@ impl Timers {
             if armed.is_empty() {
                 self.armed.remove(&owner);
                 give_back(&mut self.armed);
+            } else {
+                armed.shrink_to_fit();
             }
         }
         self.clear_top();
     }
 
-    pub(super) fn cancel_all(&mut self, owner: Owner) {
+    pub(super) fn cancel_all(&mut self, owner: O) {
         self.running -= self.armed.remove(&owner).map_or(0, |armed| armed.len());
         give_back(&mut self.armed);
         self.clear_top();
     }
 
-    pub(super) fn is_set(&self, owner: Owner, timer: Timer) -> bool {
+    pub(super) fn is_set(&self, owner: O, timer: Timer) -> bool {
         due(&self.armed, owner, timer).is_some()
     }
 
     pub(super) fn next(&self) -> Option<(Duration, Timer)> {
-        self.queue.peek().map(|Reverse((at, _, timer))| (*at, *timer))
+        self.queue.peek().map(|Reverse((at, _, timer))| ((*at).into(), *timer))
     }
 
     /// Takes the next timer that is due.
-    pub(super) fn pop(&mut self, now: Duration) -> Option<(Owner, Timer)> {
+    pub(super) fn pop(&mut self, now: Duration) -> Option<(O, Timer)> {
+        let now = At::from(now);
         let Reverse((_, owner, timer)) = self.queue.peek().copied().filter(|Reverse((at, ..))| *at <= now)?;
         self.cancel(owner, timer);
         Some((owner, timer))
@@ -156,14 +185,13 @@ pub fn time_to_forget(at: Duration) -> Duration {
 }
 
 /// When this timer of the owner is due, where it runs.
-fn due(armed: &HashMap<Owner, Vec<(Timer, Duration)>>, owner: Owner, timer: Timer) -> Option<Duration> {
+fn due<O: Eq + Hash>(armed: &HashMap<O, Armed>, owner: O, timer: Timer) -> Option<At> {
     armed.get(&owner)?.iter().find(|(kind, _)| *kind == timer).map(|(_, due)| *due)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::SocketAddr;
 
     const fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -201,11 +229,10 @@ mod tests {
     #[test]
     fn what_is_set_and_cancelled_without_end_takes_no_room_without_end() {
         let mut timers = Timers::default();
-        let stream = Owner::Stream(Flow::udp(SocketAddr::from(([192, 0, 2, 1], 5060))));
         timers.set(owner(1), Timer::J, seconds(1));
         for time in 0..10_000 {
-            timers.set(stream, Timer::StreamIdle, seconds(100 + time));
-            timers.cancel(stream, Timer::StreamIdle);
+            timers.set(owner(2), Timer::A, seconds(100 + time));
+            timers.cancel(owner(2), Timer::A);
         }
         assert!(timers.queue.len() <= HEAP_SPARE + 2 * HEAP_FACTOR, "{}", timers.queue.len());
         assert_eq!(timers.pop(seconds(2)), Some((owner(1), Timer::J)));
