@@ -65,11 +65,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// # Errors
 /// The configuration, the data folder or an address cannot be used, or a part of the switch failed for good.
 pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
-    let settings = config::load(&args.config)?;
-    log::start(&settings.log)?;
-    tell_holes(&settings);
-    warn_of_readers(&args.config, out);
-    let mut server = Server::start(&settings)?;
+    let (settings, mut server) = on_a_thread_that_ends(|| {
+        let settings = config::load(&args.config)?;
+        log::start(&settings.log)?;
+        tell_holes(&settings);
+        warn_of_readers(&args.config, out);
+        let server = Server::start(&settings)?;
+        Ok::<_, UserError>((settings, server))
+    })?;
     if let Some(token) = &server.first_token {
         out.line(format_args!(
             "operator token, shown this once and kept as a hash: {}",
@@ -88,6 +91,13 @@ pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
     let ended = server.until_told(&args.config, &settings);
     server.stop();
     ended
+}
+
+/// What a start takes and leaves of memory goes to whoever works then: the allocator keeps what is free to the thread that
+/// allocated it, and this one only waits from here on.
+fn on_a_thread_that_ends<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Names that mean nobody or two at some time: it may be meant so, and the log has it.
