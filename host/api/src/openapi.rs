@@ -1,6 +1,7 @@
 //! What the API says of itself to programs. A path and its description are one entry, so that no path is without one.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -27,9 +28,9 @@ pub(crate) struct Does {
     method: HttpMethod,
     what: String,
     wants_token: bool,
-    query: Vec<Parameter>,
-    takes: Option<Named>,
-    answers: Option<Named>,
+    query: Option<fn() -> Vec<Parameter>>,
+    takes: Option<fn() -> Named>,
+    answers: Option<fn() -> Named>,
 }
 
 /// A schema under its name, with those that it refers to.
@@ -50,7 +51,7 @@ impl Named {
 impl Does {
     fn new(method: HttpMethod, what: impl Into<String>) -> Self {
         let what = what.into();
-        Self { method, what, wants_token: true, query: Vec::new(), takes: None, answers: None }
+        Self { method, what, wants_token: true, query: None, takes: None, answers: None }
     }
 
     pub(crate) fn get(what: impl Into<String>) -> Self {
@@ -76,33 +77,35 @@ impl Does {
 
     /// It may be narrowed by a query.
     pub(crate) fn query<T: IntoParams>(self) -> Self {
-        Self { query: T::into_params(|| Some(ParameterIn::Query)), ..self }
+        Self { query: Some(|| T::into_params(|| Some(ParameterIn::Query))), ..self }
     }
 
     /// It wants a body.
     pub(crate) fn takes<T: ToSchema>(self) -> Self {
-        Self { takes: Some(Named::of::<T>()), ..self }
+        Self { takes: Some(Named::of::<T>), ..self }
     }
 
     /// It answers with this.
     pub(crate) fn answers<T: ToSchema>(self) -> Self {
-        Self { answers: Some(Named::of::<T>()), ..self }
+        Self { answers: Some(Named::of::<T>), ..self }
     }
 
     fn operation(self, path: &str, schemas: &mut BTreeMap<String, RefOr<Schema>>) -> (HttpMethod, Operation) {
-        let mut content = |named: Named| {
-            schemas.extend(named.all);
-            ContentBuilder::new().schema(Some(Ref::from_schema_name(named.name))).build()
+        let mut content = |named: fn() -> Named| {
+            let Named { name, all } = named();
+            schemas.extend(all);
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(name))).build()
         };
         let mut good = ResponseBuilder::new().description("as asked for");
         if let Some(answers) = self.answers {
             good = good.content("application/json", content(answers));
         }
         let error = ResponseBuilder::new().description("what went wrong, where, and what to do next");
-        let error = error.content("application/json", content(Named::of::<Failed>()));
+        let error = error.content("application/json", content(Named::of::<Failed>));
+        let query = self.query.map(|query| query()).unwrap_or_default();
         let mut operation = OperationBuilder::new()
             .summary(Some(self.what))
-            .parameters(Some(in_path(path).chain(self.query)))
+            .parameters(Some(in_path(path).chain(query)))
             .response("2XX", good)
             .response("default", error);
         if let Some(takes) = self.takes {
@@ -130,8 +133,7 @@ fn in_path(path: &str) -> impl Iterator<Item = Parameter> {
 #[derive(Default)]
 pub(crate) struct Described {
     router: Router<Handle>,
-    paths: Paths,
-    schemas: BTreeMap<String, RefOr<Schema>>,
+    told: Vec<(String, Does)>,
 }
 
 impl Described {
@@ -142,31 +144,40 @@ impl Described {
         does: [Does; N],
         handlers: MethodRouter<Handle>,
     ) -> Self {
-        for one in does {
-            let (method, operation) = one.operation(path, &mut self.schemas);
-            self.paths.add_path_operation(path, vec![method], operation);
-        }
+        self.told.extend(does.into_iter().map(|one| (path.to_owned(), one)));
         self.router = self.router.route(path, handlers);
         self
     }
 
     /// All of it, with the path of the description itself.
     pub(crate) fn into_router(self) -> Router<Handle> {
+        let Self { router, mut told } = self;
         let path = "/openapi.json";
-        // Described before it is made: it is a part of what it answers.
-        let is_here = [Does::get("this description, in OpenAPI 3.1").without_token()];
-        let described = self.at(path, is_here, MethodRouter::new());
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        let components = ComponentsBuilder::new().schemas_from_iter(described.schemas);
-        let document = OpenApiBuilder::new()
-            .info(InfoBuilder::new().title("Callwright").version(env!("CARGO_PKG_VERSION")).build())
-            .paths(described.paths)
-            .components(Some(components.security_scheme(TOKEN, scheme).build()))
-            .build();
-        // As text: what it is made of took 5 MB of a switch that has just started.
-        // Texts and maps of texts always serialise.
-        let text = Bytes::from(document.to_json().unwrap_or_default());
-        let answer = move || std::future::ready(([(CONTENT_TYPE, "application/json")], text.clone()));
-        described.router.route(path, get(answer))
+        told.push((path.to_owned(), Does::get("this description, in OpenAPI 3.1").without_token()));
+        // Made when it is asked for, and kept as text: what it is made of takes 5 MB, and most switches are never asked.
+        let text = Arc::new(LazyLock::new(move || Bytes::from(document(told))));
+        let answer = move || {
+            let text = Bytes::clone(&text);
+            async move { ([(CONTENT_TYPE, "application/json")], text) }
+        };
+        router.route(path, get(answer))
     }
+}
+
+/// The description of these paths, as JSON.
+fn document(told: Vec<(String, Does)>) -> String {
+    let (mut paths, mut schemas) = (Paths::default(), BTreeMap::new());
+    for (path, does) in told {
+        let (method, operation) = does.operation(&path, &mut schemas);
+        paths.add_path_operation(&path, vec![method], operation);
+    }
+    let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let components = ComponentsBuilder::new().schemas_from_iter(schemas);
+    let document = OpenApiBuilder::new()
+        .info(InfoBuilder::new().title("Callwright").version(env!("CARGO_PKG_VERSION")).build())
+        .paths(paths)
+        .components(Some(components.security_scheme(TOKEN, scheme).build()))
+        .build();
+    // Texts and maps of texts always serialise.
+    document.to_json().unwrap_or_default()
 }
