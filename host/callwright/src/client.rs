@@ -1,6 +1,6 @@
 //! The CLI's side of the API: finds the token, speaks HTTP, and hands on the switch's own errors.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,47 +132,51 @@ impl Client {
 
     /// The body of an answer that says yes.
     fn body(&self, sent: Result<Response<ureq::Body>, ureq::Error>) -> Result<Vec<u8>, UserError> {
-        let unreachable = |error: ureq::Error| {
-            UserError::new("CW-0201", Exit::Remote, format!("no switch answers at {}", self.server))
-                .because(error)
-                .help("start one with `callwright serve --config FILE`, or name another with `--server URL`")
-        };
+        let unreachable = |error: ureq::Error| self.is_away(error);
         let mut response = sent.map_err(unreachable)?;
         let status = response.status();
         let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec().map_err(unreachable)?;
         if !status.is_success() {
-            return Err(refusal(status.as_u16(), &body));
+            return Err(self.refusal(status.as_u16(), &body));
         }
         Ok(body)
     }
-}
 
-/// The switch's own words, where there are any.
-fn refusal(status: u16, body: &[u8]) -> UserError {
-    #[derive(Deserialize)]
-    struct Body {
-        error: Refusal,
-    }
-    #[derive(Deserialize)]
-    struct Refusal {
-        code: String,
-        what: String,
-        cause: Vec<String>,
-        hint: Option<String>,
-    }
-    match serde_json::from_slice(body) {
-        Ok(Body { error: Refusal { code, what, cause, hint } }) => {
-            // A rule that is refused is another matter than a person's extension.
-            let exit = match (status, code.as_str()) {
-                (422, "CW-0311") => Exit::WrongUse,
-                (422, _) => Exit::Incompatible,
-                _ => Exit::Remote,
-            };
-            UserError { code: code.into(), what, cause, hint, exit }
+    /// The switch's own words, where there are any.
+    fn refusal(&self, status: u16, body: &[u8]) -> UserError {
+        #[derive(Deserialize)]
+        struct Body {
+            error: Refusal,
         }
-        Err(_) => {
-            UserError::new("CW-0202", Exit::Remote, format!("the switch answered with status {status}"))
+        #[derive(Deserialize)]
+        struct Refusal {
+            code: String,
+            what: String,
+            cause: Vec<String>,
+            hint: Option<String>,
         }
+        match serde_json::from_slice(body) {
+            Ok(Body { error: Refusal { code, what, cause, hint } }) => {
+                // A rule that is refused is another matter than a person's extension.
+                let exit = match (status, code.as_str()) {
+                    (422, "CW-0311") => Exit::WrongUse,
+                    (422, _) => Exit::Incompatible,
+                    _ => Exit::Remote,
+                };
+                UserError { code: code.into(), what, cause, hint, exit }
+            }
+            // A proxy speaks for a switch that is not there (RFC 9110 §15.6).
+            Err(_) if (502..=504).contains(&status) => self.is_away(format!("status {status} of a proxy")),
+            Err(_) => {
+                UserError::new("CW-0202", Exit::Remote, format!("the switch answered with status {status}"))
+            }
+        }
+    }
+
+    fn is_away(&self, why: impl Display) -> UserError {
+        UserError::new("CW-0201", Exit::Remote, format!("no switch answers at {}", self.server))
+            .because(why)
+            .help("start one with `callwright serve --config FILE`, or name another with `--server URL`")
     }
 }
 
@@ -266,9 +270,12 @@ mod tests {
     fn the_switchs_own_words_are_handed_on() {
         let body =
             br#"{"error":{"code":"CW-0305","what":"the rule is refused","cause":["a","b"],"hint":null}}"#;
-        let error = refusal(422, body);
+        let client = Client::new("http://switch", "cw_secret");
+        let error = client.refusal(422, body);
         assert_eq!((error.code.as_ref(), error.exit), ("CW-0305", Exit::Incompatible));
         assert_eq!(error.cause, ["a", "b"]);
-        assert_eq!(refusal(502, b"<html>").exit, Exit::Remote);
+        let of_a_proxy = client.refusal(502, b"<html>");
+        assert_eq!((of_a_proxy.code.as_ref(), of_a_proxy.may_pass()), ("CW-0201", true));
+        assert_eq!(client.refusal(500, b"<html>").code, "CW-0202");
     }
 }

@@ -67,6 +67,11 @@ impl UserError {
         Self::new("CW-0103", Exit::Failed, what)
     }
 
+    /// Whether the same may go well later: the switch is not there, has too much to do, or its disk or store fails.
+    pub(crate) fn may_pass(&self) -> bool {
+        ["CW-0201", "CW-0307", "CW-0308", "CW-0309"].contains(&self.code.as_ref())
+    }
+
     /// Adds where or why.
     pub(crate) fn because(mut self, cause: impl fmt::Display) -> Self {
         self.cause.push(cause.to_string());

@@ -16,6 +16,7 @@ mod config;
 mod data;
 mod demo;
 mod error;
+mod events;
 mod matrix;
 mod number;
 mod output;
@@ -75,7 +76,7 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Table { command, remote } => people::run(&command, &remote, out),
         Command::Forwarding { command, remote } => people::forwarding(command, &remote, out),
         Command::Audit { wanted, remote } => people::audit(&wanted, &remote, out),
-        Command::Events { wanted, remote } => people::events(&wanted, &remote, out),
+        Command::Events { wanted, remote } => events::run(&wanted, &remote, out),
         Command::Orphans { remote } => people::orphans(&remote, out),
         Command::Phone(args) => phone::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),

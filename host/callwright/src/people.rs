@@ -1,12 +1,12 @@
-//! `callwright tenant`, `user`, `device`, `group`, `place`, `hours`, `forwarding`, `audit` and `events`: what a tenant consists of, over the API.
+//! `callwright tenant`, `user`, `device`, `group`, `place`, `hours`, `forwarding` and `audit`: what a tenant consists of, over the API.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::call::{list, text};
 use crate::cli::{
-    AuditArgs, DocumentCommand, EventsArgs, ForwardingCommand, ForwardingKeys, How, More, Remote,
-    TenantCommand, TenantKeys,
+    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, More, Remote, TenantCommand,
+    TenantKeys,
 };
 use crate::client::{Client, segment};
 use crate::clock::Clock;
@@ -16,9 +16,6 @@ use crate::output::{Output, table};
 mod changes;
 mod keys;
 mod times;
-
-/// How long one request waits for an event, in seconds.
-const EVENTS_WAIT_S: u64 = 25;
 
 /// The words of a command line as keys of a document.
 pub(crate) trait Keys: Args {
@@ -280,41 +277,6 @@ pub(crate) fn audit(wanted: &AuditArgs, remote: &Remote, out: &Output) -> Result
         table(&[&clock.head("at"), "who", "what", "", "change"], &rows)
     });
     Ok(())
-}
-
-/// Lists what happened without anybody doing it, and waits for more where that is wanted.
-///
-/// # Errors
-/// As the switch says.
-pub(crate) fn events(wanted: &EventsArgs, remote: &Remote, out: &Output) -> Result<(), UserError> {
-    let client = Client::of(remote)?;
-    let tenant = client.tenant(remote.tenant.as_deref())?;
-    let path = match &wanted.user {
-        Some(user) => format!("/v1/tenants/{tenant}/users/{}/events", segment(user)),
-        None => format!("/v1/tenants/{tenant}/events"),
-    };
-    let mut events: Value = client.get(&format!("{path}?limit={}", wanted.limit))?;
-    if !wanted.follow {
-        let told = |events: &Value| happened(events).join("\n");
-        out.result(&events, || {
-            if list(&events, "events").is_empty() { "nothing happened".to_owned() } else { told(&events) }
-        });
-        return Ok(());
-    }
-    loop {
-        for (event, line) in list(&events, "events").iter().zip(happened(&events)) {
-            out.result(event, || line);
-        }
-        let next = events.get("next").and_then(Value::as_i64).unwrap_or(0);
-        events = client.get(&format!("{path}?after={next}&wait-s={EVENTS_WAIT_S}"))?;
-    }
-}
-
-/// A line for each event.
-fn happened(events: &Value) -> Vec<String> {
-    let clock = Clock::of(events);
-    let line = |event: &Value| format!("{} {}", clock.time(&text(event, "at")), text(event, "text"));
-    list(events, "events").iter().map(line).collect()
 }
 
 /// Takes keys away, of which one at least must be there; else names those that are.
