@@ -61,6 +61,11 @@ impl Caller {
         }
     }
 
+    /// Whether this is the token of one user, which opens no calls and no rules.
+    pub(crate) fn is_user(&self) -> bool {
+        matches!(self.scope, Scope::User(..))
+    }
+
     /// Whether this caller knows of a tenant of that name.
     pub(crate) fn may_see(&self, name: &TenantId) -> bool {
         match &self.scope {

@@ -49,7 +49,7 @@ pub(crate) struct Events {
 struct Shown {
     /// A later one is higher.
     id: i64,
-    /// In words.
+    /// In words: with the rule and the call for an admin, for a user alone what it is.
     text: String,
     /// When, and what: `at`, `what`, and what belongs to it.
     #[serde(flatten)]
@@ -88,7 +88,7 @@ async fn of_tenant(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Events>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
-    listed(&switch, &tenant, None, wanted?.0).await
+    listed(&switch, &tenant, (None, Happened::to_string), wanted?.0).await
 }
 
 /// `GET /v1/tenants/{tenant}/users/{user}/events`
@@ -102,13 +102,14 @@ async fn of_user(
     let tenant = caller.own(&switch, &tenant, (Kind::Forwarding, &name))?;
     let user = tenant.users.get(name.as_str()).map(|user| user.id.clone());
     let user = user.ok_or_else(|| ApiError::not_found(format!("no user `{name}`")))?;
-    listed(&switch, &tenant, Some(user), wanted?.0).await
+    let words = if caller.is_user() { Happened::in_person } else { Happened::to_string };
+    listed(&switch, &tenant, (Some(user), words), wanted?.0).await
 }
 
 async fn listed(
     switch: &Handle,
     tenant: &Tenant,
-    about: Option<UserId>,
+    (about, words): (Option<UserId>, fn(&Happened) -> String),
     wanted: Wanted,
 ) -> Result<Json<Events>, ApiError> {
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, EVENTS_PAGE_MAX);
@@ -125,12 +126,6 @@ async fn listed(
         left = happened.await.unwrap_or_default();
     };
     let next = events.last().map(|event| event.id).or(wanted.after);
-    Ok(Json(Events { events: events.into_iter().map(Shown::from).collect(), next, zone: zone(tenant) }))
-}
-
-impl From<Event> for Shown {
-    fn from(event: Event) -> Self {
-        let Event { id, at, what } = event;
-        Self { id, text: what.to_string(), event: Facts { at, what } }
-    }
+    let shown = |Event { id, at, what }: Event| Shown { id, text: words(&what), event: Facts { at, what } };
+    Ok(Json(Events { events: events.into_iter().map(shown).collect(), next, zone: zone(tenant) }))
 }

@@ -56,6 +56,7 @@ prices! {
     PARTY_USER_ID "types" "[method]party.user-id" "party.user-id" Read 100;
     PARTY_WITHHELD "types" "[method]party.withheld" "party.withheld" Read 100;
     DESTINATION_LABEL "types" "[method]destination.label" "destination.label" Read 200;
+    DESTINATION_FULL_LABEL "types" "[method]destination.full-label" "destination.full-label" Read 200;
     DESTINATION_LASTS_MS "types" "[method]destination.lasts-ms" "destination.lasts-ms" Read 500;
     DESTINATION_PLACE "types" "[method]destination.place" "destination.place" Read 200;
 

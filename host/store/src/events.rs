@@ -74,6 +74,15 @@ impl Happened {
             Self::VersionWithdrawn { .. } | Self::WarningsHeld { .. } => None,
         }
     }
+
+    /// In words for the person whom it is about, who may open neither the call nor the rule: first of all what it is.
+    #[must_use]
+    pub fn in_person(&self) -> String {
+        match self {
+            Self::RuleWarned { rule, said, .. } => format!("{said} (rule {rule})"),
+            Self::VersionWithdrawn { .. } | Self::WarningsHeld { .. } => self.to_string(),
+        }
+    }
 }
 
 impl From<Notice> for Happened {
@@ -135,6 +144,7 @@ mod tests {
             "rule standard (version 01234567) warned about ana in call c0ffee: look"
         );
         assert_eq!(warned(None).to_string(), "rule standard (version 01234567) warned in call c0ffee: look");
+        assert_eq!(warned(Some("ana")).in_person(), "look (rule standard)");
         let json = serde_json::to_value(warned(Some("ana"))).unwrap();
         assert_eq!(
             (&json["what"], &json["version"]),

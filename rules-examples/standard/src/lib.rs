@@ -264,7 +264,7 @@ fn devices_first(call: &Call, person: &User, wishes: &Wishes) -> Result<Outcome,
         warn_of_blocked(call, person, wishes.devices.len(), &outcome);
     }
     if let Some(route) = wishes.route.as_ref().filter(|route| route.offline || is_unreachable(&outcome)) {
-        let (name, to) = (person.name(), route.to.label());
+        let (name, to) = (person.name(), route.to.full_label());
         warn(&format!("calls of {name} are routed to {to}, which cannot be reached"));
     }
     let condition = match &outcome {
@@ -361,9 +361,22 @@ fn warn_of_blocked(call: &Call, person: &User, devices: usize, outcome: &Outcome
     for leg in call.last_legs().iter().skip(devices) {
         let ended = leg.ended();
         // A circle is how this one call went: whoever calls the person themselves may not meet it.
-        if ended.starts_with("blocked(") && ended != "blocked(loop)" {
-            warn(&format!("forwarding of {} to {} was {ended}", person.name(), leg.to().label()));
+        if let Some(limit) = ended.strip_prefix("blocked(").filter(|_| ended != "blocked(loop)") {
+            let (name, to) = (person.name(), leg.to().full_label());
+            let why = blocked(limit.trim_end_matches(')'));
+            warn(&format!("calls of {name} are forwarded to {to}, which cannot be called: {why}"));
         }
+    }
+}
+
+/// What forbade a leg, for people who know no codes; those are in the call's journal.
+fn blocked(limit: &str) -> String {
+    match limit {
+        "no-trunk" => "it is a number outside, and this switch has no trunk".to_owned(),
+        "hops" => "phones have sent the call on too often".to_owned(),
+        "legs" => "the call has rung too many phones already".to_owned(),
+        "nesting" => "too many rules stand behind each other".to_owned(),
+        other => format!("the limit `{other}` is reached"),
     }
 }
 

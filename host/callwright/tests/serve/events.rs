@@ -22,10 +22,11 @@ fn a_warning_is_read_by_the_admin_and_by_the_person_it_is_about() {
         let wishes = json!({ "mode": "forward-only", "to": ["number:+4940999999"] });
         switch.put(&format!("/acme/forwarding/{user}?save=true"), &wishes);
     }
-    let of_ana = "+49******99 was blocked(no-trunk)";
+    let said = "calls of Ana Alvarez are forwarded to +49******99, which cannot be called: it is a number outside, and this \
+        switch has no trunk";
     for _ in 0..2 {
-        let said = switch.phone_says("1011", &bob, &["--call", "100", "--talk", "0"]);
-        assert!(said.contains("was refused"), "{said}");
+        let heard = switch.phone_says("1011", &bob, &["--call", "100", "--talk", "0"]);
+        assert!(heard.contains("was refused"), "{heard}");
     }
     switch.phone_says("1001", &ana, &["--call", "101", "--talk", "0"]);
     switch.until("records", |shown| shown["records"].as_array().unwrap().len() == 3);
@@ -36,15 +37,14 @@ fn a_warning_is_read_by_the_admin_and_by_the_person_it_is_about() {
     let (version, call) = (event["version"].as_str().unwrap(), event["call"].as_str().unwrap());
     assert_eq!(version.len(), "sha256:".len() + 64, "the whole of it");
     let short = &version["sha256:".len()..][..8];
-    let words = format!(
-        "rule standard (version {short}) warned about ana in call {call}: forwarding of Ana Alvarez to {of_ana}"
-    );
+    let words = format!("rule standard (version {short}) warned about ana in call {call}: {said}");
     assert_eq!(event["text"], words);
     assert_eq!(switch.ask("GET", &format!("/acme/records/{call}"), None).0, 200);
 
     let token = switch.token(&["--tenant", "acme", "--user", "ana"]);
     let (status, own) = switch.asked(&token, "GET", "/acme/users/ana/events?limit=9", None);
-    assert_eq!((status, texts(&own)), (200, vec![words.as_str()]));
+    let in_person = format!("{said} (rule standard)");
+    assert_eq!((status, texts(&own)), (200, vec![in_person.as_str()]), "they may open neither call nor rule");
     let (_, later) =
         switch.asked(&token, "GET", &format!("/acme/users/ana/events?after={}", own["next"]), None);
     assert_eq!(texts(&later), [""; 0]);
@@ -56,7 +56,9 @@ fn a_warning_is_read_by_the_admin_and_by_the_person_it_is_about() {
     assert_eq!(switch.ask("GET", "/acme/users/nobody/events", None).0, 404);
 
     let shown = switch.cli(&token, &["events", "--user", "ana"]);
-    assert!(shown.status.success() && text(&shown.stdout).ends_with(&format!("{words}\n")), "{shown:?}");
+    assert!(shown.status.success() && text(&shown.stdout).ends_with(&format!("{in_person}\n")), "{shown:?}");
+    let time = text(&shown.stdout).find(" calls of Ana Alvarez");
+    assert_eq!(time, Some("2026-11-20 18:02:11".len()), "the time, and then what");
     assert!(!switch.cli(&token, &["events"]).status.success());
     assert!(switch.does("events").contains("warned about bob"));
     assert_eq!(switch.does("events --user bob").lines().count(), 1);

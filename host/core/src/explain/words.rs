@@ -154,7 +154,13 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// A phone as in a sentence: `1003 (mobile)`.
 pub(super) fn phone(leg: &LegRecord) -> String {
-    if leg.label.is_empty() { leg.device.to_string() } else { format!("{} ({})", leg.device, leg.label) }
+    labelled(&leg.device, &leg.label)
+}
+
+/// A device with the name that its tenant gave it: `1003 (mobile)`.
+#[must_use]
+pub fn labelled(device: &Extension, label: &str) -> String {
+    if label.is_empty() { device.to_string() } else { format!("{device} ({label})") }
 }
 
 /// As in a sentence: people, phones and places by their names alone.

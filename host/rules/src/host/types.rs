@@ -1,9 +1,9 @@
 //! Parties and destinations.
 
 use callwright_core::config::Tenant;
-use callwright_core::group;
 use callwright_core::label::label;
 use callwright_core::rule::DestinationRef;
+use callwright_core::{explain, group};
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
@@ -53,6 +53,21 @@ impl types::HostDestinationWithStore<RunState> for Imports {
         host_call(&mut host, &price::DESTINATION_LABEL, &[&to], |run| {
             let to = &run.table.get(&to)?.0;
             Ok(label(run.tenant.as_deref(), to))
+        })
+    }
+
+    fn full_label(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<String> {
+        host_call(&mut host, &price::DESTINATION_FULL_LABEL, &[&to], |run| {
+            let to = &run.table.get(&to)?.0;
+            let label = label(run.tenant.as_deref(), to);
+            Ok(match to {
+                DestinationRef::Device(device) => explain::labelled(device, &label),
+                DestinationRef::User(_)
+                | DestinationRef::Person(_)
+                | DestinationRef::Group(_)
+                | DestinationRef::Place(_)
+                | DestinationRef::Number(_) => label,
+            })
         })
     }
 
