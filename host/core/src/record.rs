@@ -255,6 +255,8 @@ pub enum FactKind {
     Emergency,
     /// The rule's own words.
     Because(String),
+    /// What the rule warned of, in its own words.
+    Warned(String),
     /// Something that the rule read.
     Read {
         /// The function with its arguments.

@@ -161,7 +161,9 @@ impl Call {
         };
         let (tenant, call) = (self.facts.tenant.clone(), self.facts.id.clone());
         let Some(rule) = self.run_mut(id).map(|run| Arc::clone(&run.rule)) else { return };
+        let source = Source::Rule(rule.name.clone());
         for text in warnings {
+            self.story.warned(board.now, &source, &text);
             let (rule, version) = (rule.name.clone(), rule.version.clone());
             let warned = Warning { rule, version, call: call.clone(), about: about.clone(), text };
             if let Some(notice) = board.told.of(&tenant, board.now, warned) {

@@ -14,6 +14,8 @@ const FACTS_MAX: usize = 500;
 const JOURNAL_MAX: usize = 20_000;
 /// Log lines a call holds at most.
 const LOG_MAX: usize = 1_000;
+/// Warnings of rules among the facts at most, so that there is room for what decides; the log has the others.
+const WARNED_MAX: usize = 20;
 /// A phone that rang shorter than this has missed nothing (TELEPHONY T12).
 const MISSED_AFTER: Duration = Duration::from_secs(3);
 
@@ -111,6 +113,14 @@ impl Story {
         self.log.extend(spent.log.into_iter().take(room));
     }
 
+    /// What a rule warned of.
+    pub(super) fn warned(&mut self, now: Now, source: &Source, text: &str) {
+        let known = self.facts.iter().filter(|fact| matches!(fact.what, FactKind::Warned(_))).count();
+        if known < WARNED_MAX {
+            self.fact(now, source.clone(), FactKind::Warned(text.to_owned()));
+        }
+    }
+
     pub(super) fn answered(&mut self, now: Now, by: &AnsweredBy) {
         self.answered = Some(now);
         self.disposition = Disposition::Answered { device: by.device.clone(), user: by.user.clone() };
@@ -183,4 +193,22 @@ impl Story {
 
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_warnings_leaves_room_for_what_decides() {
+        let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+        let (mut story, source) = (Story::begin(now), Source::Rule("r".into()));
+        for number in 0..1_000 {
+            story.warned(now, &source, &format!("thing {number}"));
+        }
+        story.fact(now, source, FactKind::Standard);
+        assert_eq!((story.facts.len(), &story.facts[WARNED_MAX].what), (WARNED_MAX + 1, &FactKind::Standard));
+    }
 }

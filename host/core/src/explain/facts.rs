@@ -98,6 +98,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
                 text.clone()
             }
         },
+        FactKind::Warned(text) => format!("warns: {}", words::quoted(text)),
         FactKind::Read { what, got } => format!("reads {what}: {got}"),
         FactKind::RingBegan { legs, time_ms } => ring(legs, *time_ms),
         FactKind::NotRung { to, why } => words::not_rung(to, why, clock),

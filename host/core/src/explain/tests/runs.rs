@@ -181,3 +181,14 @@ Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
          with 486."
     );
 }
+
+#[test]
+fn what_a_rule_warned_of_is_told_as_its_own_words() {
+    let warned = "calls of Ana are routed to 1002 (soft), which cannot be reached";
+    let tale = Tale::to_ana()
+        .ruled("standard", RunOutcome::Ok, 9_000)
+        .fact(4, rule("standard"), FactKind::Warned(warned.to_owned()))
+        .rejected(Cause::Unreachable, 480, 5);
+    let line = format!("18:02:00.004  rule standard  warns: \"{warned}\"\n");
+    assert!(tale.told().contains(&line), "{}", tale.told());
+}
