@@ -488,7 +488,7 @@ pub enum RunOutcome {
     TenantThrottled,
     /// The version failed too often.
     BreakerOpen,
-    /// The caller hung up.
+    /// The call was over before its rule was: mostly the caller hung up; the cause of the call's end says.
     CallerGone,
     /// Our fault.
     Internal(String),

@@ -13,7 +13,7 @@ use crate::names::RuleName;
 use crate::record::{
     CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd, RunRecord, Source,
 };
-use crate::rule::{DestinationRef, LogLine, Outcome, RunOutcome};
+use crate::rule::{DestinationRef, Outcome, RunOutcome};
 
 /// What comes first of things at one moment: a leg's end brings on what is decided then, which starts other legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Vec<Line> {
         at: record.ended,
         rank: Rank::End,
         source: format!("rule {}", run.rule),
-        text: run_end(&run.outcome, Some(run), &record.log),
+        text: run_end(&run.outcome, Some(run), record),
     }));
     told.extend(end(record));
     told.sort_by_key(|told| (told.at, told.rank));
@@ -105,7 +105,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
         FactKind::RingEnded(outcome) => format!("the ring is over: {}", ring_end(outcome)),
         FactKind::RunEnded(outcome) => {
             let run = record.runs.iter().find(|run| fact.source == Source::Rule(run.rule.clone()));
-            run_end(outcome, run, &record.log)
+            run_end(outcome, run, record)
         }
         FactKind::Dismissed => "was stopped, as its part of the ring was over".to_owned(),
         FactKind::Fallback(text) => format!("the fallback takes over: it {text}"),
@@ -155,9 +155,9 @@ fn ring_end(outcome: &Outcome) -> String {
     }
 }
 
-fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>, log: &[LogLine]) -> String {
-    let ended =
-        if *outcome == RunOutcome::Ok { "has ended".to_owned() } else { words::run_ended(outcome, log) };
+fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>, record: &CallRecord) -> String {
+    let is_done = *outcome == RunOutcome::Ok;
+    let ended = if is_done { "has ended".to_owned() } else { words::run_ended(outcome, Some(record)) };
     let Some(run) = run else { return ended };
     let fuel = grouped(run.fuel);
     let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };

@@ -169,7 +169,7 @@ impl Teller<'_> {
             What::Says(text) => format!("says {}", quoted(text)),
             What::Warns(text) => format!("warns: {text}"),
             What::Rings { legs, lasts, comes_to } => self.rings(legs, *lasts, comes_to),
-            What::Fails(outcome) => format!("the rule {}", words::run_ended(outcome, &[])),
+            What::Fails(outcome) => format!("the rule {}", words::run_ended(outcome, None)),
             What::HandsOver => "hands the call to the standard rule".to_owned(),
             What::FallsBack(Fallback::RingDialled) => "the fallback rings what was dialled".to_owned(),
             What::FallsBack(Fallback::Ring { to, .. }) => format!("the fallback rings {}", destination(to)),

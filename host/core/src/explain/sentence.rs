@@ -336,7 +336,7 @@ impl<'a> Teller<'a> {
         let version = self.record.runs.iter().find(|run| run.rule == *rule).map(|run| run.version.short());
         let version = version.map(|version| format!(" (version {version})")).unwrap_or_default();
         let shown = if *outcome == RunOutcome::Ok { "" } else { version.as_str() };
-        Some(format!("Rule {rule}{shown} {}", words::run_ended(outcome, &self.record.log)))
+        Some(format!("Rule {rule}{shown} {}", words::run_ended(outcome, Some(self.record))))
     }
 
     /// The ring that the call's end came from, by its place among the facts, and the rule that wanted it.

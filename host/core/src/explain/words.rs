@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::names::{Extension, RuleName, UserId};
-use crate::record::{CallRecord, Fact, FactKind, Gone, LegRecord, NotRung, Source};
-use crate::rule::{DestinationRef, LogLine, RunOutcome};
+use crate::record::{CallRecord, Cause, Fact, FactKind, Gone, LegRecord, NotRung, Source};
+use crate::rule::{DestinationRef, RunOutcome};
 
 /// How much of a rule's own words is told, in characters.
 const QUOTED_MAX: usize = 160;
@@ -258,8 +258,8 @@ fn gone(how: Gone) -> &'static str {
 }
 
 /// What a run did, with the rule as its subject: `ran out of fuel in presence.of-user`. A trap has no words of its own: the
-/// last line of the rule's log may say why.
-pub(super) fn run_ended(outcome: &RunOutcome, log: &[LogLine]) -> String {
+/// last line of the rule's log may say why. The call says why it was over before its rule was.
+pub(super) fn run_ended(outcome: &RunOutcome, call: Option<&CallRecord>) -> String {
     match outcome {
         RunOutcome::Ok => "ended without deciding".to_owned(),
         RunOutcome::Declined(text) if text.is_empty() => "gave the call back".to_owned(),
@@ -271,7 +271,7 @@ pub(super) fn run_ended(outcome: &RunOutcome, log: &[LogLine]) -> String {
         RunOutcome::TableLimit => "wanted a larger table than a run may have".to_owned(),
         RunOutcome::StackOverflow => "ran out of stack".to_owned(),
         RunOutcome::LimitExceeded(name) => format!("went over the limit `{name}`"),
-        RunOutcome::Trap(kind) => match log.last() {
+        RunOutcome::Trap(kind) => match call.and_then(|call| call.log.last()) {
             Some(line) => format!("{} after logging {}", with(kind, "trapped"), quoted(&line.message)),
             None => with(kind, "trapped"),
         },
@@ -283,8 +283,33 @@ pub(super) fn run_ended(outcome: &RunOutcome, log: &[LogLine]) -> String {
             "was not run, because the tenant's share of computing is used up".to_owned()
         }
         RunOutcome::BreakerOpen => "was not run, because this version has failed too often".to_owned(),
-        RunOutcome::CallerGone => "ended, because the caller had hung up".to_owned(),
+        RunOutcome::CallerGone => call.map_or("ended, because the call was over", over_before).to_owned(),
         RunOutcome::Internal(text) => with(text, "was stopped by a fault of the switch"),
+    }
+}
+
+/// Why a run ended with a call that was over before it.
+fn over_before(call: &CallRecord) -> &'static str {
+    match call.cause {
+        Cause::ShuttingDown => "was stopped, because the switch was shut down",
+        Cause::CallerCancelled | Cause::CallerHungUp => "ended, because the caller had hung up",
+        Cause::CallerLost => "ended, because the caller's connection was lost",
+        Cause::CalleeHungUp
+        | Cause::CompletedElsewhere
+        | Cause::NoAnswer
+        | Cause::Declined
+        | Cause::Busy
+        | Cause::Unreachable
+        | Cause::UnknownNumber
+        | Cause::RefusedByRule
+        | Cause::RuleFailed
+        | Cause::Blocked(_)
+        | Cause::Refused(_)
+        | Cause::EmergencyWithoutTrunk
+        | Cause::SessionExpired
+        | Cause::DialogLost
+        | Cause::NeverAcknowledged
+        | Cause::Overload(_) => "ended, because the call was over",
     }
 }
 

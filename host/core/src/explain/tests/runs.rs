@@ -72,7 +72,7 @@ fn each_end_of_a_run_that_brings_the_fallback_in_has_its_words() {
             RunOutcome::BreakerOpen,
             "Rule r (version 3fa81c2e) was not run, because this version has failed too often",
         ),
-        (RunOutcome::CallerGone, "Rule r (version 3fa81c2e) ended, because the caller had hung up"),
+        (RunOutcome::CallerGone, "Rule r (version 3fa81c2e) ended, because the call was over"),
         (
             RunOutcome::Internal("no word from the run for 5000 ms".to_owned()),
             "Rule r (version 3fa81c2e) was stopped by a fault of the switch (no word from the run for 5000 ms)",
@@ -191,4 +191,18 @@ fn what_a_rule_warned_of_is_told_as_its_own_words() {
         .rejected(Cause::Unreachable, 480, 5);
     let line = format!("18:02:00.004  rule standard  warns: \"{warned}\"\n");
     assert!(tale.told().contains(&line), "{}", tale.told());
+}
+
+#[test]
+fn a_run_that_the_end_of_its_call_has_ended_is_told_with_why_the_call_was_over() {
+    for (cause, words) in [
+        (Cause::ShuttingDown, "was stopped, because the switch was shut down"),
+        (Cause::CallerCancelled, "ended, because the caller had hung up"),
+        (Cause::CallerLost, "ended, because the caller's connection was lost"),
+        (Cause::CalleeHungUp, "ended, because the call was over"),
+    ] {
+        let tale = Tale::to_ana().ruled("r", RunOutcome::CallerGone, 9_000).rejected(cause, 503, 5_000);
+        let line = format!("18:02:05.000  rule r         {words}; 9,000 fuel in 0.3 ms\n");
+        assert!(tale.told().contains(&line), "{}", tale.told());
+    }
 }
