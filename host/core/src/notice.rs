@@ -18,6 +18,16 @@ pub const WARNINGS_AN_HOUR: usize = 100;
 /// How long the same is not told again, and how long nothing is told after too much.
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// What a run warned of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warned {
+    /// Its words.
+    pub text: String,
+    /// Stands for the private numbers that the words hide, as the rule was shown them; 0 where they hide none. Numbers that look
+    /// alike are different things to warn of. It tells warnings apart in memory and is written nowhere.
+    pub hidden: u64,
+}
+
 /// A rule wrote into its log that someone should look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
@@ -74,10 +84,17 @@ enum Telling {
 
 impl Told {
     /// Whether a warning is told, or in its place that there were too many; none where neither is.
-    pub(crate) fn of(&mut self, tenant: &TenantId, now: Now, warning: Warning) -> Option<Notice> {
+    /// `hidden` stands for the numbers that its words hide.
+    pub(crate) fn of(
+        &mut self,
+        tenant: &TenantId,
+        now: Now,
+        warning: Warning,
+        hidden: u64,
+    ) -> Option<Notice> {
         self.sweep(now.mono);
         let hour = self.tenants.entry(tenant.clone()).or_default();
-        match hour.hears(now, same(&warning)) {
+        match hour.hears(now, same(&warning, hidden)) {
             Telling::Warning => Some(Notice::Warned(warning)),
             Telling::Enough(until) => Some(Notice::Enough { until }),
             Telling::Nothing => None,
@@ -125,11 +142,11 @@ impl Hour {
     }
 }
 
-/// The same for the same rule, person and words, in whatever call and version.
-fn same(warning: &Warning) -> u64 {
+/// The same for the same rule, person and words, and the same numbers behind them, in whatever call and version.
+fn same(warning: &Warning, hidden: u64) -> u64 {
     let Warning { rule, about, text, version: _, call: _ } = warning;
     let mut hasher = DefaultHasher::new();
-    (rule, about, text).hash(&mut hasher);
+    (rule, about, text, hidden).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -161,14 +178,14 @@ mod tests {
     fn fill(told: &mut Told, now: Now) {
         for number in 0..WARNINGS_AN_HOUR {
             let warning = warning(&format!("thing {number}"));
-            assert_eq!(told.of(&acme(), now, warning.clone()), Some(Notice::Warned(warning)));
+            assert_eq!(told.of(&acme(), now, warning.clone(), 0), Some(Notice::Warned(warning)));
         }
     }
 
     #[test]
     fn the_same_is_told_once_an_hour_whatever_call_and_version_it_comes_from() {
         let mut told = Told::default();
-        assert_eq!(told.of(&acme(), at(0), warning("x")), Some(Notice::Warned(warning("x"))));
+        assert_eq!(told.of(&acme(), at(0), warning("x"), 0), Some(Notice::Warned(warning("x"))));
         let again = Warning {
             rule: "r".into(),
             version: "sha256:bb".into(),
@@ -176,15 +193,15 @@ mod tests {
             about: Some("ana".into()),
             text: "x".to_owned(),
         };
-        assert_eq!(told.of(&acme(), at(3_599), again.clone()), None);
-        assert_eq!(told.of(&acme(), at(3_600), again.clone()), Some(Notice::Warned(again)));
-        assert_eq!(told.of(&acme(), at(3_601), warning("x")), None);
+        assert_eq!(told.of(&acme(), at(3_599), again.clone(), 0), None);
+        assert_eq!(told.of(&acme(), at(3_600), again.clone(), 0), Some(Notice::Warned(again)));
+        assert_eq!(told.of(&acme(), at(3_601), warning("x"), 0), None);
     }
 
     #[test]
     fn another_tenant_rule_person_or_text_is_another_warning() {
         let mut told = Told::default();
-        told.of(&acme(), at(0), warning("x"));
+        told.of(&acme(), at(0), warning("x"), 0);
         let other = |rule: &str, about: Option<&str>, text: &str| Warning {
             rule: rule.into(),
             version: "sha256:aa".into(),
@@ -198,26 +215,39 @@ mod tests {
             other("r", None, "x"),
             other("r", Some("ana"), "y"),
         ] {
-            assert_eq!(told.of(&acme(), at(1), other.clone()), Some(Notice::Warned(other)));
+            assert_eq!(told.of(&acme(), at(1), other.clone(), 0), Some(Notice::Warned(other)));
         }
-        assert_eq!(told.of(&"zeta".into(), at(1), warning("x")), Some(Notice::Warned(warning("x"))));
+        assert_eq!(told.of(&"zeta".into(), at(1), warning("x"), 0), Some(Notice::Warned(warning("x"))));
+    }
+
+    #[test]
+    fn what_looks_alike_and_hides_other_numbers_is_another_warning() {
+        let mut told = Told::default();
+        for hidden in [0, 7, 8] {
+            let notice = told.of(&acme(), at(0), warning("x"), hidden);
+            assert_eq!(notice, Some(Notice::Warned(warning("x"))));
+            assert_eq!(told.of(&acme(), at(1), warning("x"), hidden), None);
+        }
     }
 
     #[test]
     fn too_much_is_told_once_and_then_nothing_for_an_hour() {
         let mut told = Told::default();
         fill(&mut told, at(10));
-        assert_eq!(told.of(&acme(), at(11), warning("thing 0")), None, "known, and no reason to say more");
+        assert_eq!(told.of(&acme(), at(11), warning("thing 0"), 0), None, "known, and no reason to say more");
         let until = at(3_612).wall;
-        assert_eq!(told.of(&acme(), at(12), warning("one more")), Some(Notice::Enough { until }));
-        assert_eq!(told.of(&acme(), at(13), warning("another")), None);
-        assert_eq!(told.of(&acme(), at(3_611), warning("another")), None);
+        assert_eq!(told.of(&acme(), at(12), warning("one more"), 0), Some(Notice::Enough { until }));
+        assert_eq!(told.of(&acme(), at(13), warning("another"), 0), None);
+        assert_eq!(told.of(&acme(), at(3_611), warning("another"), 0), None);
         assert_eq!(
-            told.of(&"zeta".into(), at(13), warning("theirs")),
+            told.of(&"zeta".into(), at(13), warning("theirs"), 0),
             Some(Notice::Warned(warning("theirs")))
         );
         fill(&mut told, at(3_612));
-        assert_eq!(told.of(&acme(), at(3_612), warning("x")), Some(Notice::Enough { until: at(7_212).wall }));
+        assert_eq!(
+            told.of(&acme(), at(3_612), warning("x"), 0),
+            Some(Notice::Enough { until: at(7_212).wall })
+        );
     }
 
     #[test]
@@ -225,7 +255,7 @@ mod tests {
         let (mut told, mut when) = (Told::default(), Vec::new());
         for second in (0..30_000).step_by(7) {
             let warning = warning(&format!("at {second}"));
-            if let Some(Notice::Warned(_)) = told.of(&acme(), at(second), warning) {
+            if let Some(Notice::Warned(_)) = told.of(&acme(), at(second), warning, 0) {
                 when.push(second);
             }
         }
@@ -237,15 +267,15 @@ mod tests {
     fn nothing_is_remembered_of_who_was_told_nothing_for_an_hour_or_is_gone() {
         let mut told = Told::default();
         for number in 0..50 {
-            told.of(&format!("tenant-{number}").into(), at(0), warning("x"));
+            told.of(&format!("tenant-{number}").into(), at(0), warning("x"), 0);
         }
         assert_eq!(told.tenants.len(), 50);
-        told.of(&acme(), at(3_600), warning("x"));
+        told.of(&acme(), at(3_600), warning("x"), 0);
         assert_eq!(told.tenants.keys().collect::<Vec<_>>(), [&acme()]);
         let nobody = Config::new([].into(), None, Vec::new());
         let with_acme = Config::new([].into(), None, vec![tenant()]);
         told.configured(&with_acme);
-        assert_eq!(told.of(&acme(), at(3_601), warning("x")), None);
+        assert_eq!(told.of(&acme(), at(3_601), warning("x"), 0), None);
         told.configured(&nobody);
         assert!(told.tenants.is_empty());
     }

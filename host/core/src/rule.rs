@@ -15,6 +15,7 @@ use crate::kept::{KeptAnswer, KeptAsk, KeptError};
 use crate::names::{
     AskId, CallId, Extension, GroupName, LegId, PlaceName, RuleName, RunId, TenantId, UserId, Version,
 };
+use crate::notice::Warned;
 use crate::roster::{RosterAsk, TakeError, Taken};
 use crate::time::Now;
 use crate::view::View;
@@ -536,7 +537,7 @@ pub struct Spent {
     /// Lines for the tenant's log, new ones only.
     pub log: Vec<LogLine>,
     /// What it wrote there as a warning, also what found no room in the log; new ones only, each once.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warned>,
     /// Journal lines (RULES §4), new ones only.
     pub journal: Vec<String>,
     /// The limits that the run came to, told with its end.

@@ -13,6 +13,9 @@ pub(crate) const WARNING_BYTES_MAX: usize = 500;
 /// Different warnings of a run that the tenant may be told: with one more than there may be within an hour the tenant hears that
 /// there are more.
 pub(crate) const WARNINGS_MAX: usize = WARNINGS_AN_HOUR + 1;
+/// Numbers of which a run's warnings know which they were, though the rule sees a part of them only: as many as a call may have
+/// legs.
+pub(crate) const REDACTED_MAX: usize = 30;
 /// Bytes of one leg's label; longer is cut.
 pub(crate) const LABEL_BYTES_MAX: usize = 64;
 /// Bytes of a run's journal; after that it only says that it was cut.

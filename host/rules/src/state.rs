@@ -1,10 +1,13 @@
 //! What a run holds on the host's side: the picture it reads from, its handles, counters and what it said.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use callwright_core::config::Tenant;
+use callwright_core::label::label;
 use callwright_core::names::AskId;
+use callwright_core::notice::Warned;
 use callwright_core::rule::{
     ActiveRule, CallFacts, DestinationRef, LegReport, LogLine, Note, RunOutcome, RunStart, Spent,
 };
@@ -13,7 +16,7 @@ use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::door::Door;
 use crate::journal::{Counts, End, Journal};
-use crate::limits::{Bounds, NOTES_MAX, RunLimits, WARNING_BYTES_MAX, WARNINGS_MAX};
+use crate::limits::{Bounds, NOTES_MAX, REDACTED_MAX, RunLimits, WARNING_BYTES_MAX, WARNINGS_MAX};
 use crate::price::{Kind, Price};
 use crate::reached::LeftOut;
 
@@ -74,6 +77,8 @@ pub(crate) struct RunState {
     pub(crate) left_out: LeftOut,
     guest_bytes: usize,
     began: Duration,
+    /// Numbers that it was shown last, as it was shown them, and what stands for each.
+    redacted: Vec<(String, u64)>,
     log: Log,
     notes: Vec<Note>,
     notes_taken: usize,
@@ -87,7 +92,7 @@ struct Log {
     dropped: u32,
     dropped_bytes: usize,
     /// What was said at the level of warnings, each once.
-    warnings: Vec<String>,
+    warnings: Vec<Warned>,
     /// How many of them were handed over.
     handed: usize,
 }
@@ -121,6 +126,7 @@ impl RunState {
             left_out: LeftOut::default(),
             guest_bytes: 0,
             began: start.call_began,
+            redacted: Vec::new(),
             log: Log::default(),
             notes: Vec::new(),
             notes_taken: 0,
@@ -225,11 +231,35 @@ impl RunState {
         self.log.lines.push(LogLine { level: level.to_owned(), message: plain(message, usize::MAX) });
     }
 
+    /// What people call a destination. What the rule says of a number that it sees a part of is told apart from what it says of
+    /// another that looks the same.
+    pub(crate) fn label(&mut self, to: &DestinationRef) -> String {
+        let shown = label(self.tenant.as_deref(), to);
+        if let DestinationRef::Number(number) = to
+            && *number != shown
+        {
+            self.redacted.retain(|(known, _)| *known != shown);
+            if self.redacted.len() >= REDACTED_MAX {
+                self.redacted.remove(0);
+            }
+            self.redacted.push((shown.clone(), hash(number)));
+        }
+        shown
+    }
+
     /// Keeps a warning for the tenant, whether or not the log has room for it.
     pub(crate) fn warn(&mut self, message: &str) {
+        if self.log.warnings.len() >= WARNINGS_MAX {
+            return;
+        }
         let text = plain(message, WARNING_BYTES_MAX);
-        if self.log.warnings.len() < WARNINGS_MAX && !self.log.warnings.contains(&text) {
-            self.log.warnings.push(text);
+        let meant = self.redacted.iter().filter(|(shown, _)| text.contains(shown));
+        let mut numbers: Vec<u64> = meant.map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        let hidden = if numbers.is_empty() { 0 } else { hash(&numbers) };
+        let warned = Warned { text, hidden };
+        if !self.log.warnings.contains(&warned) {
+            self.log.warnings.push(warned);
         }
     }
 
@@ -269,6 +299,12 @@ impl RunState {
             self.log.lines.push(LogLine { level: "warn".to_owned(), message });
         }
     }
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Text of a guest as people may see it: without control characters, not longer than `bytes_max`.

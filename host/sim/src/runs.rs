@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use callwright_core::kept::KeptAsk;
 use callwright_core::names::{AskId, RuleName, RunId, TenantId};
+use callwright_core::notice::Warned;
 use callwright_core::rule::{
     Answer, Ask, CallError, Note, Outcome, Refusal, RingPlan, RunEvent, RunOutcome, RunStart, Spent,
 };
@@ -123,7 +124,7 @@ impl Scripts {
             };
             match step {
                 Step::Because(text) => spent.notes.push(Note::Because(text)),
-                Step::Warn(text) => spent.warnings.push(text),
+                Step::Warn(text) => spent.warnings.push(Warned { text, hidden: 0 }),
                 Step::Take(time) => after += time,
                 Step::Ring(plan) => {
                     said.push(ask(&mut running, spent, Ask::Ring(plan)));

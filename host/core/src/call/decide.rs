@@ -9,7 +9,7 @@ use super::{Call, Stage};
 use crate::cause::Final;
 use crate::config::Fallback;
 use crate::names::{AskId, RunId, UserId};
-use crate::notice::Warning;
+use crate::notice::{Warned, Warning};
 use crate::record::{Disposition, FactKind, Source};
 use crate::route::{self, Decider};
 use crate::rule::{
@@ -151,7 +151,7 @@ impl Call {
     }
 
     /// What a rule warns of is told to its tenant, as being about the person whose rule or wishes it follows.
-    fn tell_warnings(&mut self, board: &mut Switchboard, id: RunId, warnings: Vec<String>) {
+    fn tell_warnings(&mut self, board: &mut Switchboard, id: RunId, warnings: Vec<Warned>) {
         if warnings.is_empty() {
             return;
         }
@@ -162,11 +162,11 @@ impl Call {
         let (tenant, call) = (self.facts.tenant.clone(), self.facts.id.clone());
         let Some(rule) = self.run_mut(id).map(|run| Arc::clone(&run.rule)) else { return };
         let source = Source::Rule(rule.name.clone());
-        for text in warnings {
+        for Warned { text, hidden } in warnings {
             self.story.warned(board.now, &source, &text);
             let (rule, version) = (rule.name.clone(), rule.version.clone());
             let warned = Warning { rule, version, call: call.clone(), about: about.clone(), text };
-            if let Some(notice) = board.told.of(&tenant, board.now, warned) {
+            if let Some(notice) = board.told.of(&tenant, board.now, warned, hidden) {
                 board.emit(Effect::Tell { tenant: tenant.clone(), notice });
             }
         }

@@ -1,7 +1,6 @@
 //! Parties and destinations.
 
 use callwright_core::config::Tenant;
-use callwright_core::label::label;
 use callwright_core::rule::DestinationRef;
 use callwright_core::{explain, group};
 use wasmtime::component::Resource;
@@ -51,16 +50,16 @@ impl types::HostPartyWithStore<RunState> for Imports {
 impl types::HostDestinationWithStore<RunState> for Imports {
     fn label(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<String> {
         host_call(&mut host, &price::DESTINATION_LABEL, &[&to], |run| {
-            let to = &run.table.get(&to)?.0;
-            Ok(label(run.tenant.as_deref(), to))
+            let to = run.table.get(&to)?.0.clone();
+            Ok(run.label(&to))
         })
     }
 
     fn full_label(mut host: Host<'_>, to: Resource<Destination>) -> wasmtime::Result<String> {
         host_call(&mut host, &price::DESTINATION_FULL_LABEL, &[&to], |run| {
-            let to = &run.table.get(&to)?.0;
-            let label = label(run.tenant.as_deref(), to);
-            Ok(match to {
+            let to = run.table.get(&to)?.0.clone();
+            let label = run.label(&to);
+            Ok(match &to {
                 DestinationRef::Device(device) => explain::labelled(device, &label),
                 DestinationRef::User(_)
                 | DestinationRef::Person(_)

@@ -1,7 +1,7 @@
 //! Every outcome of RULES §3 that a component can bring about, by a component that does.
 
 use crate::support::{answered, guest_with, joined, load, rang, rule, run, run_with};
-use callwright_core::notice::WARNINGS_AN_HOUR;
+use callwright_core::notice::{WARNINGS_AN_HOUR, Warned};
 use callwright_core::rule::{Answer, Ask, CallError, Note, Outcome, Reached, RunEvent, RunOutcome};
 
 /// The end of a body that is content.
@@ -295,8 +295,9 @@ fn warnings_are_handed_over_once_each_also_when_the_log_is_full() {
     let body = format!("{flood}{warn}{warn}{RING}{warn}{other}{OK}");
     let (outcome, spent) = run_with(&rule(&body, ""), |_| rang(Outcome::NoAnswer));
     assert_eq!(outcome, RunOutcome::Ok);
-    let warnings: Vec<_> = spent.iter().map(|spent| spent.warnings.clone()).collect();
-    assert_eq!(warnings, [vec!["office".to_owned()], vec!["offic".to_owned()]]);
+    let text = |warned: &Warned| (warned.text.clone(), warned.hidden);
+    let warnings: Vec<Vec<_>> = spent.iter().map(|spent| spent.warnings.iter().map(text).collect()).collect();
+    assert_eq!(warnings, [vec![("office".to_owned(), 0)], vec![("offic".to_owned(), 0)]]);
     assert!(joined(&spent).log.iter().all(|line| line.message != "office"), "there was no room");
 }
 
@@ -314,7 +315,7 @@ fn of_a_flood_of_warnings_one_more_is_kept_than_a_tenant_hears_in_an_hour_and_no
     let (outcome, spent) = run(&rule(&body, ""));
     assert_eq!(outcome, RunOutcome::Ok);
     assert_eq!(spent.warnings.len(), WARNINGS_AN_HOUR + 1);
-    assert!(spent.warnings.iter().all(|text| text.len() == 500));
+    assert!(spent.warnings.iter().all(|warned| warned.text.len() == 500));
 }
 
 #[test]
