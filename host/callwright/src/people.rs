@@ -23,8 +23,6 @@ pub(crate) trait Keys: Args {
     const KIND: &'static str;
     /// As its paths call several.
     const PATH: &'static str;
-    /// Whether `set` makes it where it is not there: there is always one, if only an empty one.
-    const IS_ALWAYS_THERE: bool = false;
     /// The head of its table, behind the name.
     const HEAD: &'static [&'static str];
 
@@ -97,12 +95,9 @@ pub(crate) fn run<K: Keys>(
             out.result(&document, || shown(&document));
         }
         DocumentCommand::Set { name, keys, more, unset, how } => {
-            let known = match client.get::<Value>(&shelf.one(name)) {
-                Err(error) if K::IS_ALWAYS_THERE && error.code == "CW-0302" => None,
-                other => Some(other?),
-            };
-            let draft = known.as_ref().and_then(|known| known.pointer("/draft/value")).filter(|_| how.draft);
-            let live = known.as_ref().and_then(|known| known.get("live")).filter(|live| !live.is_null());
+            let known: Value = client.get(&shelf.one(name)).map_err(|error| made_first::<K>(error, name))?;
+            let draft = known.pointer("/draft/value").filter(|_| how.draft);
+            let live = known.get("live").filter(|live| !live.is_null());
             let mut document = draft.or(live).cloned().unwrap_or_else(|| json!({}));
             take_away(&mut document, unset).map_err(|known| {
                 let what = format!("{} {name} has no {}", K::KIND, unset.join(" and no "));
@@ -118,12 +113,9 @@ pub(crate) fn run<K: Keys>(
                 return Err(UserError::wrong_use("nothing is said that could be changed")
                     .help(format!("`callwright {} set --help` lists what can", K::KIND)));
             }
-            let since = match &known {
-                Some(known) => format!("revision={}", text(known, "revision")),
-                None => "new=true".to_owned(),
-            };
-            let changed: Value =
-                client.put(&format!("{}?{since}{}", shelf.one(name), said(how)), &document)?;
+            let since = text(&known, "revision");
+            let path = format!("{}?revision={since}{}", shelf.one(name), said(how));
+            let changed: Value = client.put(&path, &document)?;
             told::<K>(&changed, "changed", out);
         }
         DocumentCommand::Save { name, until } => {
@@ -143,6 +135,16 @@ pub(crate) fn run<K: Keys>(
         }
     }
     Ok(())
+}
+
+/// What is not there is not changed; how it is made.
+fn made_first<K: Keys>(error: UserError, name: &str) -> UserError {
+    let kind = K::KIND;
+    // Everybody has wishes, so that it is the person who is not there; and of a tenant that is not, the switch says more.
+    if error.code != "CW-0302" || error.hint.is_some() || kind == ForwardingKeys::KIND {
+        return error;
+    }
+    error.help(format!("`callwright {kind} create {name}` makes one"))
 }
 
 /// Shows a person: their phones, and where a call to them would go now. Scripts get their document with it.

@@ -24,7 +24,7 @@ pub(crate) enum DocumentCommand<K: Args> {
         /// Its name.
         name: String,
     },
-    /// Changes what is named and leaves the rest as it is.
+    /// Changes what is named and leaves the rest as it is; there must be one of that name.
     Set {
         /// Its name.
         name: String,

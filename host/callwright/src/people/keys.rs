@@ -104,7 +104,6 @@ impl Keys for GroupKeys {
 impl Keys for PlaceKeys {
     const KIND: &'static str = "place";
     const PATH: &'static str = "places";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["rings"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -120,7 +119,6 @@ impl Keys for PlaceKeys {
 impl Keys for HoursKeys {
     const KIND: &'static str = "hours";
     const PATH: &'static str = "hours";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["weekly", "zone", "days of their own"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -154,7 +152,6 @@ impl Keys for HoursKeys {
 impl Keys for ForwardingKeys {
     const KIND: &'static str = "forwarding";
     const PATH: &'static str = "forwarding";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["mode", "to", ""];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {

@@ -25,7 +25,6 @@ fn count(entries: Option<&Value>) -> String {
 impl Keys for RotaKeys {
     const KIND: &'static str = "rota";
     const PATH: &'static str = "rotas";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["members", "from", "days", "swaps"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -49,7 +48,6 @@ impl Keys for RotaKeys {
 impl Keys for HolidaysKeys {
     const KIND: &'static str = "holidays";
     const PATH: &'static str = "holidays";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["days"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -68,7 +66,6 @@ impl Keys for HolidaysKeys {
 impl Keys for TimeRouteKeys {
     const KIND: &'static str = "time-route";
     const PATH: &'static str = "time-routes";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["routes", "otherwise"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -89,7 +86,6 @@ impl Keys for TimeRouteKeys {
 impl Keys for RoleKeys {
     const KIND: &'static str = "role";
     const PATH: &'static str = "roles";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["extension", "held by"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -107,7 +103,6 @@ impl Keys for RoleKeys {
 impl Keys for SiteKeys {
     const KIND: &'static str = "site";
     const PATH: &'static str = "sites";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["parts"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {
@@ -126,7 +121,6 @@ impl Keys for SiteKeys {
 impl Keys for TableKeys {
     const KIND: &'static str = "table";
     const PATH: &'static str = "tables";
-    const IS_ALWAYS_THERE: bool = true;
     const HEAD: &'static [&'static str] = &["rows"];
 
     fn fill(&self, document: &mut Value) -> Result<(), UserError> {

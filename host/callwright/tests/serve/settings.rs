@@ -46,9 +46,9 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
     let made = switch.does("device create 1001 --user ana --label desk");
     let ana = made.trim().rsplit(' ').next().unwrap().to_owned();
     switch.does("device create 1011 --user bob --label desk --password b-secret");
-    switch.does("place set night user:cleo");
+    switch.does("place create night user:cleo");
     let hours =
-        ["hours", "set", "office", "--weekly", "mon-fri 08:00-18:00", "--closed", "2026-12-25=Christmas"];
+        ["hours", "create", "office", "--weekly", "mon-fri 08:00-18:00", "--closed", "2026-12-25=Christmas"];
     assert!(switch.cli(switch.operator(), &hours).status.success());
     switch.does("forwarding set cleo --mode forward-only --to user:ana");
     let listed = switch.does("user list");
@@ -113,6 +113,35 @@ fn a_change_that_says_nothing_is_refused() {
             text(&refused.stderr)
         );
     }
+}
+
+#[test]
+fn set_changes_what_is_there_and_create_makes_what_is_not() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    for (kind, keys) in [
+        ("user", "--extension 300"),
+        ("device", "--label desk"),
+        ("group", "--extension 300"),
+        ("place", "user:ana"),
+        ("site", "--part user:ana"),
+        ("holidays", "--day 2026-12-25=Christmas"),
+        ("hours", "--zone UTC"),
+        ("rota", "--member ana"),
+        ("time-route", "--otherwise user:ana"),
+        ("role", "--held-by user:ana"),
+        ("table", "--row user:ana=board"),
+    ] {
+        let words = format!("{kind} set x {keys}");
+        let refused = switch.cli(switch.operator(), &words.split(' ').collect::<Vec<_>>());
+        let told = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(6), "{words}: {told}");
+        let hint = format!("there is no {kind} `x`\nhelp: `callwright {kind} create x` makes one");
+        assert!(told.contains(&hint), "{words}: {told}");
+    }
+    let nobody = switch.cli(switch.operator(), &["forwarding", "set", "zoe", "--rings", "3"]);
+    assert!(text(&nobody.stderr).contains("there is no forwarding `zoe`"), "{nobody:?}");
+    switch.does("forwarding set ana --rings 3");
 }
 
 #[test]
@@ -363,16 +392,16 @@ fn who_is_meant_when_is_managed_and_holes_and_circles_are_warned_of() {
         text(&output.stdout).trim().to_owned()
     };
     assert_eq!(
-        does(&["holidays", "set", "de-be", "--day", "2099-12-25=Christmas"]),
-        "holidays de-be is changed"
+        does(&["holidays", "create", "de-be", "--day", "2099-12-25=Christmas"]),
+        "holidays de-be is made"
     );
-    let week = ["hours", "set", "office", "--weekly", "mon-sun 00:00-24:00", "--holidays", "de-be"];
-    assert_eq!(does(&week), "hours office is changed");
-    let rota = ["rota", "set", "duty", "--member", "ana", "--member", "bob", "--from", "2020-01-06"];
-    assert_eq!(does(&rota), "rota duty is changed");
-    let route = ["time-route", "set", "desk", "--route", "office=rota:duty"];
-    assert_eq!(does(&route), "time-route desk is changed");
-    assert_eq!(does(&["table", "set", "vip", "--row", "user:bob=board"]), "table vip is changed");
+    let week = ["hours", "create", "office", "--weekly", "mon-sun 00:00-24:00", "--holidays", "de-be"];
+    assert_eq!(does(&week), "hours office is made");
+    let rota = ["rota", "create", "duty", "--member", "ana", "--member", "bob", "--from", "2020-01-06"];
+    assert_eq!(does(&rota), "rota duty is made");
+    let route = ["time-route", "create", "desk", "--route", "office=rota:duty"];
+    assert_eq!(does(&route), "time-route desk is made");
+    assert_eq!(does(&["table", "create", "vip", "--row", "user:bob=board"]), "table vip is made");
     assert!(does(&["time-route", "list"]).contains("office = rota:duty"));
     let (_, shown) = switch.ask("GET", "/acme/rotas/duty", None);
     assert_eq!(shown["live"], json!({ "members": ["ana", "bob"], "from": "2020-01-06" }));
