@@ -17,6 +17,8 @@ use crate::Handle;
 use crate::error::ApiError;
 use crate::switch;
 
+/// What helps whoever may make tokens.
+const OTHERS: &str = "`callwright token new` makes tokens of every right";
 /// A token's length is ours to choose, so nothing longer is worth hashing.
 const SECRET_MAX: usize = 256;
 
@@ -84,13 +86,19 @@ impl Caller {
     }
 
     fn lacks(&self, right: &str) -> ApiError {
-        let has = match &self.scope {
-            Scope::Operator => "operator".to_owned(),
-            Scope::Tenant(_) => "admin".to_owned(),
-            Scope::User(_, user) => format!("user:{user}"),
+        let (has, hint) = match &self.scope {
+            Scope::Operator => ("operator".to_owned(), OTHERS.to_owned()),
+            Scope::Tenant(_) => ("admin".to_owned(), OTHERS.to_owned()),
+            // People make no tokens: they are told what theirs is good for.
+            Scope::User(_, user) => (
+                format!("user:{user}"),
+                format!(
+                    "it opens `callwright forwarding show {user}`, `forwarding set {user}` and `forwarding profile {user}`, `user show {user}` \
+                     and `events --user {user}`; for the rest ask whoever is responsible for the tenant"
+                ),
+            ),
         };
-        ApiError::forbidden(format!("this wants the right `{right}`, and the token has `{has}`"))
-            .help("`callwright token new` makes tokens of every right")
+        ApiError::forbidden(format!("this wants the right `{right}`, and the token has `{has}`")).help(hint)
     }
 }
 

@@ -59,11 +59,11 @@ pub(crate) fn describe(described: Described) -> Described {
             get(show).put(replace).delete(remove).layer::<_, Infallible>(Extension(kind)).layer(large());
         let all = Does::get(format!("documents of the kind {kind}, by name")).query::<Wanted>();
         let make = Does::put(format!("prepares a {kind}, or makes it live")).query::<Meant>();
-        let draft = taking(kind, Does::put(format!("prepares a {kind}"))).answers::<Shown>();
-        let save_it = Does::post("makes what is prepared live").query::<Meant>().answers::<Shown>();
+        let draft = taking(kind, Does::put(format!("prepares a {kind}"))).answers::<One>();
+        let save_it = Does::post("makes what is prepared live").query::<Meant>().answers::<One>();
         let is = [
-            Does::get(format!("one document of the kind {kind}")).answers::<Shown>(),
-            taking(kind, make).answers::<Shown>(),
+            Does::get(format!("one document of the kind {kind}")).answers::<One>(),
+            taking(kind, make).answers::<One>(),
             Does::delete("removes it").query::<Removal>(),
         ];
         described = described
@@ -126,6 +126,23 @@ pub(crate) struct Shown {
     /// A password that the switch has made, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
+}
+
+/// One document by itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OneDocument)]
+struct One {
+    #[serde(flatten)]
+    document: Shown,
+    /// The zone in which its tenant reads times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+}
+
+impl One {
+    fn of(document: Shown, tenant: &Tenant) -> Self {
+        Self { document, zone: zone(tenant) }
+    }
 }
 
 /// What somebody has prepared.
@@ -269,10 +286,11 @@ async fn show(
     State(switch): State<Handle>,
     Extension(kind): Extension<Kind>,
     Path((tenant, name)): Path<(String, String)>,
-) -> Result<Json<Shown>, ApiError> {
+) -> Result<Json<One>, ApiError> {
     let tenant = caller.own(&switch, &tenant, (kind, &name))?;
     if is_in_file(&switch, &tenant, kind) {
-        return file::one(&tenant, kind, &name).map(Json).ok_or_else(|| not_there(kind, &name));
+        let shown = file::one(&tenant, kind, &name).ok_or_else(|| not_there(kind, &name))?;
+        return Ok(Json(One::of(shown, &tenant)));
     }
     let found = find(&switch, &tenant.id, kind, &name).await?;
     let view = switch.view_of(&tenant.id);
@@ -285,7 +303,8 @@ async fn show(
         }
         None => None,
     };
-    shown.map(Json).ok_or_else(|| not_there(kind, &name))
+    let shown = shown.ok_or_else(|| not_there(kind, &name))?;
+    Ok(Json(One::of(shown, &tenant)))
 }
 
 /// `PUT /v1/tenants/{tenant}/users/{name}` and its like.
@@ -296,7 +315,7 @@ async fn replace(
     Path((tenant, name)): Path<(String, String)>,
     meant: Asked<Meant>,
     body: Body,
-) -> Result<(StatusCode, Json<Shown>), ApiError> {
+) -> Result<(StatusCode, Json<One>), ApiError> {
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let Json(value) = body?;
@@ -311,7 +330,7 @@ async fn stage(
     Extension(kind): Extension<Kind>,
     Path((tenant, name)): Path<(String, String)>,
     body: Body,
-) -> Result<(StatusCode, Json<Shown>), ApiError> {
+) -> Result<(StatusCode, Json<One>), ApiError> {
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Json(value) = body?;
     let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
@@ -338,7 +357,7 @@ async fn save(
     Extension(kind): Extension<Kind>,
     Path((tenant, name)): Path<(String, String)>,
     meant: Asked<Meant>,
-) -> Result<Json<Shown>, ApiError> {
+) -> Result<Json<One>, ApiError> {
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let document = find(&switch, &tenant.id, kind, &name).await?.ok_or_else(|| not_there(kind, &name))?;
@@ -421,7 +440,7 @@ async fn replace_tenant(
     Path(name): Path<String>,
     meant: Asked<Meant>,
     body: Body,
-) -> Result<(StatusCode, Json<Shown>), ApiError> {
+) -> Result<(StatusCode, Json<One>), ApiError> {
     caller.operator()?;
     let Query(meant) = meant?;
     let Json(value) = body?;
@@ -474,7 +493,7 @@ struct Write {
 }
 
 impl Write {
-    async fn put(self, value: Value, meant: Meant) -> Result<(StatusCode, Json<Shown>), ApiError> {
+    async fn put(self, value: Value, meant: Meant) -> Result<(StatusCode, Json<One>), ApiError> {
         let known = find(&self.switch, self.tenant.id(), self.kind, &self.name).await?;
         let (value, password) = match &self.tenant {
             Among::Tenant(tenant) if self.kind == Kind::Device && !self.switch.is_of_file(&tenant.id) => {
@@ -502,11 +521,11 @@ impl Write {
             }
         };
         let what = if meant.save { Step::Save { value, until } } else { Step::Stage(value) };
-        let shown = self.commit(what, expects).await?;
-        Ok((status, Json(Shown { password, ..shown })))
+        let One { document, zone } = self.commit(what, expects).await?;
+        Ok((status, Json(One { document: Shown { password, ..document }, zone })))
     }
 
-    async fn commit(self, what: Step, expects: Expects) -> Result<Shown, ApiError> {
+    async fn commit(self, what: Step, expects: Expects) -> Result<One, ApiError> {
         let Self { switch, tenant: among, kind, name, by } = self;
         let edits = vec![Edit { kind, name: name.clone(), what }];
         let tenant = among.id().clone();
@@ -517,9 +536,10 @@ impl Write {
             Among::Tenant(tenant) => {
                 let view = switch.view_of(&tenant.id);
                 let by = Judge { view: &view, tenant, now: switch.now() };
-                shown.judged(by).warned(&switch, tenant).await
+                let shown = shown.judged(by).warned(&switch, tenant).await?;
+                Ok(One::of(shown, tenant))
             }
-            Among::Named(_) => Ok(shown),
+            Among::Named(_) => Ok(One { document: shown, zone: None }),
         }
     }
 }

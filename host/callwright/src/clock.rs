@@ -24,6 +24,11 @@ impl Clock {
         format!("{what} ({})", self.name)
     }
 
+    /// `2026-11-20 18:02:11 (Europe/Berlin)`: a time by itself.
+    pub(crate) fn named(&self, at: &str) -> String {
+        format!("{} ({})", self.time(at), self.name)
+    }
+
     /// `2026-11-20 18:02:11`; what is no time stays as it is.
     pub(crate) fn time(&self, at: &str) -> String {
         match at.parse::<Timestamp>() {
@@ -49,6 +54,7 @@ mod tests {
         ] {
             let clock = Clock::of(&json!({ "zone": zone }));
             assert_eq!((clock.head("began").as_str(), clock.time(at).as_str()), (head, time));
+            assert_eq!(clock.named(at), head.replace("began", time));
         }
         assert_eq!(Clock::of(&json!({})).time("never"), "never");
     }

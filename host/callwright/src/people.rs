@@ -323,7 +323,9 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
             (Some(Value::Object(_)), _) => {
                 format!("a draft of {kind} {name} waits: `callwright {kind} save {name}` makes it live")
             }
-            (_, Some(until)) => format!("{kind} {name} is {what} until {}", to_the_second(until)),
+            (_, Some(until)) => {
+                format!("{kind} {name} is {what} until {}", Clock::of(document).named(until))
+            }
             (_, None) => format!("{kind} {name} is {what}"),
         };
         if let Some(password) = document.get("password").and_then(Value::as_str) {
@@ -340,9 +342,11 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
     });
 }
 
-/// A document, behind what it comes to where it is somebody's wishes.
+/// A document, behind what it comes to where it is somebody's wishes, and when it ends.
 fn shown(document: &Value) -> String {
     let mut lines = outlook(document.get("effect"), "now");
+    let until = document.get("until").and_then(Value::as_str);
+    lines.extend(until.map(|until| format!("until {}", Clock::of(document).named(until))));
     lines.extend(outlook(document.pointer("/draft/effect"), "the draft"));
     lines.push(format!("{document:#}"));
     lines.join("\n")
@@ -362,12 +366,6 @@ fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
 
 fn warnings(document: &Value) -> impl Iterator<Item = String> {
     list(document, "warnings").iter().filter_map(Value::as_str).map(|it| format!("warning: {it}"))
-}
-
-/// A time of the API without the parts of a second.
-fn to_the_second(time: &str) -> String {
-    let exact: Option<jiff::Timestamp> = time.parse().ok();
-    exact.map_or_else(|| time.to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 fn listed<K: Keys>(all: &Value, out: &Output) {

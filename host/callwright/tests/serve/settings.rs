@@ -116,6 +116,27 @@ fn a_change_that_says_nothing_is_refused() {
 }
 
 #[test]
+fn the_end_of_a_change_is_told_in_the_tenants_zone() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let until = "until 2099-12-24 18:00:00 (Europe/Berlin)";
+    let ends = "--until 2099-12-24T17:00:00Z";
+    assert_eq!(
+        switch.does(&format!("user set ana --extension 110 {ends}")).trim(),
+        format!("user ana is changed {until}")
+    );
+    let wishes = switch.does(&format!("forwarding set ana --mode no-answer --to user:bob {ends}"));
+    assert!(wishes.starts_with(&format!("forwarding ana is changed {until}\nnow: active")), "{wishes}");
+    let shown = switch.does("forwarding show ana");
+    assert!(shown.lines().nth(1) == Some(until), "{shown}");
+    assert_eq!(
+        switch.ask("GET", "/acme/users/ana", None).1["until"],
+        "2099-12-24T17:00:00Z",
+        "programs read UTC"
+    );
+}
+
+#[test]
 fn set_changes_what_is_there_and_create_makes_what_is_not() {
     let switch = Switch::start_with(EMPTY);
     switch.with_acme();
@@ -287,6 +308,9 @@ fn a_user_may_change_their_own_settings_and_see_nothing_of_others() {
             status == 403 && what.contains("`admin`") && what.contains("`user:ana`"),
             "{method} {path}: {answer}"
         );
+        let hint = answer["error"]["hint"].as_str().unwrap_or_default();
+        let opened = ["`callwright forwarding show ana`", "`user show ana`", "`events --user ana`"];
+        assert!(opened.iter().all(|verb| hint.contains(verb)) && !hint.contains("token new"), "{hint}");
     }
     let (status, answer) = asks("PUT", "/zeta", Some(&json!({})));
     assert!(status == 403 && answer.to_string().contains("`operator`"), "{answer}");
