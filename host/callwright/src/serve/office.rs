@@ -8,21 +8,24 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use callwright_api::{ChangeError, DocumentChange, Expects, Overloaded};
-use callwright_config::{Document as Section, Problem, assemble, wishes};
+use callwright_config::{assemble, wishes};
 use callwright_core::config::{Config, Tenant};
-use callwright_core::forwarding::{Term, Wishes};
+use callwright_core::forwarding::Term;
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::{Input, Kind, View};
-use callwright_store::{
-    Action, AuditFilter, DOCUMENTS_PAGE_MAX, Document, Edit, Scope, Step, Store, StoreError, beneath,
-};
+use callwright_store::{Document, Edit, Scope, Step, Store, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tracing::{error, info, warn};
 
+use self::next::{becoming, expect, made, refused, sections};
+use self::people::{Wished, saved_in, saved_wishes, wished};
 use super::node::Refused;
 use super::nodes::Nodes;
+
+mod next;
+mod people;
 
 /// Who ends a change, in audit logs.
 const EXPIRED_BY: &str = "the switch, because its time was over";
@@ -341,9 +344,6 @@ impl Office {
     }
 }
 
-/// A user, and how they wish to be reached; nothing of it where they have not said.
-type Wished = (UserId, Option<Arc<Wishes>>);
-
 /// What comes of a change.
 struct Decided {
     documents: Vec<Option<Document>>,
@@ -357,212 +357,6 @@ enum Effect {
     Tenant(Box<Option<Tenant>>, Vec<(UserId, Option<Term>)>),
     /// What people of a tenant of the file have saved.
     Wishes(Vec<Wished>),
-}
-
-/// The wishes of these users as a tenant has them.
-fn saved_in(tenant: Option<&Tenant>, users: &[(UserId, Option<Term>)]) -> Vec<Wished> {
-    let of = |user: &UserId| tenant?.users.get(user)?.forwarding.clone();
-    users.iter().map(|(user, term)| (user.clone(), known_for(tenant, user, of(user), *term))).collect()
-}
-
-/// What a user has saved, with what is known of changes that were not made for good. Who had said nothing before such a change
-/// wishes again what the configuration says.
-fn known_for(
-    tenant: Option<&Tenant>,
-    user: &UserId,
-    saved: Option<Arc<Wishes>>,
-    term: Option<Term>,
-) -> Option<Arc<Wishes>> {
-    let configured = || tenant?.users.get(user).map(|user| user.forwarding.clone().unwrap_or_default());
-    let has_ended = matches!(term, Some(Term::Ended(_)));
-    let wishes = saved.or_else(|| configured().filter(|_| has_ended))?;
-    Some(for_a_while(wishes, term))
-}
-
-/// Wishes that know whether they were saved for good.
-fn for_a_while(wishes: Arc<Wishes>, term: Option<Term>) -> Arc<Wishes> {
-    if wishes.term == term { wishes } else { Arc::new(Wishes { term, ..Arc::unwrap_or_clone(wishes) }) }
-}
-
-/// The wishes that edits come to, of people of the file.
-fn wished(
-    tenant: &TenantId,
-    edits: &[Edit],
-    next: &[Next],
-    among: &Config,
-) -> Result<Vec<Wished>, ChangeError> {
-    let Some(tenant) = among.tenants.get(tenant) else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
-    for edit in edits {
-        let found = next.iter().find(|it| it.is_of(edit));
-        let read =
-            |json: &Option<Value>| json.as_ref().map(|json| wishes(tenant, &edit.name, json)).transpose();
-        let (live, then) = found.map(|next| (&next.live, &next.then)).unzip();
-        let read_now = live.map_or(Ok(None), read).map_err(refused)?;
-        if live != then {
-            then.map_or(Ok(None), read).map_err(refused_later)?;
-        }
-        let (user, term) = (edit.name.as_str().into(), found.and_then(|next| next.term));
-        let known = known_for(Some(tenant), &user, read_now, term);
-        all.push((user, known));
-    }
-    Ok(all)
-}
-
-/// What people of the file's tenants have saved, and people of all tenants for a while or until a moment ago.
-fn saved_wishes(
-    file: &Config,
-    everybody: &Config,
-    store: &dyn Store,
-) -> Result<Vec<(TenantId, Vec<Wished>)>, StoreError> {
-    let mut all = Vec::new();
-    for id in store.documented_tenants()? {
-        let Some(tenant) = everybody.tenants.get(&id) else { continue };
-        let is_of_file = file.tenants.contains_key(&id);
-        let mut ended = ended_lately(&id, store)?;
-        let mut saved = Vec::new();
-        for document in store.documents(&id)?.into_iter().filter(|it| it.kind == Kind::Forwarding) {
-            let Some(live) = document.live else { continue };
-            let term = document.temporary.map(|it| Term::Until(it.until));
-            let term = term.or(ended.remove(&document.name).map(Term::Ended));
-            if term.is_none() && !is_of_file {
-                continue;
-            }
-            match wishes(tenant, &document.name, &live) {
-                Ok(read) => saved.push((document.name.as_str().into(), Some(for_a_while(read, term)))),
-                Err(problems) => {
-                    for problem in problems {
-                        warn!(tenant = %id, %problem, "what a user has saved is left out");
-                    }
-                }
-            }
-        }
-        for (name, at) in ended {
-            let user = name.as_str().into();
-            let known = known_for(Some(tenant), &user, None, Some(Term::Ended(at)));
-            saved.extend(known.map(|known| (user, Some(known))));
-        }
-        all.push((id, saved));
-    }
-    Ok(all)
-}
-
-/// Whose last change has ended by itself, and when: among the newest of the log, for nobody counts on what is long over.
-fn ended_lately(tenant: &TenantId, store: &dyn Store) -> Result<BTreeMap<String, Timestamp>, StoreError> {
-    let filter = AuditFilter { kind: Some(Kind::Forwarding), ..AuditFilter::default() };
-    let mut last = BTreeMap::new();
-    for entry in store.audit(tenant, &filter, DOCUMENTS_PAGE_MAX)? {
-        if matches!(entry.action, Action::Staged | Action::Discarded) {
-            continue;
-        }
-        let ended = (entry.action == Action::Expired).then_some(entry.at);
-        last.entry(entry.name).or_insert(ended);
-    }
-    Ok(last.into_iter().filter_map(|(name, ended)| Some((name, ended?))).collect())
-}
-
-fn refused(problems: Vec<Problem>) -> ChangeError {
-    ChangeError::Refused(problems.into_iter().map(|problem| problem.to_string()).collect())
-}
-
-fn refused_later(problems: Vec<Problem>) -> ChangeError {
-    let later = problems.into_iter().map(|it| format!("when temporary changes have ended: {it}"));
-    ChangeError::Refused(later.collect())
-}
-
-/// The tenant that documents make, now and when every temporary change has ended; none where there is no tenant.
-fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<Tenant>, ChangeError> {
-    if documents.is_empty() {
-        return Ok(None);
-    }
-    let sections = |of: fn(&Next) -> &Option<Value>| {
-        let live = documents.iter().filter_map(move |it| Some((it.kind, it.name.clone(), of(it).clone()?)));
-        live.collect::<Vec<Section>>()
-    };
-    let now = assemble(tenant, sections(|it| &it.live), among).map_err(refused)?;
-    if documents.iter().any(|it| it.live != it.then) {
-        assemble(tenant, sections(|it| &it.then), among).map_err(refused_later)?;
-    }
-    Ok(Some(now))
-}
-
-/// What a document holds after a change, and when its temporary changes have ended.
-struct Next {
-    kind: Kind,
-    name: String,
-    live: Option<Value>,
-    then: Option<Value>,
-    /// Whether what is live was not saved for good.
-    term: Option<Term>,
-}
-
-impl Next {
-    fn is_of(&self, edit: &Edit) -> bool {
-        self.kind == edit.kind && self.name == edit.name
-    }
-}
-
-/// The documents as they will be. A draft is looked at as if it held.
-fn becoming(documents: &[Document], edits: &[Edit], at: Timestamp) -> Vec<Next> {
-    let mut all: BTreeMap<(Kind, &str), Next> = BTreeMap::new();
-    let new = |kind, name: &str| Next { kind, name: name.to_owned(), live: None, then: None, term: None };
-    for document in documents {
-        let then = document.temporary.as_ref().map_or(&document.live, |temporary| &temporary.before);
-        let held = Next {
-            live: document.live.clone(),
-            then: then.clone(),
-            term: document.temporary.as_ref().map(|it| Term::Until(it.until)),
-            ..new(document.kind, &document.name)
-        };
-        all.insert((document.kind, &document.name), held);
-    }
-    for edit in edits {
-        let next = all.entry((edit.kind, &edit.name)).or_insert_with(|| new(edit.kind, &edit.name));
-        match &edit.what {
-            Step::Save { value, until: None } | Step::Stage(value) => {
-                next.then = if next.live == next.then {
-                    Some(value.clone())
-                } else {
-                    beneath(edit.kind, next.live.as_ref(), next.then.as_ref(), value)
-                };
-                next.live = Some(value.clone());
-                next.term = next.term.filter(|_| next.live != next.then);
-            }
-            Step::Save { value, until: Some(until) } => {
-                next.live = Some(value.clone());
-                next.term = Some(Term::Until(*until));
-            }
-            Step::Remove => (next.live, next.then, next.term) = (None, None, None),
-            Step::Expire => {
-                next.live.clone_from(&next.then);
-                next.term = (edit.kind == Kind::Forwarding).then_some(Term::Ended(at));
-            }
-            Step::Discard => {}
-        }
-    }
-    // Of wishes that nobody has any more there is left when they ended.
-    let is_left = |next: &Next| next.live.is_some() || next.then.is_some() || next.term.is_some();
-    all.into_values().filter(is_left).collect()
-}
-
-fn sections(documents: &[Document]) -> Vec<Section> {
-    let live = documents.iter().filter_map(|it| Some((it.kind, it.name.clone(), it.live.clone()?)));
-    live.collect()
-}
-
-fn expect(expects: Expects, documents: &[Document], first: &Edit) -> Result<(), ChangeError> {
-    let found = documents.iter().find(|it| it.kind == first.kind && it.name == first.name);
-    let (kind, name) = (first.kind, first.name.clone());
-    match (expects, found) {
-        (Expects::New, Some(_)) => Err(ChangeError::Exists { kind, name }),
-        (Expects::There | Expects::Revision(_), None) => Err(ChangeError::NotThere { kind, name }),
-        (Expects::Revision(revision), Some(found)) if found.revision != revision => {
-            Err(ChangeError::Stale { kind, name, revision: found.revision })
-        }
-        (Expects::Nothing, _) | (Expects::New, None) | (Expects::There | Expects::Revision(_), Some(_)) => {
-            Ok(())
-        }
-    }
 }
 
 /// Does what may wait for the disk where waiting hurts nobody.
