@@ -260,7 +260,8 @@ pub(crate) struct ForwardingKeys {
     /// How often devices ring before a call moves on.
     #[arg(long)]
     pub(crate) rings: Option<u32>,
-    /// When it holds, as `mon-fri 08:00-18:00`; `always` for all the time. Several where it is given several times.
+    /// When it holds, as `mon-fri 08:00-18:00`; `always` for all the time. Several where it is given several times. Hours of the
+    /// tenant have no name here: a time route goes by those, and `--to place:NAME` leads to it.
     #[arg(long, value_name = "SPAN")]
     pub(crate) when: Vec<String>,
     /// Nobody is to be disturbed.
