@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use callwright_core::Kind;
 use callwright_store::{DocumentError, FindError, RuleError, StoreError};
 use serde::Serialize;
 use tracing::warn;
@@ -198,6 +199,14 @@ impl From<ChangeError> for ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, DOCUMENTS_REFUSED, what)
                     .because(problems)
                     .help("nothing was changed; `docs/people.md` lists every key")
+            }
+            ChangeError::InUse { kind, by, problems, .. } => {
+                let has_phones =
+                    kind == Kind::User && by.iter().any(|it| it.starts_with(Kind::Device.word()));
+                let phones = if has_phones { "; `--with-devices` removes a user's phones too" } else { "" };
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, DOCUMENTS_REFUSED, what)
+                    .because(problems)
+                    .help(format!("nothing was changed: change those first that use it{phones}"))
             }
             ChangeError::OfFile(_) => {
                 conflict(what).help("its people are changed there, and taken over with SIGHUP")

@@ -121,6 +121,18 @@ pub enum ChangeError {
     /// Everything that would be wrong with the tenant.
     #[error("the change is refused: the tenant would not be right")]
     Refused(Vec<String>),
+    /// What was to be removed is needed.
+    #[error("{kind} `{name}` is used by {}", by.join(", "))]
+    InUse {
+        /// What.
+        kind: Kind,
+        /// Which.
+        name: String,
+        /// The documents that name it, as `group sales`; of many the first, and how many more.
+        by: Vec<String>,
+        /// Everything that would be wrong without it.
+        problems: Vec<String>,
+    },
     /// The tenant is the operator's.
     #[error("tenant `{0}` stands in the configuration file")]
     OfFile(TenantId),

@@ -470,6 +470,8 @@ mod tests {
         let lost = json!({ "domains": ["acme.example"], "zone": "UTC", "profiles": { "x": { "to": ["user:zoe"] } } });
         let found = problems(with(Kind::Tenant, "acme", lost));
         assert_eq!(found, ["profiles: `x` is forwarded to `user:zoe`: no user `zoe`"]);
+        let found = problems(with(Kind::Forwarding, "ana", json!({ "to": ["place:none"] })));
+        assert_eq!(found, ["forwarding.ana: is forwarded to `place:none`: no place `none`"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tracing::{error, info, warn};
 
-use self::next::{becoming, expect, made, refused, sections};
+use self::next::{Wrong, becoming, expect, made, sections};
 use self::people::{Wished, saved_in, saved_wishes, wished};
 use super::node::Refused;
 use super::nodes::Nodes;
@@ -130,14 +130,14 @@ impl Office {
         let tenant = if self.is_of_file(&tenant.id) {
             tenant
         } else {
-            Arc::new(assemble(&tenant.id, sections(&documents), &view.config).map_err(refused)?)
+            Arc::new(assemble(&tenant.id, sections(&documents), &view.config).map_err(Wrong::now)?)
         };
         let mut later = View::clone(&view);
         later.config = Arc::new(view.config.with(Arc::clone(&tenant)));
         for (_, user) in ended.into_iter().filter(|(kind, _)| *kind == Kind::Forwarding) {
             let live = documents.iter().find(|it| it.kind == Kind::Forwarding && it.name == user);
             let live = live.and_then(|document| document.live.as_ref());
-            let read = live.map(|live| wishes(&tenant, &user, live)).transpose().map_err(refused)?;
+            let read = live.map(|live| wishes(&tenant, &user, live)).transpose().map_err(Wrong::now)?;
             let key = (tenant.id.clone(), user.as_str().into());
             match read {
                 Some(wishes) => later.wishes.insert(key, wishes),
@@ -264,13 +264,16 @@ impl Office {
             Step::Save { .. } | Step::Remove | Step::Expire => true,
             Step::Stage(_) | Step::Discard => false,
         });
+        // What was right before is wrong for what is done to it.
+        let was_right = among.tenants.contains_key(tenant);
+        let why = |wrong: Wrong| if was_right { wrong.because_of(edits) } else { wrong.into() };
         let effect = if is_of_file || (is_of_wishes && is_small) {
-            Effect::Wishes(wished(tenant, edits, &next, among)?)
+            Effect::Wishes(wished(tenant, edits, &next, among).map_err(why)?)
         } else {
             let wishes = edits.iter().filter(|edit| edit.kind == Kind::Forwarding);
             let term = |edit: &Edit| next.iter().find(|it| it.is_of(edit)).and_then(|it| it.term);
             let saved = wishes.map(|edit| (edit.name.as_str().into(), term(edit))).collect();
-            Effect::Tenant(Box::new(made(tenant, &next, among)?), saved)
+            Effect::Tenant(Box::new(made(tenant, &next, among).map_err(why)?), saved)
         };
         let kept = self.store.edit_documents(tenant, edits, at, by)?;
         if matches!(&effect, Effect::Tenant(made, _) if made.is_none()) {

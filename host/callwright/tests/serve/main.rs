@@ -21,6 +21,8 @@ mod nodes;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod removal;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod wishes;

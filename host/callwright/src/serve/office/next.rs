@@ -12,21 +12,77 @@ use callwright_store::{Document, Edit, Step, beneath};
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub(super) fn refused(problems: Vec<Problem>) -> ChangeError {
-    ChangeError::Refused(problems.into_iter().map(|problem| problem.to_string()).collect())
+/// How many of those that use something are named in one sentence; the causes have all.
+const USERS_NAMED_MAX: usize = 10;
+
+/// Everything that would be wrong with a tenant.
+pub(super) struct Wrong {
+    problems: Vec<Problem>,
+    is_later: bool,
 }
 
-pub(super) fn refused_later(problems: Vec<Problem>) -> ChangeError {
-    let later = problems.into_iter().map(|it| format!("when temporary changes have ended: {it}"));
-    ChangeError::Refused(later.collect())
+impl Wrong {
+    /// At once.
+    pub(super) fn now(problems: Vec<Problem>) -> Self {
+        Self { problems, is_later: false }
+    }
+
+    /// When every temporary change has ended.
+    pub(super) fn later(problems: Vec<Problem>) -> Self {
+        Self { problems, is_later: true }
+    }
+
+    /// Why edits of a tenant that was right before are refused: where they only take something away, somebody uses it.
+    pub(super) fn because_of(self, edits: &[Edit]) -> ChangeError {
+        let first = edits.first().filter(|_| edits.iter().all(|edit| edit.what == Step::Remove));
+        let Some(first) = first else { return self.into() };
+        let mut by: Vec<String> = Vec::new();
+        // What lacks something is lacked by others in its turn: those that lack it themselves are meant.
+        for problem in &self.problems {
+            let is_direct = edits.iter().any(|edit| problem.what.contains(&format!("`{}`", edit.name)));
+            let user = whose(&problem.path);
+            if is_direct && !by.contains(&user) {
+                by.push(user);
+            }
+        }
+        if by.is_empty() {
+            return self.into();
+        }
+        let more = by.len().saturating_sub(USERS_NAMED_MAX);
+        by.truncate(USERS_NAMED_MAX);
+        by.extend((more > 0).then(|| format!("{more} more")));
+        let (kind, name) = (first.kind, first.name.clone());
+        ChangeError::InUse { kind, name, by, problems: self.words() }
+    }
+
+    fn words(self) -> Vec<String> {
+        let later = if self.is_later { "when temporary changes have ended: " } else { "" };
+        self.problems.into_iter().map(|problem| format!("{later}{problem}")).collect()
+    }
+}
+
+impl From<Wrong> for ChangeError {
+    fn from(wrong: Wrong) -> Self {
+        Self::Refused(wrong.words())
+    }
+}
+
+/// Which document a key path leads into: `group sales`.
+fn whose(path: &str) -> String {
+    let found =
+        Kind::managed().find_map(|kind| Some((kind, path.strip_prefix(kind.words())?.strip_prefix('.')?)));
+    let Some((kind, rest)) = found else { return format!("the tenant's `{path}`") };
+    // Names that are no bare keys are quoted.
+    let name = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split(['.', '[']).next(),
+    };
+    let name = name.unwrap_or(rest);
+    if kind == Kind::Forwarding { format!("the forwarding of {name}") } else { format!("{kind} {name}") }
 }
 
 /// The tenant that documents make, now and when every temporary change has ended; none where there is no tenant.
-pub(super) fn made(
-    tenant: &TenantId,
-    documents: &[Next],
-    among: &Config,
-) -> Result<Option<Tenant>, ChangeError> {
+pub(super) fn made(tenant: &TenantId, documents: &[Next], among: &Config) -> Result<Option<Tenant>, Wrong> {
     if documents.is_empty() {
         return Ok(None);
     }
@@ -34,9 +90,9 @@ pub(super) fn made(
         let live = documents.iter().filter_map(move |it| Some((it.kind, it.name.clone(), of(it).clone()?)));
         live.collect::<Vec<Section>>()
     };
-    let now = assemble(tenant, sections(|it| &it.live), among).map_err(refused)?;
+    let now = assemble(tenant, sections(|it| &it.live), among).map_err(Wrong::now)?;
     if documents.iter().any(|it| it.live != it.then) {
-        assemble(tenant, sections(|it| &it.then), among).map_err(refused_later)?;
+        assemble(tenant, sections(|it| &it.then), among).map_err(Wrong::later)?;
     }
     Ok(Some(now))
 }
@@ -117,5 +173,40 @@ pub(super) fn expect(expects: Expects, documents: &[Document], first: &Edit) -> 
         (Expects::Nothing, _) | (Expects::New, None) | (Expects::There | Expects::Revision(_), Some(_)) => {
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_path_is_told_as_the_document_that_it_leads_into() {
+        for (path, told) in [
+            ("groups.sales.members[0]", "group sales"),
+            ("sites.berlin[1]", "site berlin"),
+            ("time-routes.desk.routes[0].hours", "time-route desk"),
+            ("devices.\"*1\".user", "device *1"),
+            ("forwarding.bob", "the forwarding of bob"),
+            ("fallback", "the tenant's `fallback`"),
+        ] {
+            assert_eq!(whose(path), told);
+        }
+    }
+
+    #[test]
+    fn only_what_is_taken_away_is_used_and_many_who_use_it_are_counted() {
+        let problem = |at: usize| Problem {
+            path: format!("groups.g{at}.members[0]"),
+            line: 0,
+            what: "no user `ana`".to_owned(),
+        };
+        let wrong = || Wrong::now((0..12).map(problem).collect());
+        let edit = |what| Edit { kind: Kind::User, name: "ana".to_owned(), what };
+        let told = wrong().because_of(&[edit(Step::Remove)]).to_string();
+        assert!(told.starts_with("user `ana` is used by group g0, group g1, "), "{told}");
+        assert!(told.ends_with(", group g9, 2 more"), "{told}");
+        let saved = wrong().because_of(&[edit(Step::Expire)]);
+        assert!(matches!(saved, ChangeError::Refused(problems) if problems.len() == 12));
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callwright_api::ChangeError;
 use callwright_config::wishes;
 use callwright_core::Kind;
 use callwright_core::config::{Config, Tenant};
@@ -14,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tracing::warn;
 
-use super::next::{Next, refused, refused_later};
+use super::next::{Next, Wrong};
 
 /// A user, and how they wish to be reached; nothing of it where they have not said.
 pub(super) type Wished = (UserId, Option<Arc<Wishes>>);
@@ -50,7 +49,7 @@ pub(super) fn wished(
     edits: &[Edit],
     next: &[Next],
     among: &Config,
-) -> Result<Vec<Wished>, ChangeError> {
+) -> Result<Vec<Wished>, Wrong> {
     let Some(tenant) = among.tenants.get(tenant) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for edit in edits {
@@ -58,9 +57,9 @@ pub(super) fn wished(
         let read =
             |json: &Option<Value>| json.as_ref().map(|json| wishes(tenant, &edit.name, json)).transpose();
         let (live, then) = found.map(|next| (&next.live, &next.then)).unzip();
-        let read_now = live.map_or(Ok(None), read).map_err(refused)?;
+        let read_now = live.map_or(Ok(None), read).map_err(Wrong::now)?;
         if live != then {
-            then.map_or(Ok(None), read).map_err(refused_later)?;
+            then.map_or(Ok(None), read).map_err(Wrong::later)?;
         }
         let (user, term) = (edit.name.as_str().into(), found.and_then(|next| next.term));
         let known = known_for(Some(tenant), &user, read_now, term);
