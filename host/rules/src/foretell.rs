@@ -154,7 +154,7 @@ impl Oracle<'_, '_> {
                     Note::Read { what, got } => What::Reads(what, got),
                 });
             }
-            spent.warnings.into_iter().for_each(|text| self.step(What::Warns(text)));
+            spent.warnings.into_iter().for_each(|warned| self.step(What::Warns(warned.text)));
             match event {
                 RunEvent::Asked { ask, what } => {
                     let answer = self.answer(what, &mut left);
