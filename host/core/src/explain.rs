@@ -21,8 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::route::{Changed, RouteStep, RouteText, route};
 use self::words::Clock;
+pub use self::words::grouped;
+pub(crate) use self::words::labelled;
 pub(crate) use self::words::list;
-pub use self::words::{grouped, labelled};
 use crate::names::CallId;
 use crate::record::CallRecord;
 pub use crate::schedule::weekday_name;

@@ -1,6 +1,7 @@
 //! What people call whom a call may go to, wherever they read of it.
 
 use crate::config::Tenant;
+use crate::explain::labelled;
 use crate::rule::DestinationRef;
 
 /// The label of a device, the name of anybody else, a number as far as it is shown; the bare name where the tenant has it no
@@ -19,6 +20,19 @@ pub fn label(tenant: Option<&Tenant>, to: &DestinationRef) -> String {
         DestinationRef::Group(group) => group.to_string(),
         DestinationRef::Place(place) => place.to_string(),
         DestinationRef::Number(number) => redacted(number),
+    }
+}
+
+/// A label, that of a phone with its extension: `1002 (soft)`.
+#[must_use]
+pub fn with_extension(to: &DestinationRef, label: String) -> String {
+    match to {
+        DestinationRef::Device(device) => labelled(device, &label),
+        DestinationRef::User(_)
+        | DestinationRef::Person(_)
+        | DestinationRef::Group(_)
+        | DestinationRef::Place(_)
+        | DestinationRef::Number(_) => label,
     }
 }
 

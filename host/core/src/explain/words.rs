@@ -158,8 +158,7 @@ pub(super) fn phone(leg: &LegRecord) -> String {
 }
 
 /// A device with the name that its tenant gave it: `1003 (mobile)`.
-#[must_use]
-pub fn labelled(device: &Extension, label: &str) -> String {
+pub(crate) fn labelled(device: &Extension, label: &str) -> String {
     if label.is_empty() { device.to_string() } else { format!("{device} ({label})") }
 }
 

@@ -9,7 +9,7 @@ use super::outside::is_outside;
 use super::{Condition, Effect, Mode, WhyNot, Wishes};
 use crate::config::Tenant;
 use crate::explain::list;
-use crate::label::label;
+use crate::label::{label, with_extension};
 use crate::names::UserId;
 use crate::presence;
 use crate::rule::DestinationRef;
@@ -46,7 +46,7 @@ impl Outlook {
             && tenant.lacks(to).is_none()
             && !presence::reachable(view, &tenant.id, to)
         {
-            let to = label(Some(tenant), to);
+            let to = with_extension(to, label(Some(tenant), to));
             warnings.push(format!("calls of {name} are routed to {to}, which cannot be reached"));
         }
         Self { mode: wishes.mode(), effect: wishes.effect(tenant, zone, at), warnings }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_route_to_whom_nobody_reaches_is_told_as_the_standard_rule_does() {
-        let lost = "calls of Ana Alvarez are routed to soft, which cannot be reached";
+        let lost = "calls of Ana Alvarez are routed to 1002 (soft), which cannot be reached";
         let routed =
             |mode, to: &str| Wishes { cold_route: Some(to.parse().unwrap()), ..forwarding(mode, &[bob()]) };
         assert_eq!(told(&routed(Mode::Failover, "device:1002")), ("active", vec![lost.to_owned()]));

@@ -1,8 +1,9 @@
 //! Parties and destinations.
 
 use callwright_core::config::Tenant;
+use callwright_core::group;
+use callwright_core::label::with_extension;
 use callwright_core::rule::DestinationRef;
-use callwright_core::{explain, group};
 use wasmtime::component::Resource;
 
 use super::{Host, Imports, host_call};
@@ -59,14 +60,7 @@ impl types::HostDestinationWithStore<RunState> for Imports {
         host_call(&mut host, &price::DESTINATION_FULL_LABEL, &[&to], |run| {
             let to = run.table.get(&to)?.0.clone();
             let label = run.label(&to);
-            Ok(match &to {
-                DestinationRef::Device(device) => explain::labelled(device, &label),
-                DestinationRef::User(_)
-                | DestinationRef::Person(_)
-                | DestinationRef::Group(_)
-                | DestinationRef::Place(_)
-                | DestinationRef::Number(_) => label,
-            })
+            Ok(with_extension(&to, label))
         })
     }
 

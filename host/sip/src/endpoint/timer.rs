@@ -185,7 +185,7 @@ pub fn time_to_forget(at: Duration) -> Duration {
 }
 
 /// When this timer of the owner is due, where it runs.
-fn due<O: Eq + Hash>(armed: &HashMap<O, Armed>, owner: O, timer: Timer) -> Option<At> {
+fn due<O: Copy + Eq + Hash>(armed: &HashMap<O, Armed>, owner: O, timer: Timer) -> Option<At> {
     armed.get(&owner)?.iter().find(|(kind, _)| *kind == timer).map(|(_, due)| *due)
 }
 
