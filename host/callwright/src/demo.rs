@@ -75,6 +75,7 @@ pub(crate) fn run(args: &DemoArgs, out: &Output) -> Result<(), UserError> {
     demo.write(&file)?;
     let settings = config::load(&file)?;
     let mut server = Server::start(&settings)?;
+    server.open();
     let played = play(args, &demo, &server, out);
     let ended = match played {
         Ok(token) if !args.once => {

@@ -2,13 +2,14 @@
 //! apart again.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use callwright_api::Meters;
 use callwright_core::Input;
 use callwright_core::names::TenantId;
@@ -88,6 +89,7 @@ pub(crate) fn run(args: &ServeArgs, out: &Output) -> Result<(), UserError> {
         let names = if names.is_empty() { "no tenant yet".to_owned() } else { names };
         format!("serving {names} on {sip} (UDP and TCP), API on http://{http}")
     });
+    server.open();
     let ended = server.until_told(&args.config, &settings);
     server.stop();
     ended
@@ -134,6 +136,8 @@ pub(crate) struct Server {
     office: Arc<Office>,
     runtime: Runtime,
     tasks: JoinSet<std::io::Result<()>>,
+    /// The API until it is opened; programs that come sooner wait in its queue.
+    api: Option<(TcpListener, Router)>,
     signals: Signals,
     threads: Threads,
 }
@@ -166,7 +170,7 @@ impl Threads {
 }
 
 impl Server {
-    /// Opens the data folder and the sockets, and begins to serve.
+    /// Opens the data folder and the sockets, and begins to serve phones; programs from [`Server::open`] on.
     ///
     /// # Errors
     /// One of them cannot be used.
@@ -214,7 +218,6 @@ impl Server {
         tasks.spawn_on(Arc::clone(&office).keep_time(), runtime.handle());
         let api = callwright_api::router(Arc::new(backstage));
         tasks.spawn_on(network::accept(sockets.tcp, connections, Arc::clone(&nodes)), runtime.handle());
-        tasks.spawn_on(http::serve(listener, api), runtime.handle());
         info!(sip = %address, %http, nodes = nodes.count(), "serving");
         let threads = Threads { nodes: threads, writer, lock };
         Ok(Self {
@@ -227,9 +230,17 @@ impl Server {
             office,
             runtime,
             tasks,
+            api: Some((listener, api)),
             signals,
             threads,
         })
+    }
+
+    /// Answers programs from now on: whoever gets an answer finds printed what there is to know of the start, the token too.
+    pub(crate) fn open(&mut self) {
+        if let Some((listener, api)) = self.api.take() {
+            self.tasks.spawn_on(http::serve(listener, api), self.runtime.handle());
+        }
     }
 
     /// Waits for a signal to end, then for the end of the calls; follows signals to reload.
