@@ -146,8 +146,9 @@ fn following_goes_on_over_a_restart_until_it_is_refused_or_interrupted() {
             "{warned}"
         );
     }
-    kill_process(Pid::from_child(&other), Signal::INT).unwrap();
-    assert_eq!(other.wait().unwrap().signal(), Some(Signal::INT.as_raw()), "Ctrl-C ends it");
+    // As Ctrl-C would, which whoever is started in the background does not hear.
+    kill_process(Pid::from_child(&other), Signal::TERM).unwrap();
+    assert_eq!(other.wait().unwrap().signal(), Some(Signal::TERM.as_raw()), "a signal ends it");
     happens(&switch, "+4930000022");
     switch.until("events", |shown| texts(shown).len() == 2);
     door.leads_to(&switch);
