@@ -277,7 +277,12 @@ impl Store for Memory {
         at: Timestamp,
         by: &str,
     ) -> Result<Vec<Option<Document>>, DocumentError> {
-        self.writing()?.documents.edit(tenant, edits, at, by)
+        let mut rows = self.writing()?;
+        let kept = rows.documents.edit(tenant, edits, at, by)?;
+        for (edit, _) in edits.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
+            rows.part(tenant, edit, at);
+        }
+        Ok(kept)
     }
 
     fn documents(&self, tenant: &TenantId) -> Result<Vec<Document>, StoreError> {

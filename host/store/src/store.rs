@@ -175,7 +175,8 @@ pub trait Store: Send + Sync {
     fn all_active_rules(&self) -> Result<Vec<Arc<ActiveRule>>, StoreError>;
 
     /// Applies edits of a tenant's documents, all or none, each with its line in the audit log. Returns what became of each
-    /// document; none where it is gone.
+    /// document; none where it is gone. With a tenant go its tokens; with a user go theirs, and nothing that happened before is
+    /// about whoever gets their name.
     ///
     /// # Errors
     /// There is nothing to remove, to discard or to expire, there are too many documents, or the outside failed.

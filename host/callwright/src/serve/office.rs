@@ -13,7 +13,7 @@ use callwright_core::config::{Config, Tenant};
 use callwright_core::forwarding::Term;
 use callwright_core::names::{TenantId, UserId};
 use callwright_core::{Input, Kind, View};
-use callwright_store::{Document, Edit, Scope, Step, Store, StoreError};
+use callwright_store::{Document, Edit, Step, Store, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
@@ -282,20 +282,11 @@ impl Office {
         Ok(Decided { documents: kept, effect: if is_live { effect } else { Effect::Nothing } })
     }
 
-    /// A tenant is gone: whoever makes another of that name begins with no rules and no tokens of this one.
+    /// A tenant is gone: whoever makes another of that name begins with no rules of this one.
     fn close(&self, tenant: &TenantId, at: Timestamp, by: &str) -> Result<(), ChangeError> {
         for rule in self.store.active_rules(tenant).map_err(outside)? {
             let off = self.store.deactivate(tenant, &rule.name, at, by);
             off.map_err(|error| ChangeError::Outside(error.to_string()))?;
-        }
-        for token in self.store.tokens().map_err(outside)? {
-            let is_its = match &token.scope {
-                Scope::Operator => false,
-                Scope::Tenant(of) | Scope::User(of, _) => of == tenant,
-            };
-            if is_its {
-                self.store.revoke_token(&token.id, at).map_err(outside)?;
-            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::*;
 /// Who uses what a refused removal was about, in the order of the alphabet.
 fn users(answer: &Value) -> Vec<String> {
     let what = answer["error"]["what"].as_str().unwrap_or_default();
-    let (_, users) = what.split_once(" is used by ").unwrap_or_default();
+    let (_, users) = what.split_once(" used by ").unwrap_or_default();
     let mut users: Vec<_> = users.split(", ").map(str::to_owned).collect();
     users.sort();
     users
@@ -84,4 +84,19 @@ fn what_is_used_is_not_removed_and_its_users_are_named_for_every_kind() {
             "{path} is used by nobody any more"
         );
     }
+}
+
+#[test]
+fn the_token_of_a_user_who_was_removed_opens_nothing_of_whoever_gets_their_name() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let cleo = json!({ "extension": "102" });
+    switch.put("/acme/users/cleo?save=true", &cleo);
+    let token = switch.token(&["--tenant", "acme", "--user", "cleo"]);
+    let asks = || switch.asked(&token, "GET", "/acme/users/cleo/reach", None).0;
+    assert_eq!(asks(), 200);
+    assert_eq!(switch.ask("DELETE", "/acme/users/cleo", None).0, 204);
+    assert_eq!(asks(), 401);
+    switch.put("/acme/users/cleo?save=true", &cleo);
+    assert_eq!(asks(), 401);
 }

@@ -4,21 +4,22 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use callwright_core::Change;
 use callwright_core::kept::{KeptKey, KeptValue};
 use callwright_core::names::{CallId, RuleName, TenantId, Version};
 use callwright_core::record::{CallRecord, Gone};
 use callwright_core::rule::ActiveRule;
 use callwright_core::view::{Binding, BindingKey, DeviceKey};
+use callwright_core::{Change, Kind};
 use jiff::Timestamp;
 
 use super::documents::Documents;
 use super::events::Events;
 use crate::bindings;
 use crate::calls::past_each;
+use crate::documents::Edit;
 use crate::error::{FindError, Repeated, RuleError};
 use crate::store::Restored;
-use crate::tokens::{Token, TokenHash};
+use crate::tokens::{Scope, Token, TokenHash};
 use crate::versions::{Activation, HISTORY_MAX, How, NewVersion, RULES_MAX, VERSIONS_MAX, VersionState};
 
 pub(super) type RuleKey = (TenantId, RuleName);
@@ -96,6 +97,26 @@ impl Rows {
                 let key = (record.tenant.clone(), record.id.clone());
                 self.calls.insert(key, (Arc::clone(record), journal.clone()));
             }
+        }
+    }
+
+    /// A document is gone, and what belongs to whom it was about goes with it.
+    pub(super) fn part(&mut self, tenant: &TenantId, edit: &Edit, at: Timestamp) {
+        let is_theirs = |scope: &Scope| match scope {
+            Scope::Operator => false,
+            Scope::Tenant(of) => of == tenant && edit.kind == Kind::Tenant,
+            Scope::User(of, user) => {
+                let is_of_user = edit.kind == Kind::User && user.as_str() == edit.name;
+                of == tenant && (edit.kind == Kind::Tenant || is_of_user)
+            }
+        };
+        for (_, token) in &mut self.tokens {
+            if token.revoked.is_none() && is_theirs(&token.scope) {
+                token.revoked = Some(at);
+            }
+        }
+        if edit.kind == Kind::User {
+            self.events.part(tenant, &edit.name);
         }
     }
 

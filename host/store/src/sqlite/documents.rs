@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
-use super::{corrupt, forget_oldest, json, nanoseconds, timestamp};
+use super::{corrupt, events, forget_oldest, json, nanoseconds, timestamp, tokens};
 use crate::documents::{
     AUDIT_MAX, Action, Applied, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Edit,
     Temporary, apply,
@@ -34,7 +34,7 @@ pub(super) fn edit(
         }
         match &applied.document {
             Some(document) => put(connection, tenant, document)?,
-            None => remove(connection, tenant, edit)?,
+            None => remove(connection, tenant, edit, at)?,
         }
         note(connection, tenant, edit, &applied, at, by)?;
         documents.push(applied.document);
@@ -68,10 +68,17 @@ fn put(connection: &Connection, tenant: &TenantId, document: &Document) -> Resul
     Ok(())
 }
 
-fn remove(connection: &Connection, tenant: &TenantId, edit: &Edit) -> Result<(), StoreError> {
+fn remove(connection: &Connection, tenant: &TenantId, edit: &Edit, at: Timestamp) -> Result<(), StoreError> {
     let mut statement =
         connection.prepare_cached("DELETE FROM documents WHERE tenant = ?1 AND kind = ?2 AND name = ?3")?;
     statement.execute(params![tenant.as_str(), edit.kind.word(), edit.name])?;
+    if edit.kind == Kind::Tenant {
+        tokens::revoke_all(connection, tenant, None, at)?;
+    }
+    if edit.kind == Kind::User {
+        tokens::revoke_all(connection, tenant, Some(&edit.name), at)?;
+        events::part(connection, tenant, &edit.name)?;
+    }
     Ok(())
 }
 

@@ -21,6 +21,13 @@ pub(super) fn add(
     forget_oldest(connection, "events", tenant, EVENTS_MAX)
 }
 
+/// What was about a user is about nobody who is still there.
+pub(super) fn part(connection: &Connection, tenant: &TenantId, user: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE events SET about = NULL WHERE tenant = ?1 AND about = ?2";
+    connection.prepare_cached(sql)?.execute(params![tenant.as_str(), user])?;
+    Ok(())
+}
+
 pub(super) fn list(
     connection: &Connection,
     tenant: &TenantId,

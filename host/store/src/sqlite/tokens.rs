@@ -1,5 +1,6 @@
 //! Rows of tokens and host keys.
 
+use callwright_core::names::TenantId;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -58,6 +59,20 @@ pub(super) fn revoke(connection: &Connection, id: &TokenId, at: Timestamp) -> Re
         params![id.as_str(), nanoseconds(at)],
     )?;
     Ok(revoked > 0)
+}
+
+/// Those of one user of a tenant, or of the tenant and all its users.
+pub(super) fn revoke_all(
+    connection: &Connection,
+    tenant: &TenantId,
+    user: Option<&str>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE tokens SET revoked = ?3 WHERE tenant = ?1 AND (?2 IS NULL OR user = ?2) AND revoked IS NULL",
+        params![tenant.as_str(), user, nanoseconds(at)],
+    )?;
+    Ok(())
 }
 
 pub(super) fn host_key(connection: &Connection, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {

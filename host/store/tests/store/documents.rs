@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use callwright_core::Kind;
-use callwright_store::{Action, AuditFilter, Document, DocumentError, Draft, Edit, Step, Store, Temporary};
+use callwright_store::{
+    Action, AuditFilter, Document, DocumentError, Draft, Edit, Scope, Step, Store, Temporary, TokenHash,
+};
 use serde_json::{Value, json};
 
+use crate::events::warned;
 use crate::made::{acme, at, zeta};
 
 fn edit(kind: Kind, name: &str, what: Step) -> Edit {
@@ -38,6 +41,45 @@ pub(crate) fn a_document_comes_back_as_it_was_kept(store: &Arc<dyn Store>) {
     assert_eq!(keep(store, 3, &[edit(Kind::User, "ana", Step::Remove)]), [None]);
     assert_eq!(ana(store), None);
     assert_eq!(store.documents(&acme()).unwrap().len(), 1, "the group of that name is another document");
+}
+
+pub(crate) fn whoever_gets_the_name_of_somebody_who_is_gone_gets_nothing_else_of_theirs(
+    store: &Arc<dyn Store>,
+) {
+    let scopes = [
+        ("operator", Scope::Operator),
+        ("admin", Scope::Tenant(acme())),
+        ("ana", Scope::User(acme(), "ana".into())),
+        ("bob", Scope::User(acme(), "bob".into())),
+        ("their ana", Scope::User(zeta(), "ana".into())),
+    ];
+    for (secret, scope) in &scopes {
+        store.add_token(&TokenHash::of(secret), scope, secret, at(1)).unwrap();
+    }
+    let working = || -> Vec<_> {
+        let works = |secret: &&str| store.token(&TokenHash::of(secret)).unwrap().is_some();
+        scopes.iter().map(|(secret, _)| *secret).filter(works).collect()
+    };
+    let warned = |user: &str| warned(Some(user), "it is blocked");
+    for tenant in [acme(), zeta()] {
+        store.add_event(&tenant, &warned("ana"), at(1)).unwrap();
+        store.add_event(&tenant, &warned("bob"), at(1)).unwrap();
+    }
+    let about = |tenant, user: &str| store.events(&tenant, Some(&user.into()), None, 9).unwrap().len();
+    keep(store, 1, &[save(Kind::Tenant, "acme", json!({})), save(Kind::User, "ana", json!({}))]);
+    keep(store, 1, &[save(Kind::Group, "bob", json!({})), edit(Kind::User, "cleo", Step::Stage(json!({})))]);
+    keep(store, 2, &[edit(Kind::Group, "bob", Step::Remove), edit(Kind::User, "cleo", Step::Discard)]);
+    assert_eq!(working().len(), 5, "no user of that name is gone");
+    keep(store, 3, &[edit(Kind::User, "ana", Step::Remove)]);
+    assert_eq!(working(), ["operator", "admin", "bob", "their ana"]);
+    assert_eq!((about(acme(), "ana"), about(acme(), "bob"), about(zeta(), "ana")), (0, 1, 1));
+    assert_eq!(store.events(&acme(), None, None, 9).unwrap().len(), 2, "the admin reads them still");
+    keep(store, 4, &[save(Kind::User, "ana", json!({}))]);
+    assert_eq!((working().len(), about(acme(), "ana")), (4, 0));
+    store.add_event(&acme(), &warned("ana"), at(5)).unwrap();
+    assert_eq!(about(acme(), "ana"), 1);
+    keep(store, 6, &[edit(Kind::Tenant, "acme", Step::Remove)]);
+    assert_eq!(working(), ["operator", "their ana"]);
 }
 
 pub(crate) fn edits_are_all_or_none(store: &Arc<dyn Store>) {

@@ -18,7 +18,7 @@ fn withdrawn(version: &str) -> Happened {
     }
 }
 
-fn warned(about: Option<&str>, said: &str) -> Happened {
+pub(crate) fn warned(about: Option<&str>, said: &str) -> Happened {
     Happened::RuleWarned {
         rule: "standard".into(),
         version: "sha256:0123456789".into(),

@@ -60,6 +60,7 @@ held_by_both! {
     an_unusable_version_is_never_made_active,
     versions_and_history_are_bounded,
     a_document_comes_back_as_it_was_kept,
+    whoever_gets_the_name_of_somebody_who_is_gone_gets_nothing_else_of_theirs,
     edits_are_all_or_none,
     a_draft_is_beside_what_is_live_until_it_is_saved_or_discarded,
     what_was_before_a_temporary_change_comes_back,
