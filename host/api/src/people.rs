@@ -557,7 +557,7 @@ async fn find(
 }
 
 fn not_there(kind: Kind, name: &str) -> ApiError {
-    ApiError::not_found(format!("there is no {kind} `{name}`"))
+    ApiError::not_found(kind.nothing(name))
 }
 
 /// When a change ends: at a time, or after a while, in which a day is a day of the tenant's zone.

@@ -122,7 +122,7 @@ pub enum ChangeError {
     #[error("the change is refused: the tenant would not be right")]
     Refused(Vec<String>),
     /// What was to be removed is needed.
-    #[error("{kind} `{name}` is used by {}", by.join(", "))]
+    #[error("{kind} `{name}` {} used by {}", kind.is(), by.join(", "))]
     InUse {
         /// What.
         kind: Kind,
@@ -137,7 +137,7 @@ pub enum ChangeError {
     #[error("tenant `{0}` stands in the configuration file")]
     OfFile(TenantId),
     /// Something has that name.
-    #[error("there is a {kind} `{name}` already")]
+    #[error("{}", kind.already(name))]
     Exists {
         /// What.
         kind: Kind,
@@ -145,7 +145,7 @@ pub enum ChangeError {
         name: String,
     },
     /// Nothing has that name.
-    #[error("there is no {kind} `{name}`")]
+    #[error("{}", kind.nothing(name))]
     NotThere {
         /// What.
         kind: Kind,
@@ -153,7 +153,7 @@ pub enum ChangeError {
         name: String,
     },
     /// Somebody else was faster.
-    #[error("{kind} `{name}` was changed meanwhile: it has revision {revision}")]
+    #[error("somebody has changed {kind} `{name}` meanwhile, to revision {revision}")]
     Stale {
         /// What.
         kind: Kind,

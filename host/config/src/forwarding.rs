@@ -9,13 +9,12 @@ use callwright_core::forwarding::{
     CALLERS_MAX, CallerList, CallerMatch, Condition, Mode, NUMBERS_MAX, Partial, RINGS_MAX, SELECTIONS_MAX,
     TimeTarget, When, Wish, Wishes,
 };
-use callwright_core::names::ProfileName;
+use callwright_core::names::{ProfileName, is_e164};
 use callwright_core::rule::DestinationRef;
 
 use super::document::{Table, Value};
 use super::duty::Holidays;
 use super::hours;
-use super::numbers::is_number;
 use super::tenant::is_name;
 
 /// Bounds of the time that devices ring before no answer forwards, in seconds; the codes of GSM can say 5 to 30.
@@ -239,8 +238,8 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
     for value in list.list() {
         let Some(to) = value.parsed::<DestinationRef>() else { continue };
         match &to {
-            DestinationRef::Number(number) if !is_number(number) => {
-                value.wrong(format!("`{number}` is no number in E.164: write number:+4930123456"));
+            DestinationRef::Number(number) if !is_e164(number) => {
+                value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));
             }
             DestinationRef::Device(_) => value.wrong("a device is nothing to forward to: name its user"),
             DestinationRef::User(_)

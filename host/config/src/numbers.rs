@@ -82,9 +82,3 @@ pub(super) fn is_extension(number: &str, value: &Value<'_>) -> bool {
     }
     fine
 }
-
-/// Whether this is a number of E.164.
-pub(super) fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    (3..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-}

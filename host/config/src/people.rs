@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use callwright_core::config::{Device, EarlyDialogs, User};
-use callwright_core::names::{Extension, UserId};
+use callwright_core::names::{Extension, UserId, is_e164};
 use callwright_sip::digest::{Algorithm, Secret};
 use toml::de::DeTable;
 
 use super::document::{Table, Value};
-use super::numbers::{Numbers, Owner, is_extension, is_number};
+use super::numbers::{Numbers, Owner, is_extension};
 use super::report::Origin;
 use super::sections::Section;
 use super::tenant::{is_name, zone};
@@ -83,7 +83,7 @@ impl Crowd<'_> {
         };
         for value in table.get("numbers").map(|value| value.list()).unwrap_or_default() {
             let Some(number) = value.text() else { continue };
-            if is_number(number) {
+            if is_e164(number) {
                 self.numbers.take(number, owner.clone(), &value);
             } else {
                 value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::config::Tenant;
 use crate::forwarding::{self, Condition, Effect, WhyNot, Wish, Wishes};
-use crate::names::{Extension, UserId};
+use crate::names::{Extension, UserId, is_e164};
 use crate::presence;
 use crate::rule::DestinationRef;
 use crate::view::View;
@@ -426,10 +426,9 @@ fn destination(number: &str, dialler: Dialler<'_>) -> Result<DestinationRef, Cod
         }
         Some(to) => Ok(to.clone()),
         None => {
-            let digits = number.strip_prefix('+').or_else(|| number.strip_prefix("00"));
-            let digits = digits.filter(|digits| (3..=15).contains(&digits.len()));
-            let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-            digits.map(|digits| DestinationRef::Number(format!("+{digits}"))).ok_or(CodeError::NoSuchNumber)
+            let number =
+                number.strip_prefix("00").map_or_else(|| number.to_owned(), |rest| format!("+{rest}"));
+            if is_e164(&number) { Ok(DestinationRef::Number(number)) } else { Err(CodeError::NoSuchNumber) }
         }
     };
     to.and_then(|to| {

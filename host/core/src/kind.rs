@@ -79,6 +79,30 @@ impl Kind {
         self.names().0
     }
 
+    /// `is` or `are`, as the word for one wants it.
+    #[must_use]
+    pub fn is(self) -> &'static str {
+        if self.is_plural() { "are" } else { "is" }
+    }
+
+    /// That nothing has that name: `there is no user `zoe``.
+    #[must_use]
+    pub fn nothing(self, name: &str) -> String {
+        format!("there {} no {self} `{name}`", self.is())
+    }
+
+    /// That something has it: `there is a user `ana` already`.
+    #[must_use]
+    pub fn already(self, name: &str) -> String {
+        let article = if self.is_plural() || self == Self::Forwarding { "" } else { "a " };
+        format!("there {} {article}{self} `{name}` already", self.is())
+    }
+
+    /// Whether the word for one means several: opening hours, a calendar's holidays.
+    fn is_plural(self) -> bool {
+        [Self::Holidays, Self::Hours].contains(&self)
+    }
+
     /// The word for several, as paths of the API and tables of the configuration file have it.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -106,5 +130,22 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn a_sentence_about_one_reads_well() {
+        for (kind, nothing, already) in [
+            (Kind::User, "there is no user `x`", "there is a user `x` already"),
+            (Kind::Hours, "there are no hours `x`", "there are hours `x` already"),
+            (Kind::Holidays, "there are no holidays `x`", "there are holidays `x` already"),
+            (Kind::Forwarding, "there is no forwarding `x`", "there is forwarding `x` already"),
+        ] {
+            assert_eq!((kind.nothing("x").as_str(), kind.already("x").as_str()), (nothing, already));
+        }
     }
 }

@@ -137,3 +137,10 @@ impl Ticket {
 
 /// Of a ticket's bits these count the tickets of its node: enough for a million a second and eight years.
 const NUMBER_BITS: u32 = 48;
+
+/// Whether this is a number in E.164: `+` and three to fifteen digits.
+#[must_use]
+pub fn is_e164(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (3..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+}

@@ -108,7 +108,7 @@ pub enum Setting {
 }
 
 /// Something that a rule may ring. Written `user:ana`, `device:1001`, `group:sales`, `place:night-desk`,
-/// `number:+4930123456`.
+/// `number:+4930123456`; a number's `number:` may be left away.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DestinationRef {
@@ -164,6 +164,7 @@ impl std::str::FromStr for DestinationRef {
 
     fn from_str(text: &str) -> Result<Self, NotADestination> {
         match text.split_once(':') {
+            None if text.starts_with('+') => Ok(Self::Number(text.to_owned())),
             Some((_, "")) | None => Err(NotADestination(text.to_owned())),
             Some(("device", name)) => Ok(Self::Device(name.into())),
             Some(("user", name)) => Ok(Self::User(name.into())),
@@ -179,7 +180,7 @@ impl std::str::FromStr for DestinationRef {
 /// A text that should have named a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no destination: write user:NAME, person:NAME, device:EXTENSION, group:NAME, place:NAME or number:+4930123456"
+    "`{0}` is no destination: write user:NAME, person:NAME, device:EXTENSION, group:NAME, place:NAME or +4930123456"
 )]
 pub struct NotADestination(pub String);
 

@@ -251,7 +251,7 @@ pub(crate) struct ForwardingKeys {
     /// off, ring-all, no-answer, failover or forward-only.
     #[arg(long)]
     pub(crate) mode: Option<String>,
-    /// Where calls go: user:NAME (their phones), person:NAME (as they wish), group:NAME, place:NAME or number:+4930123456; several where it is given several times.
+    /// Where calls go: user:NAME (their phones), person:NAME (as they wish), group:NAME, place:NAME or a number, +4930123456; several where it is given several times.
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) to: Vec<String>,
     /// One after the other, and not together.

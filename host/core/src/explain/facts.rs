@@ -99,7 +99,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
             }
         },
         FactKind::Warned(text) => format!("warns: {}", words::quoted(text)),
-        FactKind::Read { what, got } => format!("reads {what}: {got}"),
+        FactKind::Read { what, got } => words::read(what, got, clock),
         FactKind::RingBegan { legs, time_ms } => ring(legs, *time_ms),
         FactKind::NotRung { to, why } => words::not_rung(to, why, clock),
         FactKind::RingEnded(outcome) => format!("the ring is over: {}", ring_end(outcome)),

@@ -165,7 +165,7 @@ impl Teller<'_> {
     fn what(&self, what: &What) -> String {
         match what {
             What::Decides(rule) => format!("rule {} in version {}", rule.name, rule.version.short()),
-            What::Reads(what, got) => format!("reads {what}: {got}"),
+            What::Reads(what, got) => words::read(what, got, self.clock),
             What::Says(text) => format!("says {}", quoted(text)),
             What::Warns(text) => format!("warns: {text}"),
             What::Rings { legs, lasts, comes_to } => self.rings(legs, *lasts, comes_to),

@@ -82,7 +82,9 @@ fn profile(user: &UserId, standing: &Standing) -> Option<String> {
 
 fn term(record: &CallRecord, user: &UserId, standing: &Standing, clock: &Clock<'_>) -> Option<String> {
     match standing.term? {
-        Term::Until(at) => Some(format!("a change of {user}'s wishes held until {}", clock.time(at))),
+        Term::Until(at) => {
+            Some(format!("a change of {user}'s wishes was in force, to end {}", clock.time(at)))
+        }
         Term::Ended(at) => (between(at, record.began) <= RECENTLY)
             .then(|| format!("a change of {user}'s wishes had ended {}", clock.time(at))),
     }

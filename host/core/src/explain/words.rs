@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::forwarding::{NoStanding, Standing};
 use crate::names::{Extension, RuleName, UserId};
 use crate::record::{CallRecord, Cause, Fact, FactKind, Gone, LegRecord, NotRung, Source};
 use crate::rule::{DestinationRef, RunOutcome};
@@ -145,6 +146,14 @@ pub(super) fn quoted(text: &str) -> String {
         words.push('…');
     }
     format!("\"{words}\"")
+}
+
+/// What a rule has read; what somebody wishes with its moments in the tenant's zone.
+pub(super) fn read(what: &str, got: &str, clock: &Clock<'_>) -> String {
+    match got.parse::<Standing>() {
+        Ok(standing) => format!("reads {what}: {}", standing.told(&|at| clock.time(at))),
+        Err(NoStanding) => format!("reads {what}: {got}"),
+    }
 }
 
 /// Without line breaks and the like, whoever wrote it.

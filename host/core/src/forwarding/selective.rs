@@ -43,7 +43,7 @@ pub struct TimeTarget {
 /// Who is on a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallerMatch {
-    /// A number, or all numbers that begin so: `number:+4930123456`, `number:+4930*`.
+    /// A number, or all numbers that begin so: `number:+4930123456`, `number:+4930*`; `number:` may be left away.
     Number(String),
     /// A user, from any device.
     User(UserId),
@@ -55,7 +55,7 @@ pub enum CallerMatch {
 
 /// What is no caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no caller: write number:+4930123456, number:+4930*, user:NAME, group:NAME or withheld")]
+#[error("`{0}` is no caller: write +4930123456, +4930*, user:NAME, group:NAME or withheld")]
 pub struct NotACaller(String);
 
 impl FromStr for CallerMatch {
@@ -67,6 +67,7 @@ impl FromStr for CallerMatch {
             Some(("user", name)) if !name.is_empty() => Ok(Self::User(name.into())),
             Some(("group", name)) if !name.is_empty() => Ok(Self::Group(name.into())),
             None if text == "withheld" => Ok(Self::Withheld),
+            None if is_pattern(text) => Ok(Self::Number(text.to_owned())),
             Some(_) | None => Err(NotACaller(text.to_owned())),
         }
     }

@@ -52,6 +52,18 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &|at| at.to_string())
+    }
+}
+
+impl Standing {
+    /// The same with its moments as people say them.
+    #[must_use]
+    pub fn told(&self, say: &dyn Fn(Timestamp) -> String) -> String {
+        fmt::from_fn(|f| self.write(f, say)).to_string()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, say: &dyn Fn(Timestamp) -> String) -> fmt::Result {
         match self.effect {
             None => write!(f, "nothing is forwarded")?,
             Some(effect @ (Effect::Active(mode) | Effect::Blocked(mode))) => {
@@ -73,8 +85,8 @@ impl fmt::Display for Standing {
         }
         match self.term {
             None => Ok(()),
-            Some(Term::Until(at)) => write!(f, "{UNTIL}{at}"),
-            Some(Term::Ended(at)) => write!(f, "{ENDED}{at}"),
+            Some(Term::Until(at)) => write!(f, "{UNTIL}{}", say(at)),
+            Some(Term::Ended(at)) => write!(f, "{ENDED}{}", say(at)),
         }
     }
 }

@@ -169,6 +169,18 @@ fn a_caller_is_found_by_number_user_or_silence() {
     }
 }
 
+#[test]
+fn a_number_needs_no_word_before_it() {
+    for number in ["+4930123456", "+4989*"] {
+        assert_eq!(number.parse::<CallerMatch>(), format!("number:{number}").parse());
+    }
+    assert_eq!("+4930123456".parse(), Ok(DestinationRef::Number("+4930123456".to_owned())));
+    for wrong in ["4930123456", "+49:1", "+"] {
+        assert!(wrong.parse::<CallerMatch>().is_err(), "{wrong}");
+    }
+    assert!("4930123456".parse::<DestinationRef>().is_err(), "that may be an extension");
+}
+
 fn selective() -> Wishes {
     let vip =
         CallerList { name: "vip".to_owned(), from: vec!["number:+4989*".parse().unwrap()], to: vec![bob()] };
