@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use crate::shell::{self, Budget};
 use crate::tools;
@@ -17,12 +17,18 @@ pub(crate) struct How {
     /// Shorter and slower, against a development build, as the test command does it.
     #[arg(long)]
     quick: bool,
+    /// Tries this build of the switch and makes none; what it measures can be set beside another's.
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 impl How {
-    /// Builds the switch that is tried.
+    /// Builds the switch that is tried, unless one was named.
     pub(crate) fn build(&self) -> anyhow::Result<PathBuf> {
         tools::ensure_compiler()?;
+        if let Some(binary) = &self.binary {
+            return binary.canonicalize().with_context(|| format!("there is no `{}`", binary.display()));
+        }
         let budget = Budget::unbounded();
         if self.quick { shell::build_callwright(budget) } else { shell::build_callwright_for_speed(budget) }
     }
