@@ -280,7 +280,7 @@ impl Store for Memory {
         let mut rows = self.writing()?;
         let kept = rows.documents.edit(tenant, edits, at, by)?;
         for (edit, _) in edits.iter().zip(&kept).filter(|(_, kept)| kept.is_none()) {
-            rows.part(tenant, edit, at);
+            rows.let_go(tenant, edit, at);
         }
         Ok(kept)
     }

@@ -25,7 +25,7 @@ impl Events {
     }
 
     /// What was about a user is about nobody who is still there.
-    pub(super) fn part(&mut self, tenant: &TenantId, user: &str) {
+    pub(super) fn forget_user(&mut self, tenant: &TenantId, user: &str) {
         for (_, about) in self.of.get_mut(tenant).into_iter().flatten() {
             if about.as_ref().is_some_and(|about| about.as_str() == user) {
                 *about = None;

@@ -100,8 +100,8 @@ impl Rows {
         }
     }
 
-    /// A document is gone, and what belongs to whom it was about goes with it.
-    pub(super) fn part(&mut self, tenant: &TenantId, edit: &Edit, at: Timestamp) {
+    /// A document is gone, and with it what belongs to whom it was about.
+    pub(super) fn let_go(&mut self, tenant: &TenantId, edit: &Edit, at: Timestamp) {
         let is_theirs = |scope: &Scope| match scope {
             Scope::Operator => false,
             Scope::Tenant(of) => of == tenant && edit.kind == Kind::Tenant,
@@ -116,7 +116,7 @@ impl Rows {
             }
         }
         if edit.kind == Kind::User {
-            self.events.part(tenant, &edit.name);
+            self.events.forget_user(tenant, &edit.name);
         }
     }
 

@@ -77,7 +77,7 @@ fn remove(connection: &Connection, tenant: &TenantId, edit: &Edit, at: Timestamp
     }
     if edit.kind == Kind::User {
         tokens::revoke_all(connection, tenant, Some(&edit.name), at)?;
-        events::part(connection, tenant, &edit.name)?;
+        events::forget_user(connection, tenant, &edit.name)?;
     }
     Ok(())
 }

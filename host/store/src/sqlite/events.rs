@@ -22,7 +22,7 @@ pub(super) fn add(
 }
 
 /// What was about a user is about nobody who is still there.
-pub(super) fn part(connection: &Connection, tenant: &TenantId, user: &str) -> Result<(), StoreError> {
+pub(super) fn forget_user(connection: &Connection, tenant: &TenantId, user: &str) -> Result<(), StoreError> {
     let sql = "UPDATE events SET about = NULL WHERE tenant = ?1 AND about = ?2";
     connection.prepare_cached(sql)?.execute(params![tenant.as_str(), user])?;
     Ok(())
