@@ -6,7 +6,6 @@ use callwright_core::config::{Place, Tenant};
 use callwright_core::names::PlaceName;
 use callwright_core::place::{Role, Site};
 use callwright_core::rule::DestinationRef;
-use callwright_core::time_route::RouteTo;
 
 use super::document::{Table, Value};
 use super::duty::route_to;
@@ -70,7 +69,7 @@ pub(super) fn roles(table: &Table<'_>, tenant: &Tenant, numbers: &mut Numbers) -
         let name = free(name, &value, tenant);
         let Some(table) = value.table() else { continue };
         let extension = numbers.extension(&table, &Owner::Role(name.clone()));
-        let held_by = table.require("held-by").and_then(|value| holder(&value, tenant));
+        let held_by = table.require("held-by").and_then(|value| route_to(&value, tenant));
         let follow_forwarding =
             table.get("follow-forwarding").and_then(|value| value.flag()).unwrap_or_default();
         table.done();
@@ -80,21 +79,11 @@ pub(super) fn roles(table: &Table<'_>, tenant: &Tenant, numbers: &mut Numbers) -
     roles
 }
 
-fn holder(value: &Value<'_>, tenant: &Tenant) -> Option<RouteTo> {
-    match value.parsed::<RouteTo>()? {
-        // Also one that means somebody else at another time.
-        RouteTo::Destination(DestinationRef::Place(name)) if tenant.time_routes.contains_key(&name) => {
-            Some(RouteTo::Destination(DestinationRef::Place(name)))
-        }
-        RouteTo::Destination(_) | RouteTo::Rota(_) => route_to(value, tenant),
-    }
-}
-
 /// A name that nothing else of the tenant has which is found as a place.
 fn free(name: &str, value: &Value<'_>, tenant: &Tenant) -> PlaceName {
     is_name(name, value);
     let name = PlaceName::from(name);
-    if tenant.has_place(&name) || tenant.time_routes.contains_key(&name) {
+    if tenant.has_place(&name) {
         value.wrong(format!("`{name}` is a place already"));
     }
     name

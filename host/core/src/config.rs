@@ -365,7 +365,13 @@ impl Tenant {
     /// Whether a name is that of something that rings, whenever that is.
     #[must_use]
     pub fn has_place(&self, name: &PlaceName) -> bool {
-        self.places.contains_key(name) || self.roles.contains_key(name) || self.sites.contains_key(name)
+        self.places.contains_key(name) || self.sites.contains_key(name) || self.is_held(name)
+    }
+
+    /// Whether a name means whoever it is at the moment: a role, or a name that depends on the time.
+    #[must_use]
+    pub fn is_held(&self, name: &PlaceName) -> bool {
+        self.roles.contains_key(name) || self.time_routes.contains_key(name)
     }
 
     /// What devices prove themselves for (RFC 7616 §3.3).

@@ -151,7 +151,7 @@ fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) ->
         }
         return if found.is_empty() { Err(why) } else { Ok(found) };
     }
-    if tenant.roles.contains_key(place) || tenant.time_routes.contains_key(place) {
+    if tenant.is_held(place) {
         return Err(NotRung::Vacant);
     }
     match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {

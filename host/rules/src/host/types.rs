@@ -91,9 +91,7 @@ fn place(tenant: Option<&Tenant>, to: &DestinationRef) -> Place {
         DestinationRef::Device(_) => Place::Device,
         DestinationRef::User(_) | DestinationRef::Person(_) => Place::User,
         DestinationRef::Group(_) => Place::Group,
-        DestinationRef::Place(name) if tenant.is_some_and(|tenant| tenant.roles.contains_key(name)) => {
-            Place::Role
-        }
+        DestinationRef::Place(name) if tenant.is_some_and(|tenant| tenant.is_held(name)) => Place::Role,
         DestinationRef::Place(name) if tenant.is_some_and(|tenant| tenant.sites.contains_key(name)) => {
             Place::Site
         }
