@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use callwright_core::Kind;
 use callwright_core::config::{Tenant, User};
@@ -20,13 +21,16 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::openapi::{Described, Does};
 use crate::people::Judge;
-use crate::routes::{self, Told};
+use crate::routes::{self, Told, Wanted};
 use crate::{Caller, Handle};
 
 /// The path of a person's reach.
 pub(crate) fn describe(described: Described) -> Described {
-    let reach =
-        Does::get("a person's phones, what they do, and where a call to them would go").answers::<Reach>();
+    let reach = Does::get(
+        "a person's phones, what they do, and where a call to them would go, now or at another time",
+    )
+    .query::<Wanted>()
+    .answers::<Reach>();
     described.at("/v1/tenants/{tenant}/users/{name}/reach", [reach], get(of_user))
 }
 
@@ -63,26 +67,29 @@ pub(crate) struct Reach {
     calls: u32,
     phones: Vec<Phone>,
     route: Told,
-    /// What keeps their wishes from coming true now.
+    /// What keeps their wishes from coming true at the moment that was asked about.
     warnings: Vec<String>,
     /// All of it as people read it.
     text: String,
 }
 
-/// `GET /v1/tenants/{tenant}/users/{user}/reach`
+/// `GET /v1/tenants/{tenant}/users/{user}/reach?at=Sun+03:00`: the phones as they are now.
 pub(crate) async fn of_user(
     caller: Caller,
     State(switch): State<Handle>,
     Path((tenant, name)): Path<(String, String)>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Reach>, ApiError> {
     // A user may look at their own.
     let tenant = caller.own(&switch, &tenant, (Kind::Forwarding, &name))?;
     let user = tenant.users.get(name.as_str());
     let user = user.ok_or_else(|| ApiError::not_found(format!("no user `{name}`")))?;
     let view = switch.view_of(&tenant.id);
-    let route = routes::told(&switch, &tenant, name, switch.now()).await?;
+    let Query(wanted) = wanted?;
+    let at = wanted.moment(&tenant, switch.now())?;
+    let route = routes::told(&switch, &tenant, name, at).await?;
     let phones = phones(&view, &tenant, user);
-    let warnings = Judge { view: &view, tenant: &tenant, now: switch.now() }.warnings(&user.id);
+    let warnings = Judge { view: &view, tenant: &tenant, now: at }.warnings(&user.id);
     let status = presence::of_user(&view, &tenant.id, &user.id);
     let mut reach = Reach {
         user: user.id.to_string(),

@@ -40,6 +40,17 @@ pub(crate) struct Wanted {
     at: Option<String>,
 }
 
+impl Wanted {
+    /// When that is, in the tenant's zone.
+    pub(crate) fn moment(&self, tenant: &Tenant, now: Timestamp) -> Result<Timestamp, ApiError> {
+        let Some(text) = &self.at else { return Ok(now) };
+        moment(text, &tenant.zone, now).ok_or_else(|| {
+            ApiError::bad_request(format!("`{text}` is no moment"))
+                .help("write as `Sun 03:00`, `03:00`, `2026-12-24 18:00` or 2026-12-24T17:00:00Z")
+        })
+    }
+}
+
 /// A route in words.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Route)]
@@ -59,14 +70,7 @@ pub(crate) async fn of_number(
 ) -> Result<Json<Told>, ApiError> {
     let tenant = caller.tenant(&switch, &tenant)?;
     let Query(wanted) = wanted?;
-    let now = switch.now();
-    let at = match wanted.at {
-        None => now,
-        Some(text) => moment(&text, &tenant.zone, now).ok_or_else(|| {
-            ApiError::bad_request(format!("`{text}` is no moment"))
-                .help("write as `Sun 03:00`, `03:00`, `2026-12-24 18:00` or 2026-12-24T17:00:00Z")
-        })?,
-    };
+    let at = wanted.moment(&tenant, switch.now())?;
     told(&switch, &tenant, number, at).await.map(Json)
 }
 

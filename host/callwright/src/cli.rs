@@ -11,7 +11,7 @@ mod times;
 
 pub(crate) use people::{
     AuditArgs, DeviceKeys, DocumentCommand, EventsArgs, ForwardingCommand, ForwardingKeys, GroupKeys,
-    HoursKeys, How, More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
+    HoursKeys, How, Moment, More, PlaceKeys, TenantCommand, TenantKeys, UserKeys,
 };
 pub(crate) use times::{HolidaysKeys, RoleKeys, RotaKeys, SiteKeys, TableKeys, TimeRouteKeys};
 
@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// Makes, shows, changes and removes people.
     User {
         #[command(subcommand)]
-        command: DocumentCommand<UserKeys>,
+        command: DocumentCommand<UserKeys, Moment>,
         #[command(flatten)]
         remote: Remote,
     },
@@ -334,9 +334,8 @@ pub(crate) enum NumberCommand {
     Show {
         /// A number, an extension or a user's name, as it would be dialled.
         number: String,
-        /// When the call would come, in the tenant's zone: `Sun 03:00`, `03:00` or `2026-12-24 18:00`; now without this.
-        #[arg(long, value_name = "WHEN")]
-        at: Option<String>,
+        #[command(flatten)]
+        when: Moment,
     },
 }
 

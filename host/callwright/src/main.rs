@@ -60,8 +60,8 @@ fn run(command: Command, out: &Output) -> Result<(), UserError> {
         Command::Call { command, remote } => call::run(&command, &remote, out),
         Command::Number { command, remote } => number::run(&command, &remote, out),
         Command::Tenant { command, remote } => people::tenants(&command, &remote, out),
-        Command::User { command: DocumentCommand::Show { name }, remote } => {
-            people::user(&name, &remote, out)
+        Command::User { command: DocumentCommand::Show { name, look }, remote } => {
+            people::user(&name, &look, &remote, out)
         }
         Command::User { command, remote } => people::run(&command, &remote, out),
         Command::Device { command, remote } => people::run(&command, &remote, out),

@@ -15,9 +15,9 @@ use crate::output::Output;
 pub(crate) fn run(command: &NumberCommand, remote: &Remote, out: &Output) -> Result<(), UserError> {
     let client = Client::of(remote)?;
     let tenant = client.tenant(remote.tenant.as_deref())?;
-    let NumberCommand::Show { number, at } = command;
-    let at = at.as_ref().map(|at| format!("?at={}", segment(at))).unwrap_or_default();
-    let route: Value = client.get(&format!("/v1/tenants/{tenant}/numbers/{}/route{at}", segment(number)))?;
+    let NumberCommand::Show { number, when } = command;
+    let path = format!("/v1/tenants/{tenant}/numbers/{}/route{}", segment(number), when.query());
+    let route: Value = client.get(&path)?;
     out.result(&route, || text(&route, "text").trim_end().to_owned());
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::{list, text};
 use crate::cli::{
-    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, More, Remote, TenantCommand,
+    AuditArgs, DocumentCommand, ForwardingCommand, ForwardingKeys, How, Moment, More, Remote, TenantCommand,
     TenantKeys,
 };
 use crate::client::{Client, segment};
@@ -73,8 +73,8 @@ impl Shelf<'_> {
 ///
 /// # Errors
 /// As the switch says.
-pub(crate) fn run<K: Keys>(
-    command: &DocumentCommand<K>,
+pub(crate) fn run<K: Keys, L: Args>(
+    command: &DocumentCommand<K, L>,
     remote: &Remote,
     out: &Output,
 ) -> Result<(), UserError> {
@@ -90,7 +90,7 @@ pub(crate) fn run<K: Keys>(
             told::<K>(&made, "made", out);
         }
         DocumentCommand::List => listed::<K>(&shelf.all()?, out),
-        DocumentCommand::Show { name } => {
+        DocumentCommand::Show { name, .. } => {
             let document: Value = client.get(&shelf.one(name))?;
             out.result(&document, || shown(&document));
         }
@@ -147,15 +147,15 @@ fn made_first<K: Keys>(error: UserError, name: &str) -> UserError {
     error.help(format!("`callwright {kind} create {name}` makes one"))
 }
 
-/// Shows a person: their phones, and where a call to them would go now. Scripts get their document with it.
+/// Shows a person: their phones, and where a call to them would go now or then. Scripts get their document with it.
 ///
 /// # Errors
 /// As the switch says.
-pub(crate) fn user(name: &str, remote: &Remote, out: &Output) -> Result<(), UserError> {
+pub(crate) fn user(name: &str, when: &Moment, remote: &Remote, out: &Output) -> Result<(), UserError> {
     let client = Client::of(remote)?;
     let tenant = client.tenant(remote.tenant.as_deref())?;
     let path = format!("/v1/tenants/{tenant}/users/{}", segment(name));
-    let reach: Value = client.get(&format!("{path}/reach"))?;
+    let reach: Value = client.get(&format!("{path}/reach{}", when.query()))?;
     if !out.is_json() {
         let shown: Value = client.get(&path)?;
         let draft = shown.get("draft").is_some_and(Value::is_object);
@@ -360,6 +360,11 @@ fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
     let profile = effect.get("profile").and_then(Value::as_str).map(|profile| format!(", profile {profile}"));
     let profile = profile.unwrap_or_default();
     let mut lines = vec![format!("{what}: {reason}{profile}, mode {mode}{}", told.unwrap_or_default())];
+    let only = effect.get("only").and_then(Value::as_str);
+    lines.extend(only.map(|only| format!("{what}: only {only} rings")));
+    if effect.get("do_not_disturb") == Some(&json!(true)) {
+        lines.push(format!("{what}: not to be disturbed, no device of theirs rings"));
+    }
     lines.extend(warnings(effect));
     lines
 }

@@ -1,5 +1,7 @@
 //! What a user's wishes come to now, in the words that people are told.
 
+use std::borrow::Cow;
+
 use callwright_config::{forwarding_document, wishes};
 use callwright_core::config::Tenant;
 use callwright_core::forwarding::{self, Effect, Wishes};
@@ -11,6 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Shown;
+use super::warned::decided_by;
 
 /// What wishes come to now.
 #[derive(Serialize, ToSchema)]
@@ -23,6 +26,11 @@ pub(crate) struct Outlook {
     mode: &'static str,
     /// What the mode does; none where conditions were set one by one.
     text: Option<&'static str>,
+    /// What rings in place of their devices, as `user:bob`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only: Option<String>,
+    /// Whether nothing of theirs rings.
+    do_not_disturb: bool,
     /// The profile that is chosen; all of this is as it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
@@ -41,18 +49,30 @@ pub(crate) struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// What holds of wishes where a profile is chosen: what it says in their place.
+    fn effective<'w>(&self, wishes: &'w Wishes) -> Cow<'w, Wishes> {
+        wishes.in_profile(self.tenant).map_or(Cow::Borrowed(wishes), Cow::Owned)
+    }
+
+    fn judge(&self, effective: &Wishes, user: &UserId) -> forwarding::Outlook {
+        forwarding::Outlook::of(effective, self.view, self.tenant, user, self.now)
+    }
+
     fn outlook(&self, wishes: &Wishes, user: &str) -> Outlook {
-        let chosen = wishes.in_profile(self.tenant);
-        let effective = chosen.as_ref().unwrap_or(wishes);
-        let outlook = forwarding::Outlook::of(effective, self.view, self.tenant, &user.into(), self.now);
+        let effective = self.effective(wishes);
+        let outlook = self.judge(&effective, &user.into());
+        let mut warnings = outlook.warnings;
+        warnings.extend(decided_by(self.view, self.tenant, user));
         Outlook {
+            only: effective.cold_route.as_ref().map(ToString::to_string),
+            do_not_disturb: effective.do_not_disturb,
             profile: wishes.profile.as_ref().map(ToString::to_string),
             profiles: wishes.choices(self.tenant).iter().map(ToString::to_string).collect(),
             active: matches!(outlook.effect, Effect::Active(_)),
             reason: outlook.effect.word(),
             mode: outlook.mode.word(),
             text: outlook.mode.text(),
-            warnings: outlook.warnings,
+            warnings,
         }
     }
 
@@ -66,7 +86,7 @@ impl Judge<'_> {
     /// nothing.
     pub(crate) fn warnings(&self, user: &UserId) -> Vec<String> {
         let saved = forwarding::saved(self.view, self.tenant, user);
-        saved.map(|wishes| self.outlook(wishes, user.as_str()).warnings).unwrap_or_default()
+        saved.map(|wishes| self.judge(&self.effective(wishes), user).warnings).unwrap_or_default()
     }
 }
 

@@ -9,7 +9,8 @@ use callwright_core::config::{Config, Tenant};
 use callwright_core::forwarding::{self, Wishes, circle, persons};
 use callwright_core::names::{RotaName, UserId};
 use callwright_core::place::Role;
-use callwright_core::rule::DestinationRef;
+use callwright_core::route::{self, Decider};
+use callwright_core::rule::{BindTarget, DestinationRef};
 use callwright_core::time_route::{RouteTo, TimeRoute, gaps, holes, in_lines, vacancies};
 use callwright_core::{Kind, View};
 use callwright_store::{Store, StoreError};
@@ -29,6 +30,9 @@ impl Shown {
         let view = switch.view_of(&tenant.id);
         let Some(tenant) = view.config.tenants.get(&tenant.id).cloned() else { return Ok(self) };
         let (kind, name, now) = (self.kind, self.name.clone(), switch.now());
+        // Whoever is made anew may bear the name of somebody to whom a rule was bound.
+        let is_new = kind == Kind::User && self.revision == 1;
+        let bound = if is_new { decided_by(&view, &tenant, &name) } else { None };
         let prepared = self.draft.as_ref().map(|draft| draft.value.clone());
         // Two years take a while to walk through, so where waiting hurts nobody.
         let look = move |store: &dyn Store| -> Result<Vec<String>, StoreError> {
@@ -44,8 +48,16 @@ impl Shown {
             Ok(tenant.map(|it| of_document(&view, it, (kind, &name), None, now)).unwrap_or_default())
         };
         self.warnings = switch::ask(switch, look).await??;
+        self.warnings.extend(bound);
         Ok(self)
     }
+}
+
+/// That a rule of their own decides somebody's calls, whatever they wish. A rule that the whole tenant has is what wishes are for.
+pub(super) fn decided_by(view: &View, tenant: &Tenant, user: &str) -> Option<String> {
+    let Decider::Rule(rule, target) = route::decider(view, tenant, user) else { return None };
+    (target != BindTarget::Tenant)
+        .then(|| format!("calls to {user} are decided by rule {}, which is bound to {target}", rule.name))
 }
 
 /// The tenant as it would be if a draft held; none where it would be wrong, which is told when it is saved.
@@ -225,6 +237,7 @@ fn of_people(
 mod tests {
     use std::path::Path;
 
+    use callwright_core::rule::ActiveRule;
     use serde_json::json;
 
     use super::*;
@@ -261,6 +274,25 @@ mod tests {
             view.wishes.insert(("acme".into(), "ana".into()), Arc::clone(wishes));
         }
         of_document(&view, &tenant, (kind, name), prepared, "2026-11-20T00:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_rule_of_their_own_is_told_and_one_of_the_tenant_s_is_not() {
+        let settings = callwright_config::parse(HOUSE, Path::new("/etc")).unwrap();
+        let tenant = &settings.switch.tenants["acme"];
+        for (bind, told) in [
+            (BindTarget::User("cleo".into()), Some("user:cleo")),
+            (BindTarget::User("ana".into()), None),
+            (BindTarget::Tenant, None),
+        ] {
+            let standard = ActiveRule::standard(&"acme".into(), "sha256:aa".into());
+            let rule = Arc::new(ActiveRule { name: "on-call".into(), bind: vec![bind], ..standard });
+            let mut view = View::default();
+            view.rules.insert(("acme".into(), rule.name.clone()), rule);
+            let told =
+                told.map(|to| format!("calls to cleo are decided by rule on-call, which is bound to {to}"));
+            assert_eq!(decided_by(&view, tenant, "cleo"), told);
+        }
     }
 
     #[test]

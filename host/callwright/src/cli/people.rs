@@ -2,9 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-/// What can be done with documents of one kind.
+use crate::client::segment;
+
+/// What can be done with documents of one kind, where one is shown as it is looked at.
 #[derive(Subcommand)]
-pub(crate) enum DocumentCommand<K: Args> {
+pub(crate) enum DocumentCommand<K: Args, L: Args = AsItIs> {
     /// Makes one; there must be none of that name.
     #[command(visible_alias = "add")]
     Create {
@@ -23,6 +25,8 @@ pub(crate) enum DocumentCommand<K: Args> {
     Show {
         /// Its name.
         name: String,
+        #[command(flatten)]
+        look: L,
     },
     /// Changes what is named and leaves the rest as it is; there must be one of that name.
     Set {
@@ -113,6 +117,25 @@ pub(crate) enum TenantCommand {
         #[arg(long)]
         with_everything: bool,
     },
+}
+
+/// Nothing can be said of how a document is looked at.
+#[derive(Args)]
+pub(crate) struct AsItIs {}
+
+/// When a call would come.
+#[derive(Args)]
+pub(crate) struct Moment {
+    /// When the call would come, in the tenant's zone: `Sun 03:00`, `03:00` or `2026-12-24 18:00`; now without this.
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
+}
+
+impl Moment {
+    /// What a path of the API ends with.
+    pub(crate) fn query(&self) -> String {
+        self.at.as_ref().map(|at| format!("?at={}", segment(at))).unwrap_or_default()
+    }
 }
 
 /// Whatever has no option of its own.

@@ -370,7 +370,7 @@ fn what_wishes_come_to_is_told_in_the_exact_texts() {
         let wishes = json!({ "mode": mode, "to": ["user:bob"] });
         let told = json!({
             "active": reason == "active", "reason": reason, "mode": mode, "text": text, "warnings": [],
-            "profiles": ["do-not-disturb", "office", "travel"],
+            "do_not_disturb": false, "profiles": ["do-not-disturb", "office", "travel"],
         });
         let draft = switch.put("/acme/forwarding/ana/draft", &wishes);
         assert_eq!(draft["draft"]["effect"], told, "{draft}");

@@ -107,3 +107,43 @@ fn a_ring_has_one_length_before_and_after_the_call() {
     assert!(before.contains("rings 1001 (desk) of ana for 25 s"), "{before}");
     assert!(after.contains("rings 1001, for up to 25 s"), "{after}");
 }
+
+#[test]
+fn who_rings_in_their_place_and_who_is_not_to_be_disturbed_is_told_with_the_mode() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let shown = switch.does("forwarding set ana --mode no-answer --to user:bob --cold-route user:bob");
+    assert!(shown.contains("\nnow: only user:bob rings"), "{shown}");
+    switch.does("forwarding profile ana do-not-disturb");
+    let shown = switch.does("forwarding show ana");
+    assert!(
+        shown.contains("\nnow: not to be disturbed, no device of theirs rings"),
+        "of the profile: {shown}"
+    );
+    let effect = switch.effect("ana");
+    assert_eq!((&effect["only"], &effect["do_not_disturb"]), (&json!("user:bob"), &json!(true)));
+}
+
+#[test]
+fn a_person_is_shown_as_a_call_would_find_them_at_another_time() {
+    let switch = Switch::start_with(EMPTY);
+    switch.with_acme();
+    let week = json!({ "weekly": ["mon-fri 08:00-18:00"] });
+    switch.put("/acme/hours/office?save=true", &week);
+    let desk = json!({ "routes": [{ "hours": "office", "to": "user:bob" }], "otherwise": "user:ana" });
+    switch.put("/acme/time-routes/desk?save=true", &desk);
+    let wishes = json!({ "mode": "forward-only", "to": ["place:desk"], "when": week });
+    switch.put("/acme/forwarding/ana?save=true", &wishes);
+    let shown = |at: &str| {
+        let shown = switch.cli(switch.operator(), &["user", "show", "ana", "--at", at]);
+        assert!(shown.status.success(), "{}", text(&shown.stderr));
+        text(&shown.stdout)
+    };
+    let (thursday, saturday) = (shown("2099-12-24 12:00"), shown("2099-12-26 12:00"));
+    assert!(thursday.contains("Thursday 2099-12-24 12:00") && thursday.contains("active, forward-only"));
+    assert!(saturday.contains("inactive, outside-schedule"), "{saturday}");
+    let wrong = switch.ask("GET", "/acme/users/ana/reach?at=someday", None);
+    assert_eq!((wrong.0, wrong.1["error"]["what"].as_str()), (400, Some("`someday` is no moment")));
+    let (status, used) = switch.ask("DELETE", "/acme/time-routes/desk", None);
+    assert!(status == 422 && used.to_string().contains("is used by the forwarding of ana"), "{used}");
+}
