@@ -65,7 +65,15 @@ impl Caller {
 
     /// Whether this is the token of one user, which opens no calls and no rules.
     pub(crate) fn is_user(&self) -> bool {
-        matches!(self.scope, Scope::User(..))
+        self.user().is_some()
+    }
+
+    /// Whose token it is, where it is that of one user.
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        match &self.scope {
+            Scope::User(_, user) => Some(user),
+            Scope::Operator | Scope::Tenant(_) => None,
+        }
     }
 
     /// Whether this caller knows of a tenant of that name.

@@ -30,6 +30,7 @@ use crate::{Caller, DOCUMENT_MAX, Handle, routes, switch};
 mod device;
 mod file;
 mod outlook;
+mod routed;
 mod warned;
 
 pub(crate) use outlook::Judge;
@@ -319,7 +320,7 @@ async fn replace(
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let Json(value) = body?;
-    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller };
     write.put(value, meant).await
 }
 
@@ -333,7 +334,7 @@ async fn stage(
 ) -> Result<(StatusCode, Json<One>), ApiError> {
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Json(value) = body?;
-    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller };
     write.put(value, Meant::default()).await
 }
 
@@ -345,7 +346,7 @@ async fn discard(
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
-    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller };
     write.commit(Step::Discard, Expects::There).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -361,11 +362,14 @@ async fn save(
     let tenant = writable(&caller, &switch, &tenant, kind, &name)?;
     let Query(meant) = meant?;
     let document = find(&switch, &tenant.id, kind, &name).await?.ok_or_else(|| not_there(kind, &name))?;
-    let draft = document.draft.ok_or_else(|| ApiError::not_found(format!("{kind} `{name}` has no draft")))?;
+    let draft = document.draft.clone();
+    let draft = draft.ok_or_else(|| ApiError::not_found(format!("{kind} `{name}` has no draft")))?;
     let until = meant.until.as_deref().map(|text| moment(text, switch.now(), &tenant)).transpose()?;
-    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller.label };
+    let write = Write { switch, tenant: Among::Tenant(tenant), kind, name, by: caller };
     let revision = Expects::Revision(meant.revision.unwrap_or(document.revision));
-    write.commit(Step::Save { value: draft.value, until }, revision).await.map(Json)
+    let what = Step::Save { value: draft.value, until };
+    write.may_route(Some(&document), &what, revision)?;
+    write.commit(what, revision).await.map(Json)
 }
 
 /// `DELETE /v1/tenants/{tenant}/users/{name}` and its like.
@@ -445,7 +449,7 @@ async fn replace_tenant(
     let Query(meant) = meant?;
     let Json(value) = body?;
     let tenant = Among::Named(name.as_str().into());
-    let write = Write { switch, tenant, kind: Kind::Tenant, name, by: caller.label };
+    let write = Write { switch, tenant, kind: Kind::Tenant, name, by: caller };
     write.put(value, Meant { save: true, ..meant }).await
 }
 
@@ -489,7 +493,7 @@ struct Write {
     tenant: Among,
     kind: Kind,
     name: String,
-    by: String,
+    by: Caller,
 }
 
 impl Write {
@@ -521,6 +525,7 @@ impl Write {
             }
         };
         let what = if meant.save { Step::Save { value, until } } else { Step::Stage(value) };
+        self.may_route(known.as_ref(), &what, expects)?;
         let One { document, zone } = self.commit(what, expects).await?;
         Ok((status, Json(One { document: Shown { password, ..document }, zone })))
     }
@@ -529,7 +534,7 @@ impl Write {
         let Self { switch, tenant: among, kind, name, by } = self;
         let edits = vec![Edit { kind, name: name.clone(), what }];
         let tenant = among.id().clone();
-        let mut documents = switch.change(DocumentChange { tenant, edits, expects, by }).await?;
+        let mut documents = switch.change(DocumentChange { tenant, edits, expects, by: by.label }).await?;
         let gone = Document { kind, name, live: None, draft: None, temporary: None, revision: 0 };
         let shown = Shown::from(documents.pop().flatten().unwrap_or(gone));
         match &among {

@@ -269,10 +269,7 @@ pub fn dialled(
         let saved = forwarding::saved(view, tenant, &user);
         saved.map(|saved| Wishes { profile: None, term: None, ..Wishes::clone(saved) })
     };
-    let takes_calls = |colleague: &UserId| {
-        let theirs = forwarding::of_user(view, tenant, colleague);
-        theirs.is_some_and(|theirs| theirs.takes_for.contains(&user))
-    };
+    let takes_calls = |colleague: &UserId| forwarding::takes_for(view, tenant, colleague, &user);
     let dialler = Dialler { tenant, user: &user, device, at };
     let (wishes, mut said) = apply(code, &wishes.unwrap_or_default(), dialler, takes_calls)?;
     let routed = match code {

@@ -22,12 +22,14 @@ use crate::schedule;
 use crate::view::View;
 
 mod circle;
+mod cold_route;
 mod outlook;
 mod outside;
 mod profile;
 mod selective;
 
 pub use circle::{circle, persons};
+pub use cold_route::{may_route, owner, takes_for};
 pub use outlook::{Outlook, zone_of};
 pub use profile::{BUILT_IN, Partial};
 pub use selective::{

@@ -209,6 +209,26 @@ pub fn beneath(kind: Kind, live: Option<&Value>, before: Option<&Value>, value: 
     Some(Value::Object(beneath))
 }
 
+/// What ends of a document, and what holds then, once `value` is saved over it, for good or until then.
+#[must_use]
+pub fn ending(
+    kind: Kind,
+    was: Option<&Document>,
+    value: &Value,
+    until: Option<Timestamp>,
+) -> Option<Temporary> {
+    let live = was.and_then(|was| was.live.as_ref());
+    match (was.and_then(|was| was.temporary.as_ref()), until) {
+        (Some(known), None) => {
+            let before = beneath(kind, live, known.before.as_ref(), value);
+            let is_other = before.as_ref() != Some(value);
+            is_other.then_some(Temporary { until: known.until, before })
+        }
+        (Some(known), Some(until)) => Some(Temporary { until, before: known.before.clone() }),
+        (None, until) => until.map(|until| Temporary { until, before: live.cloned() }),
+    }
+}
+
 /// Applies an edit to what is there.
 pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str) -> Option<Applied> {
     let empty = || Document {
@@ -227,15 +247,7 @@ pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str)
         Applied { document: None, action: Action::Changed, before: shown(&live), after: None, until: None };
     match &edit.what {
         Step::Save { value, until } => {
-            next.temporary = match (next.temporary.take(), *until) {
-                (Some(known), None) => {
-                    let before = beneath(edit.kind, live.as_ref(), known.before.as_ref(), value);
-                    let is_other = before.as_ref() != Some(value);
-                    is_other.then_some(Temporary { until: known.until, before })
-                }
-                (Some(known), Some(until)) => Some(Temporary { until, before: known.before }),
-                (None, until) => until.map(|until| Temporary { until, before: live }),
-            };
+            next.temporary = ending(edit.kind, was.as_ref(), value, *until);
             next.live = Some(value.clone());
             next.draft = None;
             applied.action = if applied.before.is_some() { Action::Changed } else { Action::Created };

@@ -27,7 +27,7 @@ pub use calls::{
 pub use digest::{Digest, NotADigest};
 pub use documents::{
     AUDIT_MAX, Action, AuditEntry, AuditFilter, DOCUMENTS_MAX, DOCUMENTS_PAGE_MAX, Document, Draft, Edit,
-    Step, Temporary, beneath, shown,
+    Step, Temporary, beneath, ending, shown,
 };
 pub use error::{DocumentError, FindError, Repeated, RuleError, StoreError};
 pub use events::{EVENTS_MAX, EVENTS_PAGE_MAX, Event, Happened};

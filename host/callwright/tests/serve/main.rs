@@ -23,6 +23,8 @@ mod people;
 #[cfg(test)]
 mod removal;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod wishes;

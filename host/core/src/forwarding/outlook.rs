@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::outside::is_outside;
-use super::{Condition, Effect, Mode, WhyNot, Wishes};
+use super::{Condition, Effect, Mode, WhyNot, Wishes, owner};
 use crate::config::Tenant;
 use crate::explain::list;
 use crate::label::{label, with_extension};
@@ -46,10 +46,19 @@ impl Outlook {
             && tenant.lacks(to).is_none()
             && !presence::reachable(view, &tenant.id, to)
         {
-            let to = with_extension(to, label(Some(tenant), to));
+            let to = phones(tenant, user, to);
             warnings.push(format!("calls of {name} are routed to {to}, which cannot be reached"));
         }
         Self { mode: wishes.mode(), effect: wishes.effect(tenant, zone, at), warnings }
+    }
+}
+
+/// What calls of a user are routed to, and whose phone that is where it is not theirs: `1011 (desk) of Bob Brown`.
+fn phones(tenant: &Tenant, user: &UserId, to: &DestinationRef) -> String {
+    let named = with_extension(to, label(Some(tenant), to));
+    match owner(tenant, to).filter(|owner| *owner != user) {
+        Some(owner) => format!("{named} of {}", label(Some(tenant), &DestinationRef::User(owner.clone()))),
+        None => named,
     }
 }
 
@@ -173,6 +182,17 @@ mod tests {
         assert_eq!(told(&routed(Mode::Failover, "user:bob")), ("active", vec![]));
         assert_eq!(told(&routed(Mode::ForwardOnly, "device:1002")), ("active", vec![]), "no device rings");
         assert_eq!(told(&routed(Mode::Failover, "device:9")), ("active", vec![]), "it is not there any more");
+    }
+
+    #[test]
+    fn a_route_to_a_phone_of_somebody_else_says_whose_it_is() {
+        let tenant = testing::tenant();
+        let told = |to: &str| phones(&tenant, &"ana".into(), &to.parse().unwrap());
+        assert_eq!(told("device:1011"), "1011 (desk) of Bob Brown");
+        assert_eq!(
+            (told("device:1002"), told("user:bob")),
+            ("1002 (soft)".to_owned(), "Bob Brown".to_owned())
+        );
     }
 
     #[test]
