@@ -1,6 +1,6 @@
 //! Destinations that depend on the time, and whether every minute has exactly one: pure functions of a tenant and a moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::tz::TimeZone;
@@ -11,9 +11,9 @@ use crate::names::{HoursName, PlaceName, RotaName};
 use crate::place::Role;
 use crate::rota::{Rota, on_duty};
 use crate::rule::{DestinationRef, NotADestination};
-use crate::schedule::opening;
+use crate::schedule::{opening, weekday_name};
 
-/// Holes of one name that are told; how many there are is said.
+/// Lines of one name that are told; how many holes there are besides is said.
 const TOLD_MAX: usize = 20;
 /// How far ahead holes are looked for.
 const DAYS_AHEAD: i64 = 2 * 365 + 1;
@@ -196,15 +196,55 @@ pub fn vacancies(tenant: &Tenant, role: &Role, from: Timestamp) -> Vec<Hole> {
     }
 }
 
-/// A line for each hole, behind the name that it is a hole of.
+/// A line for each hole, behind the name that it is a hole of; those at the same time of the week have one together.
 #[must_use]
 pub fn in_lines(name: &str, tenant: &Tenant, found: &[Hole]) -> Vec<String> {
-    let told = found.iter().take(TOLD_MAX);
-    let mut lines: Vec<_> = told.map(|hole| format!("{name}: {}", hole.in_words(&tenant.zone))).collect();
-    if let Some(more) = found.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+    let all = weekly(&tenant.zone, found);
+    let told = all.iter().take(TOLD_MAX);
+    let mut lines: Vec<_> = told.map(|holes| format!("{name}: {}", holes.in_words(&tenant.zone))).collect();
+    let more: usize = all.iter().skip(TOLD_MAX).map(|holes| holes.count).sum();
+    if more > 0 {
         lines.push(format!("{name}: and {more} more times in two years"));
     }
     lines
+}
+
+/// Holes at the same time of the week, in which the same are meant.
+struct Weekly<'a> {
+    first: &'a Hole,
+    last: &'a Hole,
+    count: usize,
+}
+
+impl Weekly<'_> {
+    /// As `Sun 2026-12-06 00:00-08:00 Europe/Berlin: nobody, and on 103 more Sundays until 2028-11-19`.
+    fn in_words(&self, zone: &TimeZone) -> String {
+        let (first, last) = (self.first.in_words(zone), self.last.from.to_zoned(zone.clone()));
+        match self.count {
+            1 => first,
+            2 => format!("{first}, and on {}", last.strftime("%a %Y-%m-%d")),
+            count => {
+                let day = weekday_name(last.weekday());
+                format!("{first}, and on {} more {day}s until {}", count - 1, last.date())
+            }
+        }
+    }
+}
+
+fn weekly<'a>(zone: &TimeZone, found: &'a [Hole]) -> Vec<Weekly<'a>> {
+    let mut all: Vec<Weekly<'a>> = Vec::new();
+    let mut places: BTreeMap<_, usize> = BTreeMap::new();
+    for hole in found {
+        let (from, to) = (hole.from.to_zoned(zone.clone()), hole.to.to_zoned(zone.clone()));
+        let days = (to.date() - from.date()).get_days();
+        let time = (from.weekday().to_monday_zero_offset(), from.time(), days, to.time(), &hole.meant);
+        let place = *places.entry(time).or_insert(all.len());
+        match all.get_mut(place) {
+            Some(same) => (same.last, same.count) = (hole, same.count + 1),
+            None => all.push(Weekly { first: hole, last: hole, count: 1 }),
+        }
+    }
+    all
 }
 
 /// All who are meant at a moment: one where all is well.

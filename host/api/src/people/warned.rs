@@ -7,13 +7,13 @@ use std::sync::Arc;
 use callwright_config::{assemble, wishes};
 use callwright_core::config::{Config, Tenant};
 use callwright_core::forwarding::{self, Wishes, circle, persons};
-use callwright_core::names::{RotaName, UserId};
+use callwright_core::names::{HoursName, RotaName, TenantId, UserId};
 use callwright_core::place::Role;
 use callwright_core::route::{self, Decider};
 use callwright_core::rule::{BindTarget, DestinationRef};
 use callwright_core::time_route::{RouteTo, TimeRoute, gaps, holes, in_lines, vacancies};
 use callwright_core::{Kind, View};
-use callwright_store::{Store, StoreError};
+use callwright_store::{DOCUMENTS_PAGE_MAX, Document, Store, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -36,16 +36,16 @@ impl Shown {
         let prepared = self.draft.as_ref().map(|draft| draft.value.clone());
         // Two years take a while to walk through, so where waiting hurts nobody.
         let look = move |store: &dyn Store| -> Result<Vec<String>, StoreError> {
-            let Some(value) = prepared else {
-                return Ok(of_document(&view, &tenant, (kind, &name), None, now));
+            let hours = hours_of(store, &tenant.id, (kind, &name))?;
+            let told = |tenant: &Tenant, wished: Option<&Arc<Wishes>>| {
+                of_document(&view, tenant, (kind, &name), &hours, wished, now)
             };
+            let Some(value) = prepared else { return Ok(told(&tenant, None)) };
             if kind == Kind::Forwarding {
-                let wished = wishes(&tenant, &name, &value).ok();
-                return Ok(of_document(&view, &tenant, (kind, &name), wished.as_ref(), now));
+                return Ok(told(&tenant, wishes(&tenant, &name, &value).ok().as_ref()));
             }
             let tenant = with_draft(store, &tenant, (kind, &name), value)?;
-            let tenant = tenant.as_ref();
-            Ok(tenant.map(|it| of_document(&view, it, (kind, &name), None, now)).unwrap_or_default())
+            Ok(tenant.map(|tenant| told(&tenant, None)).unwrap_or_default())
         };
         self.warnings = switch::ask(switch, look).await??;
         self.warnings.extend(bound);
@@ -74,15 +74,42 @@ fn with_draft(
     Ok(assemble(&tenant.id, all, &Config::default()).ok())
 }
 
+/// The hours that a document is about: themselves, and those that days off close.
+fn hours_of(
+    store: &dyn Store,
+    tenant: &TenantId,
+    (kind, name): (Kind, &str),
+) -> Result<BTreeSet<HoursName>, StoreError> {
+    let mut found = BTreeSet::new();
+    if kind == Kind::Hours {
+        found.insert(name.into());
+    }
+    if kind != Kind::Holidays {
+        return Ok(found);
+    }
+    let is_closed = |hours: &Document| {
+        let lists = hours.live.as_ref().and_then(|live| live.get("holidays")).and_then(Value::as_array);
+        lists.is_some_and(|lists| lists.iter().any(|list| list == name))
+    };
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.documents_of_kind(tenant, Kind::Hours, after.as_deref(), DOCUMENTS_PAGE_MAX)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.name.clone());
+        found.extend(page.iter().filter(|it| is_closed(it)).map(|it| HoursName::from(it.name.as_str())));
+    }
+}
+
 /// What to know of a document as it is now. Of wishes that are only prepared, what it would be.
 pub(super) fn of_document(
     view: &View,
     tenant: &Tenant,
     (kind, name): (Kind, &str),
+    hours: &BTreeSet<HoursName>,
     prepared: Option<&Arc<Wishes>>,
     now: Timestamp,
 ) -> Vec<String> {
-    let mut all = of_times(tenant, (kind, name), now);
+    let mut all = of_times(tenant, (kind, name), hours, now);
     let place = || persons(tenant, &DestinationRef::Place(name.into()));
     let people = match kind {
         Kind::Forwarding => [name.into()].into(),
@@ -109,25 +136,25 @@ pub(super) fn of_document(
 }
 
 /// The times of the next two years at which nobody or two are meant by what a document is a part of.
-fn of_times(tenant: &Tenant, (kind, name): (Kind, &str), now: Timestamp) -> Vec<String> {
+fn of_times(
+    tenant: &Tenant,
+    (kind, name): (Kind, &str),
+    hours: &BTreeSet<HoursName>,
+    now: Timestamp,
+) -> Vec<String> {
     match kind {
         Kind::TimeRoute => {
             let mut all = of_routes(tenant, now, |route| route.name.as_str() == name);
             all.extend(of_roles(tenant, now, |role| holds_by(role, name)));
             all
         }
-        Kind::Hours => {
-            let names = |route: &TimeRoute| route.entries.iter().any(|entry| entry.hours.as_str() == name);
+        Kind::Hours | Kind::Holidays => {
+            let names = |route: &TimeRoute| route.entries.iter().any(|entry| hours.contains(&entry.hours));
             let mut all = of_routes(tenant, now, names);
             let is_held = |role: &Role| {
                 tenant.time_routes.values().any(|route| names(route) && holds_by(role, route.name.as_str()))
             };
             all.extend(of_roles(tenant, now, is_held));
-            all
-        }
-        Kind::Holidays => {
-            let mut all = of_routes(tenant, now, |_| true);
-            all.extend(of_roles(tenant, now, |role| matches!(role.held_by, RouteTo::Destination(_))));
             all
         }
         Kind::Rota => {
@@ -238,6 +265,7 @@ mod tests {
     use std::path::Path;
 
     use callwright_core::rule::ActiveRule;
+    use callwright_store::Memory;
     use serde_json::json;
 
     use super::*;
@@ -273,7 +301,8 @@ mod tests {
         if let Some(wishes) = saved {
             view.wishes.insert(("acme".into(), "ana".into()), Arc::clone(wishes));
         }
-        of_document(&view, &tenant, (kind, name), prepared, "2026-11-20T00:00:00Z".parse().unwrap())
+        let hours = hours_of(&Memory::new(), &tenant.id, (kind, name)).unwrap();
+        of_document(&view, &tenant, (kind, name), &hours, prepared, "2026-11-20T00:00:00Z".parse().unwrap())
     }
 
     #[test]
@@ -300,9 +329,10 @@ mod tests {
         let hole = "Fri 2026-12-25 09:00 to Sat 2026-12-26 09:00 UTC: nobody";
         let night = format!("time-routes.night: {hole}");
         let (backup, phone) = (format!("roles.backup: {hole}"), format!("roles.phone: {hole}"));
-        for (kind, name) in [(Kind::TimeRoute, "night"), (Kind::Hours, "office"), (Kind::Holidays, "x")] {
+        for (kind, name) in [(Kind::TimeRoute, "night"), (Kind::Hours, "office")] {
             assert_eq!(warned(None, None, kind, name), [&*night, &*backup], "{kind}");
         }
+        assert_eq!(warned(None, None, Kind::Holidays, "unused"), [""; 0]);
         let rota = [format!("rotas.duty: {hole}"), night, backup.clone(), phone.clone()];
         assert_eq!(warned(None, None, Kind::Rota, "duty"), rota);
         assert_eq!(warned(None, None, Kind::Role, "phone"), [phone]);

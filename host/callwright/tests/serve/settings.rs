@@ -439,9 +439,13 @@ fn who_is_meant_when_is_managed_and_holes_and_circles_are_warned_of() {
         swapped.contains("warning: rotas.duty: ") && swapped.contains("warning: time-routes.desk: "),
         "{swapped}"
     );
+    let unused = ["holidays", "create", "bank", "--day", "2099-12-25=Christmas"];
+    assert_eq!(does(&unused), "holidays bank is made", "no hours have them");
+    let used = does(&["holidays", "set", "de-be", "--day", "2099-12-26=Boxing Day"]);
+    assert!(used.contains("warning: time-routes.desk: "), "{used}");
     let open = switch.put("/acme/hours/office?save=true", &json!({ "weekly": ["mon-fri 08:00-18:00"] }));
     let warnings = open["warnings"].as_array().unwrap();
-    assert!(warnings.iter().any(|it| it.as_str().unwrap().contains("more times in two years")), "{open}");
+    assert!(warnings.iter().any(|it| it.as_str().unwrap().contains("more Mondays until")), "{open}");
     assert_eq!(
         switch.ask("GET", "/acme/hours/office", None).1.get("warnings"),
         None,

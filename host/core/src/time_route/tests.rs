@@ -56,7 +56,7 @@ fn two_at_once_are_named_with_their_time() {
         name: "late".into(),
         zone: None,
         weekly: vec![span(Weekday::Wednesday, "17:00", "18:30")],
-        exceptions: std::collections::BTreeMap::new(),
+        exceptions: BTreeMap::new(),
     };
     tenant.hours.insert(late.name.clone(), late);
     route
@@ -73,6 +73,26 @@ fn two_at_once_are_named_with_their_time() {
             "Wed 2026-12-02 18:00-18:30 Europe/Berlin: rota:platform and user:bob",
         ]
     );
+}
+
+#[test]
+fn what_is_the_same_week_by_week_is_one_line() {
+    let (tenant, route) = house();
+    let found = holes(&tenant, &route, moment("2026-11-20T10:00"));
+    let weekends = "desk: Sat 2026-11-21 08:00 to Mon 2026-11-23 08:00 Europe/Berlin: nobody, and on 104 more Saturdays \
+        until 2028-11-18";
+    assert_eq!(in_lines("desk", &tenant, &found), [weekends]);
+    let twice = in_lines("desk", &tenant, &found[..2]);
+    assert_eq!(
+        twice,
+        ["desk: Sat 2026-11-21 08:00 to Mon 2026-11-23 08:00 Europe/Berlin: nobody, and on Sat 2026-11-28"]
+    );
+    let minute = |minute: i64| {
+        let from = moment("2026-11-20T10:00") + (2 * minute).minutes();
+        Hole { from, to: from + 1.minute(), meant: Vec::new() }
+    };
+    let many = in_lines("desk", &tenant, &(0..25).map(minute).collect::<Vec<_>>());
+    assert_eq!((many.len(), many[20].as_str()), (21, "desk: and 5 more times in two years"));
 }
 
 #[test]
@@ -108,7 +128,7 @@ fn house() -> (Tenant, TimeRoute) {
             name: name.into(),
             zone: None,
             weekly: days().map(|day| span(day, from, to)).collect(),
-            exceptions: std::collections::BTreeMap::new(),
+            exceptions: BTreeMap::new(),
         };
         tenant.hours.insert(hours.name.clone(), hours);
     }
@@ -119,7 +139,7 @@ fn house() -> (Tenant, TimeRoute) {
         from: "2026-11-16".parse().unwrap(),
         at: time("09:00"),
         every_days: 7,
-        swaps: std::collections::BTreeMap::new(),
+        swaps: BTreeMap::new(),
     };
     tenant.rotas.insert(platform.name.clone(), platform);
     let entry = |hours: &str, to: RouteTo| RouteEntry { hours: hours.into(), to };
