@@ -87,7 +87,7 @@ pub(crate) fn run<K: Keys, L: Args>(
             keys.fill(&mut document)?;
             add(&mut document, more)?;
             let made: Value = client.put(&format!("{}?new=true{}", shelf.one(name), said(how)), &document)?;
-            told::<K>(&made, "made", out);
+            told::<K>(&made, "made", how.until.as_deref(), out);
         }
         DocumentCommand::List => listed::<K>(&shelf.all()?, out),
         DocumentCommand::Show { name, .. } => {
@@ -116,12 +116,12 @@ pub(crate) fn run<K: Keys, L: Args>(
             let since = text(&known, "revision");
             let path = format!("{}?revision={since}{}", shelf.one(name), said(how));
             let changed: Value = client.put(&path, &document)?;
-            told::<K>(&changed, "changed", out);
+            told::<K>(&changed, "changed", how.until.as_deref(), out);
         }
         DocumentCommand::Save { name, until } => {
-            let until = until.as_ref().map(|until| format!("?until={}", segment(until))).unwrap_or_default();
-            let saved: Value = client.post(&format!("{}/save{until}", shelf.one(name)), &json!({}))?;
-            told::<K>(&saved, "changed", out);
+            let asked = until.as_ref().map(|until| format!("?until={}", segment(until))).unwrap_or_default();
+            let saved: Value = client.post(&format!("{}/save{asked}", shelf.one(name)), &json!({}))?;
+            told::<K>(&saved, "changed", until.as_deref(), out);
         }
         DocumentCommand::Discard { name } => {
             client.delete(&format!("{}/draft", shelf.one(name)))?;
@@ -217,7 +217,7 @@ pub(crate) fn tenants(command: &TenantCommand, remote: &Remote, out: &Output) ->
             keys.fill(&mut document)?;
             add(&mut document, more)?;
             let made: Value = client.put(&format!("{}?new=true", shelf.one(name)), &document)?;
-            told::<TenantKeys>(&made, "made", out);
+            told::<TenantKeys>(&made, "made", None, out);
         }
         TenantCommand::List => listed::<TenantKeys>(&shelf.all()?, out),
         TenantCommand::Show { name } => {
@@ -230,7 +230,7 @@ pub(crate) fn tenants(command: &TenantCommand, remote: &Remote, out: &Output) ->
             keys.fill(&mut document)?;
             add(&mut document, more)?;
             let path = format!("{}?revision={}", shelf.one(name), text(&known, "revision"));
-            told::<TenantKeys>(&client.put(&path, &document)?, "changed", out);
+            told::<TenantKeys>(&client.put(&path, &document)?, "changed", None, out);
         }
         TenantCommand::Remove { name, with_everything } => {
             let people: Value = client.get(&format!("{}/users?limit=1", shelf.one(name)))?;
@@ -272,7 +272,7 @@ pub(crate) fn audit(wanted: &AuditArgs, remote: &Remote, out: &Output) -> Result
                 text(entry, "who"),
                 format!("{} {}", text(entry, "kind"), text(entry, "name")),
                 format!("{}{until}", text(entry, "action")),
-                changes::between(entry.get("before"), entry.get("after")),
+                changes::of_entry(entry),
             ]
         };
         let rows: Vec<_> = list(&log, "entries").iter().map(row).collect();
@@ -315,8 +315,8 @@ fn said(how: &How) -> String {
     format!("{save}{}", until.unwrap_or_default())
 }
 
-/// Says what became of a document.
-fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
+/// Says what became of a document, and when that ends where it was asked to.
+fn told<K: Keys>(document: &Value, what: &str, asked: Option<&str>, out: &Output) {
     out.result(document, || {
         let (kind, name) = (K::KIND, text(document, "name"));
         let mut words = match (document.get("draft"), document.get("until").and_then(Value::as_str)) {
@@ -324,7 +324,11 @@ fn told<K: Keys>(document: &Value, what: &str, out: &Output) {
                 format!("a draft of {kind} {name} waits: `callwright {kind} save {name}` makes it live")
             }
             (_, Some(until)) => {
-                format!("{kind} {name} is {what} until {}", Clock::of(document).named(until))
+                let until = Clock::of(document).named(until);
+                match asked {
+                    Some(_) => format!("{kind} {name} is {what} until {until}"),
+                    None => format!("{kind} {name} is {what} for good; an earlier change of it ends {until}"),
+                }
             }
             (_, None) => format!("{kind} {name} is {what}"),
         };

@@ -148,7 +148,7 @@ pub struct AuditEntry {
     pub before: Option<Value>,
     /// What holds since; of a draft, what is prepared since.
     pub after: Option<Value>,
-    /// When it ends by itself.
+    /// When this change ends by itself; none where it was made for good, whatever else is to end.
     pub until: Option<Timestamp>,
 }
 
@@ -251,7 +251,8 @@ pub(crate) fn apply(was: Option<Document>, edit: &Edit, at: Timestamp, by: &str)
             next.live = Some(value.clone());
             next.draft = None;
             applied.action = if applied.before.is_some() { Action::Changed } else { Action::Created };
-            applied.until = next.temporary.as_ref().map(|temporary| temporary.until);
+            // Another change that ends is none of this one, which stays where it was saved for good.
+            applied.until = *until;
         }
         Step::Remove => {
             was?;

@@ -5,8 +5,20 @@ use serde_json::Value;
 /// The longest value that a line shows.
 const VALUE_MAX: usize = 40;
 
+/// What changed by an entry of the log; of one that left everything as it was, for how long that is to hold.
+pub(super) fn of_entry(entry: &Value) -> String {
+    let changed = between(entry.get("before"), entry.get("after"));
+    let ends = entry.get("until").is_some_and(|until| !until.is_null());
+    match (changed.is_empty(), entry.get("action").and_then(Value::as_str)) {
+        (false, _) => changed,
+        (true, Some("changed")) if ends => "as it was, until then".to_owned(),
+        (true, Some("changed")) => "as it was, for good".to_owned(),
+        (true, _) => "as it was".to_owned(),
+    }
+}
+
 /// `extension 100 → 101, zone Europe/Berlin → none`; of what is made or gone, what it held.
-pub(super) fn between(before: Option<&Value>, after: Option<&Value>) -> String {
+fn between(before: Option<&Value>, after: Option<&Value>) -> String {
     let (before, after) = (before.unwrap_or(&Value::Null), after.unwrap_or(&Value::Null));
     let (Some(was), Some(is)) = (before.as_object(), after.as_object()) else {
         return match (before, after) {
@@ -42,6 +54,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_change_of_nothing_but_its_end_says_so() {
+        let entry = |action: &str, until: Value| {
+            of_entry(&json!({ "before": { "a": 1 }, "after": { "a": 1 }, "action": action, "until": until }))
+        };
+        assert_eq!(entry("changed", json!("2026-12-24T17:00:00Z")), "as it was, until then");
+        assert_eq!(entry("changed", Value::Null), "as it was, for good");
+        assert_eq!(entry("staged", Value::Null), "as it was");
+        assert_eq!(
+            of_entry(&json!({ "before": { "a": 1 }, "after": { "a": 2 }, "action": "changed" })),
+            "a 1 → 2"
+        );
+    }
 
     #[test]
     fn a_change_is_told_by_its_keys_and_nothing_of_what_stayed() {

@@ -140,7 +140,15 @@ pub(crate) fn what_was_before_a_temporary_change_comes_back(store: &Arc<dyn Stor
     assert_eq!(ended, [Some(user("ana", Some(usual.clone()), 4)), None], "bob was not there before");
     assert_eq!(store.temporary_documents().unwrap(), []);
     keep(store, 201, &[until(&first, 300), save(Kind::User, "ana", first.clone())]);
-    assert_eq!(ana(store), Some(user("ana", Some(first), 6)), "what is saved for good does not end");
+    assert_eq!(ana(store), Some(user("ana", Some(first.clone()), 6)), "what is saved for good does not end");
+    let more = json!({ "name": "1", "zone": "UTC" });
+    keep(store, 202, &[until(&json!({ "name": "3" }), 300), save(Kind::User, "ana", more)]);
+    let log = store.audit(&acme(), &AuditFilter::default(), 2).unwrap();
+    assert_eq!(
+        log.iter().map(|it| it.until).collect::<Vec<_>>(),
+        [None, Some(at(300))],
+        "the change itself stays"
+    );
 }
 
 pub(crate) fn documents_are_listed_by_kind_and_name_in_pages(store: &Arc<dyn Store>) {
