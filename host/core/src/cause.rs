@@ -104,9 +104,14 @@ impl Final {
     /// A code that did nothing.
     pub(crate) fn of_code(error: CodeError) -> Self {
         let (status, q850) = match error {
-            CodeError::NoSuchCode | CodeError::NoSuchNumber | CodeError::NothingRegistered => (404, 1),
+            CodeError::NoSuchCode
+            | CodeError::NoSuchTime
+            | CodeError::NoSuchNumber
+            | CodeError::NothingRegistered => (404, 1),
             CodeError::NotActive | CodeError::NotNow(_) => (480, 31),
-            CodeError::NotAllowed => (403, 21),
+            CodeError::NotAllowed | CodeError::Oneself | CodeError::NotTheirDevice | CodeError::NotTaken => {
+                (403, 21)
+            }
         };
         Self::new(status, q850, Cause::Blocked("code".to_owned()))
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::Tenant;
+use crate::explain::list;
 use crate::forwarding::{self, Condition, Effect, WhyNot, Wish, Wishes};
 use crate::names::{Extension, UserId, is_e164};
 use crate::presence;
@@ -90,22 +91,37 @@ pub enum CodeError {
     /// It is no code of this tenant.
     #[error("no such code")]
     NoSuchCode,
+    /// Devices cannot be asked to ring as long as that.
+    #[error("the time in it must be {} to {} s", AFTER_S.start(), AFTER_S.end())]
+    NoSuchTime,
     /// The number in it stands for nothing that calls may go to.
     #[error("nobody to go to")]
     NoSuchNumber,
-    /// Somebody else's device, or a colleague who does not take calls of this user.
+    /// The device has not proved that it is its user's.
     #[error("not allowed")]
     NotAllowed,
+    /// Calls of somebody would go to themselves.
+    #[error("that is one's own number")]
+    Oneself,
+    /// Somebody else's device.
+    #[error("that phone is somebody else's")]
+    NotTheirDevice,
+    /// A colleague who does not take calls of this user.
+    #[error("that colleague does not take these calls")]
+    NotTaken,
     /// There is nothing to activate.
-    #[error("nothing is registered")]
+    #[error("no forwarding number is set")]
     NothingRegistered,
     /// What was asked about is not active.
-    #[error("not active")]
+    #[error("this forwarding is not active")]
     NotActive,
     /// It is set, and calls are not forwarded now: the reason.
-    #[error("not active now: {}", .0.told())]
+    #[error("this forwarding is not active now: {}", .0.told())]
     NotNow(Effect),
 }
+
+/// How long devices may be asked to ring before no answer, in seconds: what the codes of GSM can say.
+const AFTER_S: std::ops::RangeInclusive<u64> = 5..=30;
 
 /// The conditions of a service code of GSM (3GPP TS 22.030, annex B).
 fn conditions(service: &str) -> Option<Vec<Condition>> {
@@ -131,7 +147,7 @@ impl CodePlan {
     /// Reads what was dialled.
     ///
     /// # Errors
-    /// [`CodeError::NoSuchCode`].
+    /// [`CodeError::NoSuchCode`], [`CodeError::NoSuchTime`].
     pub fn read(&self, dialled: &str) -> Result<Code, CodeError> {
         let is = |code: &Option<String>| code.as_deref() == Some(dialled);
         if is(&self.route_here) {
@@ -148,7 +164,7 @@ impl CodePlan {
         {
             return Ok(Code::RouteTo(extension.to_owned()));
         }
-        self.gsm.then(|| gsm(dialled)).flatten().ok_or(CodeError::NoSuchCode)
+        if self.gsm { gsm(dialled) } else { Err(CodeError::NoSuchCode) }
     }
 
     /// What is wrong with the plan: codes of which one is the beginning of another, and so can never be told apart.
@@ -189,8 +205,9 @@ fn is_dialled(code: &str) -> bool {
 }
 
 /// `**61*+4930123456**15#` and its like.
-fn gsm(dialled: &str) -> Option<Code> {
-    let rest = dialled.strip_suffix('#')?;
+fn gsm(dialled: &str) -> Result<Code, CodeError> {
+    let none = CodeError::NoSuchCode;
+    let rest = dialled.strip_suffix('#').ok_or(none)?;
     let (registers, rest, ask) = [
         ("**", true, Ask::Activate),
         ("##", false, Ask::Erase),
@@ -199,29 +216,30 @@ fn gsm(dialled: &str) -> Option<Code> {
         ("#", false, Ask::Deactivate),
     ]
     .into_iter()
-    .find_map(|(begin, registers, ask)| Some((registers, rest.strip_prefix(begin)?, ask)))?;
+    .find_map(|(begin, registers, ask)| Some((registers, rest.strip_prefix(begin)?, ask)))
+    .ok_or(none)?;
     let mut parts = rest.split('*');
-    let conditions = conditions(parts.next()?)?;
+    let conditions = parts.next().and_then(conditions).ok_or(none)?;
     let number = parts.next().filter(|number| !number.is_empty());
     // The second is the kind of call, voice or any (11, or nothing); the third is the time.
     let (kind, seconds) = (parts.next(), parts.next());
     if parts.next().is_some() || kind.is_some_and(|kind| !["", "11"].contains(&kind)) {
-        return None;
+        return Err(none);
     }
-    let after = match seconds {
-        None => None,
-        Some(seconds) => {
-            let seconds = seconds.parse().ok().filter(|seconds| (5..=30).contains(seconds))?;
-            Some(Duration::from_secs(seconds))
+    let ask = match (number, seconds) {
+        (Some(number), seconds) if registers => {
+            Ask::Register(number.to_owned(), seconds.map(after).transpose()?)
         }
+        (Some(_), _) | (None, Some(_)) => return Err(none),
+        (None, None) => ask,
     };
-    let ask = match number {
-        Some(number) if registers => Ask::Register(number.to_owned(), after),
-        Some(_) => return None,
-        None if after.is_some() => return None,
-        None => ask,
-    };
-    Some(Code::Forward(conditions, ask))
+    Ok(Code::Forward(conditions, ask))
+}
+
+/// How long devices ring before no answer.
+fn after(seconds: &str) -> Result<Duration, CodeError> {
+    let seconds = seconds.parse().ok().filter(|seconds| AFTER_S.contains(seconds));
+    seconds.map(Duration::from_secs).ok_or(CodeError::NoSuchTime)
 }
 
 /// Who dials.
@@ -295,12 +313,14 @@ pub fn apply(
     let mut next = wishes.clone();
     let said = match code {
         Code::RouteHere => {
-            next.cold_route = Some(DestinationRef::Device(dialler.device.clone()));
-            format!("only {} rings from now on", dialler.device)
+            let to = DestinationRef::Device(dialler.device.clone());
+            let said = alone(&to);
+            next.cold_route = Some(to);
+            said
         }
         Code::RouteTo(extension) => {
             let to = route_to(extension, dialler, takes_calls)?;
-            let said = format!("only {to} rings from now on");
+            let said = alone(&to);
             next.cold_route = Some(to);
             said
         }
@@ -323,13 +343,27 @@ pub fn apply(
     Ok((Some(next), said))
 }
 
-fn told(conditions: &[Condition], what: &str) -> String {
-    format!("forwarding {} {what}", words(conditions))
+/// `only 1002 rings from now on`, or a colleague's phones do.
+fn alone(to: &DestinationRef) -> String {
+    match to {
+        DestinationRef::Device(device) => format!("only {device} rings from now on"),
+        DestinationRef::User(user) | DestinationRef::Person(user) => {
+            format!("only the phones of {user} ring from now on")
+        }
+        DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => {
+            format!("only {to} rings from now on")
+        }
+    }
+}
+
+/// `busy is`, and `busy and unreachable are`.
+fn words_are(conditions: &[Condition]) -> String {
+    format!("{} {}", words(conditions), if conditions.len() == 1 { "is" } else { "are" })
 }
 
 fn words(conditions: &[Condition]) -> String {
     let words: Vec<_> = conditions.iter().map(|condition| condition.word()).collect();
-    words.join(", ")
+    list(&words)
 }
 
 /// What conditions that are set come to now, those of the same effect together.
@@ -353,9 +387,9 @@ fn effects(wishes: &Wishes, conditions: &[Condition], dialler: Dialler<'_>) -> V
 /// `forwarding busy is active; no-answer is not active now: outside-schedule`.
 fn told_now(now: &[(Effect, Vec<Condition>)]) -> String {
     let parts = now.iter().map(|(effect, conditions)| match effect {
-        Effect::Active(_) => format!("{} is active", words(conditions)),
+        Effect::Active(_) => format!("{} active", words_are(conditions)),
         Effect::Blocked(_) | Effect::Inactive(_) => {
-            format!("{} is not active now: {}", words(conditions), effect.told())
+            format!("{} not active now: {}", words_are(conditions), effect.told())
         }
     });
     format!("forwarding {}", parts.collect::<Vec<_>>().join("; "))
@@ -399,17 +433,23 @@ fn forward(
             // It is the same destination for each of them.
             match effects(next, conditions, dialler).first() {
                 Some((effect @ (Effect::Blocked(_) | Effect::Inactive(_)), _)) => {
-                    told(conditions, &format!("is set to {to}, and not active now: {}", effect.told()))
+                    let is = words_are(conditions);
+                    format!("forwarding {is} set to {to}, and not active now: {}", effect.told())
                 }
-                Some((Effect::Active(_), _)) | None => told(conditions, &format!("goes to {to}")),
+                Some((Effect::Active(_), _)) | None => {
+                    let goes = if conditions.len() == 1 { "goes" } else { "go" };
+                    format!("forwarding {} {goes} to {to}", words(conditions))
+                }
             }
         }
         (Ask::Activate, _) => {
             next.enabled = true;
             told_now(&effects(next, conditions, dialler))
         }
-        (Ask::Erase, _) => told(conditions, "is erased"),
-        (Ask::Register(..) | Ask::Deactivate | Ask::Query, _) => told(conditions, "is not active"),
+        (Ask::Erase, _) => format!("forwarding {} erased", words_are(conditions)),
+        (Ask::Register(..) | Ask::Deactivate | Ask::Query, _) => {
+            format!("forwarding {} not active", words_are(conditions))
+        }
     })
 }
 
@@ -430,7 +470,7 @@ fn destination(number: &str, dialler: Dialler<'_>) -> Result<DestinationRef, Cod
     };
     to.and_then(|to| {
         let is_oneself = to == DestinationRef::User(dialler.user.clone());
-        if is_oneself { Err(CodeError::NotAllowed) } else { Ok(to) }
+        if is_oneself { Err(CodeError::Oneself) } else { Ok(to) }
     })
 }
 
@@ -445,12 +485,12 @@ fn route_to(
             let owner = dialler.tenant.devices.get(device).map(|device| &device.user);
             match owner {
                 Some(owner) if owner == dialler.user => Ok(DestinationRef::Device(device.clone())),
-                Some(_) | None => Err(CodeError::NotAllowed),
+                Some(_) | None => Err(CodeError::NotTheirDevice),
             }
         }
-        Some(DestinationRef::User(user)) if user == dialler.user => Err(CodeError::NotAllowed),
+        Some(DestinationRef::User(user)) if user == dialler.user => Err(CodeError::Oneself),
         Some(DestinationRef::User(user)) if takes_calls(user) => Ok(DestinationRef::User(user.clone())),
-        Some(DestinationRef::User(_)) => Err(CodeError::NotAllowed),
+        Some(DestinationRef::User(_)) => Err(CodeError::NotTaken),
         Some(
             DestinationRef::Person(_)
             | DestinationRef::Group(_)

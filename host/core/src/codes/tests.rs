@@ -33,8 +33,9 @@ fn a_device_rings_alone_until_all_do_again() {
 
 #[test]
 fn nobody_routes_to_another_ones_device_or_to_a_colleague_who_does_not_take_it() {
-    assert_eq!(refused("*491011"), CodeError::NotAllowed);
-    assert_eq!(refused("*49101"), CodeError::NotAllowed);
+    assert_eq!(refused("*491011"), CodeError::NotTheirDevice);
+    assert_eq!(refused("*49101"), CodeError::NotTaken);
+    assert_eq!(refused("*49100"), CodeError::Oneself);
     assert_eq!(refused("*499999"), CodeError::NoSuchNumber);
 }
 
@@ -58,7 +59,11 @@ fn no_answer_has_a_time_in_both_spellings() {
         assert_eq!(wish.after, Some(Duration::from_secs(15)));
         assert_eq!(wish.to, [DestinationRef::Number("+4930123456".to_owned())]);
     }
-    assert_eq!(refused("**61*101**31#"), CodeError::NoSuchCode);
+    for code in ["**61*101**31#", "**61*101**4#", "**61*101**#", "**61*101**soon#"] {
+        assert_eq!(refused(code), CodeError::NoSuchTime, "{code}");
+    }
+    assert_eq!(CodeError::NoSuchTime.to_string(), "the time in it must be 5 to 30 s");
+    assert_eq!(refused("*61**15#"), CodeError::NoSuchCode, "a time of nothing");
 }
 
 #[test]
@@ -79,7 +84,7 @@ fn nobody_is_told_that_calls_are_forwarded_which_are_not() {
     );
     let mut wishes = after(&["**21*+4930123456#"]);
     let asked = said("*#21#", &wishes).unwrap_err();
-    assert_eq!(asked.to_string(), format!("not active now: {blocked}"));
+    assert_eq!(asked.to_string(), format!("this forwarding is not active now: {blocked}"));
     assert_eq!(
         said("*21#", &wishes).unwrap(),
         format!("forwarding always is not active now: {blocked}"),
@@ -107,7 +112,7 @@ fn a_route_to_a_device_that_is_offline_says_so() {
     let view = View { config: std::sync::Arc::new(config), ..View::default() };
     let code = CodePlan::default().read("*491002").unwrap();
     let dialled = dialled(&view, &tenant, &"1001".into(), &code, Timestamp::UNIX_EPOCH).unwrap();
-    assert_eq!(dialled.said, "only device:1002 rings from now on, and cannot be reached now");
+    assert_eq!(dialled.said, "only 1002 rings from now on, and cannot be reached now");
     assert!(dialled.wishes.unwrap().cold_route.is_some(), "it is kept all the same");
 }
 
@@ -115,7 +120,31 @@ fn a_route_to_a_device_that_is_offline_says_so() {
 fn nothing_is_activated_that_was_never_registered() {
     assert_eq!(refused("*21#"), CodeError::NothingRegistered);
     assert_eq!(refused("**21*777#"), CodeError::NoSuchNumber);
-    assert_eq!(refused("**21*100#"), CodeError::NotAllowed);
+    assert_eq!(refused("**21*100#"), CodeError::Oneself);
+}
+
+#[test]
+fn what_a_code_did_is_told_of_one_condition_and_of_several() {
+    let said = |code: &str, before: &[&str]| dial(code, &after(before)).unwrap().1;
+    for (code, before, told) in [
+        ("**67*101#", [].as_slice(), "forwarding busy goes to user:bob"),
+        ("**004*101#", &[], "forwarding busy, no-answer and unreachable go to user:bob"),
+        ("##002#", &[], "forwarding always, busy, no-answer and unreachable are erased"),
+        ("##21#", &[], "forwarding always is erased"),
+        ("#004#", &[], "forwarding busy, no-answer and unreachable are not active"),
+        ("*#004#", &["**004*101#"], "forwarding busy, no-answer and unreachable are active"),
+        (
+            "**004*+4930123456#",
+            &[],
+            "forwarding busy, no-answer and unreachable are set to number:+4930123456, and not active now: \
+             blocked(no-trunk), as no trunk leads outside",
+        ),
+        ("*50", &[], "only 1001 rings from now on"),
+        ("*491002", &[], "only 1002 rings from now on"),
+    ] {
+        assert_eq!(said(code, before), told, "{code}");
+    }
+    assert_eq!(alone(&DestinationRef::User("bob".into())), "only the phones of bob ring from now on");
 }
 
 #[test]

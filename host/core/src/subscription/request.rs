@@ -85,9 +85,11 @@ impl Refusal {
             Self::BadEvent => reply(489).with(Name::AllowEvents, Text::from_static(ALLOW_EVENTS)),
             Self::Challenged(challenge) => Message::clone(challenge),
             Self::NotFound => reply(404),
-            Self::NotItsOwn | Self::TooMany | Self::Code(CodeError::NotAllowed) => {
-                reply(403).with(Name::Warning, self.warning(board))
-            }
+            Self::NotItsOwn
+            | Self::TooMany
+            | Self::Code(
+                CodeError::NotAllowed | CodeError::Oneself | CodeError::NotTheirDevice | CodeError::NotTaken,
+            ) => reply(403).with(Name::Warning, self.warning(board)),
             Self::Overloaded | Self::NotKept => reply(503).with(Name::RetryAfter, "10"),
             Self::IntervalTooBrief => reply(423).with(Name::MinExpires, EXPIRES_MIN_S.to_string()),
             Self::NotAcceptable => reply(406),
@@ -99,6 +101,7 @@ impl Refusal {
             | Self::Document(_)
             | Self::Code(
                 CodeError::NoSuchCode
+                | CodeError::NoSuchTime
                 | CodeError::NoSuchNumber
                 | CodeError::NothingRegistered
                 | CodeError::NotActive
