@@ -28,10 +28,10 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Emergency => f.write_str("an emergency number"),
-            Self::User(user) => write!(f, "user `{user}`"),
+            Self::User(user) => write!(f, "a number of user `{user}`"),
             Self::DeviceOf(user) => write!(f, "a device of user `{user}`"),
-            Self::Group(group) => write!(f, "group `{group}`"),
-            Self::Role(role) => write!(f, "role `{role}`"),
+            Self::Group(group) => write!(f, "the extension of group `{group}`"),
+            Self::Role(role) => write!(f, "the extension of role `{role}`"),
         }
     }
 }
@@ -50,7 +50,8 @@ impl Numbers {
             ));
         }
         match self.taken.get(number) {
-            Some(other) => value.wrong(format!("`{number}` is already {other}")),
+            // Which of the two came first is not known, so nobody is told that they came second.
+            Some(other) => value.wrong(format!("`{number}` is also {other}")),
             None => {
                 self.taken.insert(number.into(), owner);
             }

@@ -125,11 +125,11 @@ fn a_key_that_nobody_knows_is_refused_with_those_that_are_known() {
 fn an_extension_means_one_thing() {
     assert_eq!(
         with("extension = \"200\"", "extension = \"1001\""),
-        ["tenants.acme.groups.sales.extension: `1001` is already a device of user `ana`"]
+        ["tenants.acme.groups.sales.extension: `1001` is also a device of user `ana`"]
     );
     assert_eq!(
         with("extension = \"100\"", "extension = \"112\""),
-        ["tenants.acme.users.ana.extension: `112` is already an emergency number"]
+        ["tenants.acme.users.ana.extension: `112` is also an emergency number"]
     );
     assert_eq!(
         with("extension = \"200\"", "extension = \"*50\""),
@@ -482,7 +482,7 @@ fn roles_and_sites_are_names_of_their_own_with_somebody_behind_them() {
         ),
         (
             "[tenants.acme.roles]\nduty = { held-by = \"user:ana\", extension = \"100\" }",
-            "tenants.acme.roles.duty.extension: `100` is already user `ana`",
+            "tenants.acme.roles.duty.extension: `100` is also a number of user `ana`",
         ),
     ] {
         assert_eq!(found(more), [wrong]);

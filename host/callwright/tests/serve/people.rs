@@ -102,7 +102,8 @@ fn a_change_is_refused_as_a_whole_with_everything_that_is_wrong() {
     assert_eq!((status, answer["error"]["code"].as_str()), (422, Some("CW-0311")));
     let causes = answer["error"]["cause"].to_string();
     assert!(
-        causes.contains("users.cleo.extension: `100` is already") && causes.contains("users.cleo.colour"),
+        causes.contains("users.cleo.extension: `100` is also a number of user `ana`")
+            && causes.contains("users.cleo.colour"),
         "{causes}"
     );
     assert_eq!(switch.ask("GET", "/acme/users/cleo", None).0, 404);

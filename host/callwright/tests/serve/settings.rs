@@ -88,7 +88,12 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
     switch.does("user remove cleo");
     let refused = switch.cli(switch.operator(), &["user", "create", "dan", "--extension", "110"]);
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
-    assert!(text(&refused.stderr).contains("users.dan.extension: `110` is already user `ana`"));
+    assert!(text(&refused.stderr).contains("users.dan.extension: `110` is also a number of user `ana`"));
+    let taken = switch.cli(switch.operator(), &["user", "set", "ana", "--extension", "101"]);
+    assert!(
+        text(&taken.stderr).contains("users.bob.extension: `101` is also a number of user `ana`"),
+        "{taken:?}"
+    );
     let twice = switch.cli(switch.operator(), &["user", "create", "ana"]);
     assert_eq!((twice.status.code(), text(&twice.stderr).contains("already")), (Some(6), true));
     let refused = switch.cli(switch.operator(), &["tenant", "remove", "acme"]);
