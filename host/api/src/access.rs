@@ -89,7 +89,7 @@ impl Caller {
         let tenant = switch.view_of(&name).config.tenants.get(&name).filter(|_| self.may_see(&name)).cloned();
         tenant.ok_or_else(|| {
             ApiError::not_found(format!("no tenant `{name}` for this token"))
-                .help("`GET /v1/token` says what it opens")
+                .help("`callwright tenant list` and `GET /v1/tenants` name those that it opens")
         })
     }
 

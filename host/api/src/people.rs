@@ -304,7 +304,9 @@ async fn show(
         }
         None => None,
     };
-    let shown = shown.ok_or_else(|| not_there(kind, &name))?;
+    // Everybody has wishes, if only empty ones: it is the person who is not there.
+    let missing = if kind == Kind::Forwarding { Kind::User } else { kind };
+    let shown = shown.ok_or_else(|| not_there(missing, &name))?;
     Ok(Json(One::of(shown, &tenant)))
 }
 

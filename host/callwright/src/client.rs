@@ -17,6 +17,9 @@ use crate::error::{Exit, UserError};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest answer that is read, in bytes.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+/// What helps whoever has no token that is known.
+const TOKEN_HELP: &str = "set CALLWRIGHT_TOKEN, or write it to a file of mode 0600 and name that with `--token-file FILE`; \
+    `callwright token new` makes one";
 
 /// The API of one switch for the holder of one token.
 pub(crate) struct Client {
@@ -42,8 +45,13 @@ impl Client {
     /// Speaks to the switch and with the token that the command line means.
     ///
     /// # Errors
-    /// There is no token, or its file can be read by others.
+    /// There is no token, its file can be read by others, or what is named is no URL.
     pub(crate) fn of(remote: &Remote) -> Result<Self, UserError> {
+        let server = &remote.server;
+        if !["http://", "https://"].iter().any(|scheme| server.starts_with(scheme)) {
+            return Err(UserError::wrong_use(format!("`{server}` is no URL of a switch"))
+                .help(format!("write http://{server} in CALLWRIGHT_SERVER or behind `--server`")));
+        }
         let token = match std::env::var("CALLWRIGHT_TOKEN") {
             Ok(token) if !token.is_empty() => token,
             Ok(_) | Err(_) => token_of_file(remote.token_file.as_deref())?,
@@ -163,6 +171,8 @@ impl Client {
                     (422, _) => Exit::Incompatible,
                     _ => Exit::Remote,
                 };
+                // What a program sends is not what a person writes.
+                let hint = if status == 401 { Some(TOKEN_HELP.to_owned()) } else { hint };
                 UserError { code: code.into(), what, cause, hint, exit }
             }
             // A proxy speaks for a switch that is not there (RFC 9110 §15.6).
@@ -229,10 +239,7 @@ fn default_file() -> Option<PathBuf> {
 }
 
 fn no_token() -> UserError {
-    UserError::wrong_use("there is no token").help(
-        "set CALLWRIGHT_TOKEN, or write it to a file of mode 0600 and name that with `--token-file FILE`; \
-         `callwright token new` makes one",
-    )
+    UserError::wrong_use("there is no token").help(TOKEN_HELP)
 }
 
 #[cfg(test)]
@@ -274,6 +281,8 @@ mod tests {
         let error = client.refusal(422, body);
         assert_eq!((error.code.as_ref(), error.exit), ("CW-0305", Exit::Incompatible));
         assert_eq!(error.cause, ["a", "b"]);
+        let body = br#"{"error":{"code":"CW-0301","what":"no token","cause":[],"hint":"send `Authorization: Bearer`"}}"#;
+        assert_eq!(client.refusal(401, body).hint.as_deref(), Some(TOKEN_HELP));
         let of_a_proxy = client.refusal(502, b"<html>");
         assert_eq!((of_a_proxy.code.as_ref(), of_a_proxy.may_pass()), ("CW-0201", true));
         assert_eq!(client.refusal(500, b"<html>").code, "CW-0202");

@@ -519,6 +519,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_with_a_name_needs_no_line() {
+        let found = assemble(&"Glo bex".into(), acme(), &Config::default()).unwrap_err();
+        let told = "`Glo bex` is no name: use up to 64 letters, digits, `-`, `_` and `.`";
+        assert_eq!(found[0].to_string(), told);
+    }
+
+    #[test]
     fn a_domain_of_another_tenant_is_taken() {
         let other = assemble(&"acme".into(), acme(), &Config::default()).unwrap();
         let config = Config::new(["pbx.example".to_owned()].into(), None, vec![other]);

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// One thing that is wrong with a file, or with what came through the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Key path, as `tenants.acme.zone`; empty where the file is no TOML.
+    /// Key path, as `tenants.acme.zone`; empty where the file is no TOML, and where it is the document itself.
     pub path: String,
     /// Line in the file, counted from 1; 0 where there is no file.
     pub line: usize,
@@ -17,12 +17,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            return write!(f, "line {}: {}", self.line, self.what);
-        }
-        match self.line {
-            0 => write!(f, "{}: {}", self.path, self.what),
-            line => write!(f, "{}: {} (line {line})", self.path, self.what),
+        match (self.path.as_str(), self.line) {
+            ("", 0) => f.write_str(&self.what),
+            ("", line) => write!(f, "line {line}: {}", self.what),
+            (path, 0) => write!(f, "{path}: {}", self.what),
+            (path, line) => write!(f, "{path}: {} (line {line})", self.what),
         }
     }
 }

@@ -125,17 +125,18 @@ impl Keys for HoursKeys {
         put_all(document, "weekly", &self.weekly);
         put_all(document, "holidays", &self.holidays);
         put(document, "zone", self.zone.as_ref());
-        let closed =
-            self.closed.iter().map(|day| (day, day.split_once('=').map(|(date, name)| (date, name, None))));
+        let closed = self.closed.iter().map(|day| {
+            let parts = day.split_once('=').map(|(date, name)| (date, name, None));
+            parts.ok_or_else(|| day_lacks(day, "a name", "DATE=NAME, as 2026-12-25=Christmas"))
+        });
         let open = self.open.iter().map(|day| {
             let parts = day.split_once('=').and_then(|(date, rest)| Some((date, rest.split_once('=')?)));
-            (day, parts.map(|(date, (name, span))| (date, name, Some(span))))
+            let parts = parts.map(|(date, (name, span))| (date, name, Some(span)));
+            let form = "DATE=NAME=SPAN, as 2026-12-24=Christmas Eve=08:00-12:00";
+            parts.ok_or_else(|| day_lacks(day, "a name or hours", form))
         });
-        for (said, day) in closed.chain(open) {
-            let (date, name, span) = day.ok_or_else(|| {
-                UserError::wrong_use(format!("`{said}` is no day"))
-                    .help("write 2026-12-25=Christmas, and with hours 2026-12-24=Christmas Eve=08:00-12:00")
-            })?;
+        for day in closed.chain(open) {
+            let (date, name, span) = day?;
             let spans: Vec<&str> = span.into_iter().collect();
             document["exceptions"][date] = json!({ "name": name, "open": spans });
         }
@@ -194,6 +195,10 @@ impl Keys for ForwardingKeys {
         let notes: Vec<_> = notes.chain(profile).collect();
         vec![text(live, "mode"), joined(live, "to"), notes.join(", ")]
     }
+}
+
+fn day_lacks(said: &str, what: &str, form: &str) -> UserError {
+    UserError::wrong_use(format!("the day `{said}` lacks {what}")).help(format!("write {form}"))
 }
 
 /// `NAME=WHO OR WHEN=TO`, each as an entry of a list; none where nothing was said.

@@ -332,7 +332,14 @@ fn a_tenants_token_made_beside_the_running_switch_opens_that_tenant() {
     assert_eq!((listed.status.code(), text(&listed.stderr).as_str()), (Some(0), ""));
     let refused = switch.cli("cw_wrong", &["call", "list"]);
     assert_eq!(refused.status.code(), Some(6));
-    assert!(text(&refused.stderr).starts_with("error[CW-0301]: "), "{}", text(&refused.stderr));
+    let said = text(&refused.stderr);
+    assert!(said.starts_with("error[CW-0301]: ") && said.contains("set CALLWRIGHT_TOKEN"), "{said}");
+    let no_url = switch.cli(&secret, &["call", "list", "--server", "127.0.0.1:8070"]);
+    let said = text(&no_url.stderr);
+    assert!(
+        said.contains("`127.0.0.1:8070` is no URL of a switch\nhelp: write http://127.0.0.1:8070"),
+        "{said}"
+    );
     let unknown = switch.cli("", &["token", "new", "--config", &switch.config(), "--tenant", "acne"]);
     assert_eq!(unknown.status.code(), Some(2));
 }

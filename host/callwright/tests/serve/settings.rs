@@ -167,7 +167,18 @@ fn set_changes_what_is_there_and_create_makes_what_is_not() {
         assert!(told.contains(&hint), "{words}: {told}");
     }
     let nobody = switch.cli(switch.operator(), &["forwarding", "set", "zoe", "--rings", "3"]);
-    assert!(text(&nobody.stderr).contains("there is no forwarding `zoe`"), "{nobody:?}");
+    assert!(text(&nobody.stderr).contains("there is no user `zoe`"), "{nobody:?}");
+    for (day, told) in [
+        ("--closed 2026-12-25", "the day `2026-12-25` lacks a name\nhelp: write DATE=NAME"),
+        (
+            "--open 2026-12-24=Eve",
+            "the day `2026-12-24=Eve` lacks a name or hours\nhelp: write DATE=NAME=SPAN",
+        ),
+    ] {
+        let words: Vec<_> = ["hours", "create", "office"].into_iter().chain(day.split(' ')).collect();
+        let refused = switch.cli(switch.operator(), &words);
+        assert!(text(&refused.stderr).contains(told), "{refused:?}");
+    }
     switch.does("forwarding set ana --rings 3");
 }
 
