@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use callwright_core::rule::DestinationRef;
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -98,6 +99,16 @@ impl<'a> Value<'a> {
                 None
             }
         }
+    }
+
+    /// The value as a destination; `forms` are those that may stand there, for whoever has written none.
+    pub(crate) fn destination(&self, forms: &str) -> Option<DestinationRef> {
+        let text = self.text()?;
+        let to = text.parse::<DestinationRef>().ok();
+        if to.is_none() {
+            self.wrong(format!("`{text}` is no destination: write {forms}"));
+        }
+        to
     }
 
     /// The value as yes or no.

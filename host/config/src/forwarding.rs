@@ -21,6 +21,8 @@ use super::tenant::is_name;
 const AFTER_S: std::ops::RangeInclusive<u32> = 5..=120;
 /// How many names a list of queues or devices may have.
 const NAMES_MAX: usize = 100;
+/// What calls may be forwarded to.
+const TARGETS: &str = "user:NAME, person:NAME, group:NAME, place:NAME or +4930123456";
 /// How many profiles a user may have, and a tenant.
 const PROFILES_MAX: usize = 20;
 
@@ -236,7 +238,7 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
     let Some(list) = table.get(key) else { return Vec::new() };
     let mut targets = Vec::new();
     for value in list.list() {
-        let Some(to) = value.parsed::<DestinationRef>() else { continue };
+        let Some(to) = value.destination(TARGETS) else { continue };
         match &to {
             DestinationRef::Number(number) if !is_e164(number) => {
                 value.wrong(format!("`{number}` is no number in E.164: write +4930123456"));
@@ -267,7 +269,7 @@ fn targets(table: &Table<'_>, key: &'static str) -> Vec<DestinationRef> {
 
 /// One of the user's devices, or a colleague.
 fn cold_route(value: &Value<'_>) -> Option<DestinationRef> {
-    let to = value.parsed()?;
+    let to = value.destination("device:EXTENSION, user:NAME or person:NAME")?;
     match &to {
         DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Person(_) => Some(to),
         DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => {

@@ -55,7 +55,7 @@ fn member(value: &Value<'_>) -> Option<DestinationRef> {
     if !text.contains(':') {
         return Some(DestinationRef::User(text.into()));
     }
-    let to = value.parsed::<DestinationRef>()?;
+    let to = value.destination("the name of a user, group:NAME or place:NAME")?;
     match &to {
         DestinationRef::User(_) | DestinationRef::Group(_) | DestinationRef::Place(_) => Some(to),
         DestinationRef::Device(_) | DestinationRef::Person(_) | DestinationRef::Number(_) => {

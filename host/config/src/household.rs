@@ -519,6 +519,34 @@ mod tests {
     }
 
     #[test]
+    fn whoever_names_no_destination_is_told_of_those_that_may_stand_there() {
+        let named = |kind, name: &str, json| problems(with(kind, name, json)).join("; ");
+        let told = |forms: &str| format!("`zoe` is no destination: write {forms}");
+        let forms = "user:NAME, person:NAME, group:NAME, place:NAME or +4930123456";
+        assert!(named(Kind::Forwarding, "ana", json!({ "to": ["zoe"] })).contains(&told(forms)));
+        let forms = "device:EXTENSION, user:NAME or person:NAME";
+        assert!(named(Kind::Forwarding, "ana", json!({ "cold-route": "zoe" })).contains(&told(forms)));
+        let forms = "user:NAME, person:NAME, device:EXTENSION, group:NAME or +4930123456";
+        assert!(named(Kind::Place, "night", json!("zoe")).contains(&told(forms)));
+        assert!(
+            named(Kind::Site, "berlin", json!(["zoe"]))
+                .contains(&told("user:NAME, device:EXTENSION or group:NAME"))
+        );
+        let forms =
+            "user:NAME, person:NAME, device:EXTENSION, group:NAME, place:NAME, rota:NAME or +4930123456";
+        assert!(named(Kind::Role, "duty-phone", json!({ "held-by": "zoe" })).contains(&told(forms)));
+        // All that is named there may stand there.
+        for held_by in ["person:ana", "+4930123456", "place:night", "device:1001"] {
+            let role = with(Kind::Role, "duty-phone", json!({ "held-by": held_by }));
+            assert!(assemble(&"acme".into(), role, &Config::default()).is_ok(), "{held_by}");
+        }
+        for target in ["person:ana", "+4930123456", "device:1001"] {
+            let place = with(Kind::Place, "night", json!(target));
+            assert!(assemble(&"acme".into(), place, &Config::default()).is_ok(), "{target}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_name_needs_no_line() {
         let found = assemble(&"Glo bex".into(), acme(), &Config::default()).unwrap_err();
         let told = "`Glo bex` is no name: use up to 64 letters, digits, `-`, `_` and `.`";

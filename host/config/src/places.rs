@@ -14,13 +14,15 @@ use super::tenant::is_name;
 
 /// How many parts a location may have.
 const PARTS_MAX: usize = 1_000;
+/// What a place may stand for.
+const TARGETS: &str = "user:NAME, person:NAME, device:EXTENSION, group:NAME or +4930123456";
 
 /// Reads `[tenants.T.places]`.
 pub(super) fn places(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, Place> {
     let mut places = BTreeMap::new();
     for (name, value) in table.names("places") {
         is_name(name, &value);
-        let Some(target) = value.parsed::<DestinationRef>() else { continue };
+        let Some(target) = value.destination(TARGETS) else { continue };
         if let DestinationRef::Place(other) = &target {
             value.wrong(format!("place `{other}` is a place itself: name a user, group or device"));
         } else if let Some(missing) = tenant.lacks(&target) {
@@ -48,7 +50,7 @@ pub(super) fn sites(table: &Table<'_>, tenant: &Tenant) -> BTreeMap<PlaceName, S
 }
 
 fn part(value: &Value<'_>, tenant: &Tenant) -> Option<DestinationRef> {
-    let to = value.parsed::<DestinationRef>()?;
+    let to = value.destination("user:NAME, device:EXTENSION or group:NAME")?;
     match &to {
         DestinationRef::Device(_) | DestinationRef::User(_) | DestinationRef::Group(_) => {
             if let Some(missing) = tenant.lacks(&to) {

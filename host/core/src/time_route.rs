@@ -57,15 +57,25 @@ impl fmt::Display for RouteTo {
 }
 
 impl std::str::FromStr for RouteTo {
-    type Err = NotADestination;
+    type Err = NotARoute;
 
-    fn from_str(text: &str) -> Result<Self, NotADestination> {
+    fn from_str(text: &str) -> Result<Self, NotARoute> {
         match text.split_once(':') {
             Some(("rota", name)) if !name.is_empty() => Ok(Self::Rota(name.into())),
-            Some(_) | None => text.parse().map(Self::Destination),
+            Some(_) | None => {
+                let to = text.parse().map_err(|NotADestination(text)| NotARoute(text))?;
+                Ok(Self::Destination(to))
+            }
         }
     }
 }
+
+/// A text that should have named whom a route means, or who holds a role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no destination: write user:NAME, person:NAME, device:EXTENSION, group:NAME, place:NAME, rota:NAME or +4930123456"
+)]
+pub struct NotARoute(pub String);
 
 /// Who is meant at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -241,7 +241,7 @@ pub(crate) struct GroupKeys {
 /// What a place is.
 #[derive(Args)]
 pub(crate) struct PlaceKeys {
-    /// user:NAME, device:EXTENSION or group:NAME.
+    /// user:NAME (their phones), person:NAME (as they wish), device:EXTENSION, group:NAME or a number, +4930123456.
     pub(crate) target: String,
 }
 

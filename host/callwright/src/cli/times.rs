@@ -50,7 +50,8 @@ pub(crate) struct RoleKeys {
     /// Dialling it rings whoever holds it.
     #[arg(long)]
     pub(crate) extension: Option<String>,
-    /// Who does: user:NAME, device:EXTENSION, group:NAME, rota:NAME, or place:NAME of a place, a site or a time route.
+    /// Who does: user:NAME (their phones), person:NAME (as they wish), device:EXTENSION, group:NAME, rota:NAME, place:NAME of a
+    /// place, a site or a time route, or a number, +4930123456.
     #[arg(long, value_name = "WHO")]
     pub(crate) held_by: Option<String>,
     /// Whether a person who holds it is rung as they wish to be, and not by their phones alone.
