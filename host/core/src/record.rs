@@ -313,6 +313,8 @@ pub enum NotRung {
     NoTrunk,
     /// Already rung to an end in this call.
     AlreadyRung,
+    /// It is who calls: nobody is rung by themselves.
+    Caller,
     /// The call has come from there, or was there: it would go round in a circle.
     Loop,
     /// No such destination any more.
@@ -349,7 +351,7 @@ impl NotRung {
             Self::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
             Self::Limit(name) => Some(Outcome::Blocked(name.clone())),
             Self::Loop => Some(Outcome::Blocked("loop".to_owned())),
-            Self::AlreadyRung => None,
+            Self::AlreadyRung | Self::Caller => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::Tenant;
 use crate::dial::{self, Reach};
 use crate::group::{self, Behind};
 use crate::names::GroupName;
-use crate::record::NotRung;
+use crate::record::{FactKind, NotRung, Source};
 use crate::rule::{DestinationRef, LegPlan};
 use crate::switchboard::Switchboard;
 
@@ -47,14 +47,46 @@ impl Call {
         match found {
             Ok(found) => {
                 let before = self.rung_before(at, &found);
+                let is_caller = found.iter().all(|reach| reach.device == self.caller.device);
                 let found = self.not_yet_rung(at, found);
                 if found.is_empty() {
-                    self.not_rung(board, at, to, NotRung::AlreadyRung);
+                    let why = if is_caller { NotRung::Caller } else { NotRung::AlreadyRung };
+                    self.not_rung(board, at, to, why);
                     self.part_was(at, before);
                 }
                 self.ring_planned(board, at, plan, &found);
             }
             Err(why) => self.not_rung(board, at, to, why),
+        }
+    }
+
+    /// Somebody is not rung: that is told, and what came of it is heard by the part.
+    pub(super) fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
+        let outcome = why.outcome();
+        self.tell_not_rung(board, to, why);
+        self.part_hears(at, outcome);
+    }
+
+    /// Whoever calls is engaged by this very call, which is told as such. Who asked not to be named is not told of.
+    fn tell_not_rung(&mut self, board: &mut Switchboard, to: DestinationRef, why: NotRung) {
+        let is_caller = why == NotRung::Caller || (why == NotRung::Busy && self.is_caller(&to));
+        let why = match is_caller {
+            true if self.facts.caller.withheld => return,
+            true => NotRung::Caller,
+            false => why,
+        };
+        self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, why });
+    }
+
+    /// Whether a destination is the phone that calls, or the person whose it is.
+    fn is_caller(&self, to: &DestinationRef) -> bool {
+        let device = &self.caller.device;
+        match to {
+            DestinationRef::Device(to) => to == device,
+            DestinationRef::User(user) | DestinationRef::Person(user) => {
+                self.tenant.devices.get(device).is_some_and(|device| device.user == *user)
+            }
+            DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => false,
         }
     }
 

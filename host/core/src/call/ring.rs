@@ -262,16 +262,6 @@ impl Call {
         }
     }
 
-    pub(super) fn not_rung(&mut self, board: &mut Switchboard, at: usize, to: DestinationRef, why: NotRung) {
-        let outcome = why.outcome();
-        self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, why });
-        if let (Some(outcome), Some(part)) =
-            (outcome, self.ring_mut().and_then(|ring| ring.parts.get_mut(at)))
-        {
-            part.hear(outcome);
-        }
-    }
-
     /// A leg of the part has ended.
     pub(super) fn part_heard(&mut self, leg: &Leg, now: Now, outcome: Outcome) {
         self.part_rang(leg, now);

@@ -133,6 +133,7 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
             | NotRung::Busy
             | NotRung::DoNotDisturb
             | NotRung::NoTrunk
+            | NotRung::Caller
             | NotRung::Loop
             | NotRung::Unknown
             | NotRung::Vacant

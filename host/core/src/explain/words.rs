@@ -215,6 +215,13 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
         },
         NotRung::NoTrunk => format!("no trunk leads to {}", destination(to)),
         NotRung::AlreadyRung => format!("{} had been rung already", destination(to)),
+        NotRung::Caller => match to {
+            DestinationRef::Device(device) => format!("{device} was the phone that called"),
+            DestinationRef::User(user) | DestinationRef::Person(user) => format!("{user} was the caller"),
+            DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => {
+                format!("{} led to nobody but the caller", destination(to))
+            }
+        },
         NotRung::Loop => format!("{} was not rung, because the call had been there", destination(to)),
         NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
         NotRung::Vacant => format!("nobody had {} then", destination(to)),

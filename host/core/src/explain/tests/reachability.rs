@@ -66,6 +66,9 @@ fn each_way_of_not_being_registered_has_its_words() {
             "Nobody was rung: 1001 was left out, because the limit `legs` was reached.",
         ),
         (ana(), NotRung::AlreadyRung, "Nobody was rung."),
+        (ana(), NotRung::Caller, "Nobody was rung: ana was the caller."),
+        (device("1001"), NotRung::Caller, "Nobody was rung: 1001 was the phone that called."),
+        (sales(), NotRung::Caller, "Nobody was rung: group sales led to nobody but the caller."),
     ];
     for (to, why, sentence) in rows {
         assert_eq!(told(to, why), sentence);
