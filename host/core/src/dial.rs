@@ -15,6 +15,8 @@ use crate::view::{Binding, View};
 
 /// Calls a device can have while call waiting lets it ring (TELEPHONY T11).
 const CALLS_A_DEVICE: u32 = 2;
+/// Of a group or a location so many are told by name who are not rung.
+const TOLD_MAX: usize = 12;
 
 /// The number that a Request-URI dials: its user part without visual separators (RFC 3966 §5.1.1).
 pub(crate) fn dialled_number(uri: &Uri) -> String {
@@ -64,103 +66,155 @@ pub(crate) struct Reach {
     pub(crate) bindings: Vec<Arc<Binding>>,
 }
 
+/// What a destination comes down to now.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The devices that can ring, or why none can.
+    pub(crate) reached: Result<Vec<Reach>, NotRung>,
+    /// Who is not rung and why, as it is told: the destination itself, or some of a group or a location.
+    pub(crate) left_out: Vec<(DestinationRef, NotRung)>,
+}
+
+impl Found {
+    fn of(to: &DestinationRef, reached: Result<Vec<Reach>, NotRung>) -> Self {
+        let left_out = reached.as_ref().err().map(|why| (to.clone(), why.clone()));
+        Self { reached, left_out: left_out.into_iter().collect() }
+    }
+
+    /// The same of a name for a destination: that nobody is rung is told of the name.
+    fn by_name(self, name: &DestinationRef) -> Self {
+        match self.reached {
+            Ok(_) => self,
+            Err(_) => Self::of(name, self.reached),
+        }
+    }
+}
+
 /// Finds the devices of a destination that can ring now, or why none can.
 ///
 /// `ring_busy` rings devices of people on a call too. A group's members are skipped one by one; only when none is
 /// left is the group not rung.
-pub(crate) fn reach(
-    view: &View,
-    tenant: &Tenant,
-    to: &DestinationRef,
-    ring_busy: bool,
-) -> Result<Vec<Reach>, NotRung> {
+pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy: bool) -> Found {
     match to {
         DestinationRef::Device(device) => {
             let owner = tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user));
             // Busy belongs to the person, whichever of their devices is rung (TELEPHONY T11).
-            match owner.filter(|owner| is_engaged(view, tenant, owner, ring_busy, true)) {
+            let found = match owner.filter(|owner| is_engaged(view, tenant, owner, ring_busy, true)) {
                 Some(_) => Err(NotRung::Busy),
                 None => devices(view, tenant, [device], ring_busy),
-            }
+            };
+            Found::of(to, found)
         }
         DestinationRef::User(user) | DestinationRef::Person(user) => {
-            of_user(view, tenant, user, ring_busy, true)
+            Found::of(to, of_user(view, tenant, user, ring_busy, true))
         }
-        DestinationRef::Group(group) => {
-            tenant.groups.get(group).ok_or(NotRung::Unknown)?;
-            of_people(view, tenant, &group::everybody(tenant, group), ring_busy)
-        }
-        DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy),
+        DestinationRef::Group(group) => match tenant.groups.contains_key(group) {
+            true => of_people(view, tenant, to, &group::everybody(tenant, group), ring_busy),
+            false => Found::of(to, Err(NotRung::Unknown)),
+        },
+        DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy).by_name(to),
         // A number of the tenant's own stays in the house; the plan gives people, groups and devices, and no number.
         DestinationRef::Number(number) => match tenant.plan.find(number) {
-            Some(DestinationRef::Number(_)) | None => Err(NotRung::NoTrunk),
+            Some(DestinationRef::Number(_)) | None => Found::of(to, Err(NotRung::NoTrunk)),
             Some(
                 own @ (DestinationRef::Device(_)
                 | DestinationRef::User(_)
                 | DestinationRef::Person(_)
                 | DestinationRef::Group(_)
                 | DestinationRef::Place(_)),
-            ) => reach(view, tenant, own, ring_busy),
+            ) => reach(view, tenant, own, ring_busy).by_name(to),
         },
     }
 }
 
 /// The devices of a group's own people, without those of groups within it.
-pub(crate) fn of_group(
-    view: &View,
-    tenant: &Tenant,
-    group: &GroupName,
-    ring_busy: bool,
-) -> Result<Vec<Reach>, NotRung> {
-    let group = tenant.groups.get(group).ok_or(NotRung::Unknown)?;
-    of_people(view, tenant, group.people(), ring_busy)
+pub(crate) fn of_group(view: &View, tenant: &Tenant, group: &GroupName, ring_busy: bool) -> Found {
+    let to = DestinationRef::Group(group.clone());
+    match tenant.groups.get(group) {
+        Some(group) => of_people(view, tenant, &to, group.people(), ring_busy),
+        None => Found::of(&to, Err(NotRung::Unknown)),
+    }
 }
 
 fn of_people<'a>(
     view: &View,
     tenant: &Tenant,
+    to: &DestinationRef,
     people: impl IntoIterator<Item = &'a UserId>,
     ring_busy: bool,
-) -> Result<Vec<Reach>, NotRung> {
-    let mut found = Vec::new();
+) -> Found {
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
     // Also of a group that has nobody.
     let mut why = NotRung::NotRegistered { last: None };
     for member in people {
         match of_user(view, tenant, member, ring_busy, false) {
             Ok(mut reached) => found.append(&mut reached),
-            Err(reason) => why = reason,
+            Err(reason) => {
+                left_out.push((DestinationRef::User(member.clone()), reason.clone()));
+                why = reason;
+            }
         }
     }
-    if found.is_empty() { Err(why) } else { Ok(found) }
+    match found.is_empty() {
+        true => Found::of(to, Err(why)),
+        false => Found { reached: Ok(found), left_out: told(to, left_out) },
+    }
+}
+
+/// As many of them as are told by name, and how many more there are.
+fn told(to: &DestinationRef, mut left_out: Vec<(DestinationRef, NotRung)>) -> Vec<(DestinationRef, NotRung)> {
+    let more = left_out.len().saturating_sub(TOLD_MAX);
+    left_out.truncate(TOLD_MAX);
+    if more > 0 {
+        left_out.push((to.clone(), NotRung::More(u32::try_from(more).unwrap_or(u32::MAX))));
+    }
+    left_out
 }
 
 /// A place, or a location; whoever holds a role has been found before.
-fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) -> Result<Vec<Reach>, NotRung> {
+fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) -> Found {
+    let to = DestinationRef::Place(place.clone());
     if let Some(site) = tenant.sites.get(place) {
-        let mut found: Vec<Reach> = Vec::new();
-        let mut why = NotRung::Unknown;
-        for part in &site.parts {
-            match reach(view, tenant, part, ring_busy) {
-                Ok(reached) => {
-                    let is_new = |reach: &Reach| !found.iter().any(|known| known.device == reach.device);
-                    let new: Vec<_> = reached.into_iter().filter(is_new).collect();
-                    found.extend(new);
-                }
-                Err(reason) => why = reason,
-            }
-        }
-        return if found.is_empty() { Err(why) } else { Ok(found) };
+        return of_site(view, tenant, (&to, &site.parts), ring_busy);
     }
     if tenant.is_held(place) {
-        return Err(NotRung::Vacant);
+        return Found::of(&to, Err(NotRung::Vacant));
     }
-    match &tenant.places.get(place).ok_or(NotRung::Unknown)?.target {
-        DestinationRef::Place(_) => Err(NotRung::Unknown),
-        target @ (DestinationRef::Device(_)
-        | DestinationRef::User(_)
-        | DestinationRef::Person(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Number(_)) => reach(view, tenant, target, ring_busy),
+    match tenant.places.get(place).map(|place| &place.target) {
+        Some(DestinationRef::Place(_)) | None => Found::of(&to, Err(NotRung::Unknown)),
+        Some(
+            target @ (DestinationRef::Device(_)
+            | DestinationRef::User(_)
+            | DestinationRef::Person(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Number(_)),
+        ) => reach(view, tenant, target, ring_busy),
+    }
+}
+
+fn of_site(
+    view: &View,
+    tenant: &Tenant,
+    (to, parts): (&DestinationRef, &[DestinationRef]),
+    ring_busy: bool,
+) -> Found {
+    let (mut found, mut left_out): (Vec<Reach>, Vec<_>) = (Vec::new(), Vec::new());
+    let mut why = NotRung::Unknown;
+    for part in parts {
+        let part = reach(view, tenant, part, ring_busy);
+        left_out.extend(part.left_out);
+        match part.reached {
+            Ok(reached) => {
+                let is_new = |reach: &Reach| !found.iter().any(|known| known.device == reach.device);
+                let new: Vec<_> = reached.into_iter().filter(is_new).collect();
+                found.extend(new);
+            }
+            Err(reason) => why = reason,
+        }
+    }
+    match found.is_empty() {
+        true => Found::of(to, Err(why)),
+        false => Found { reached: Ok(found), left_out: told(to, left_out) },
     }
 }
 

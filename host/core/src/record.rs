@@ -315,6 +315,8 @@ pub enum NotRung {
     AlreadyRung,
     /// It is who calls: nobody is rung by themselves.
     Caller,
+    /// So many more of it, each for a reason of their own that is not told.
+    More(u32),
     /// The call has come from there, or was there: it would go round in a circle.
     Loop,
     /// No such destination any more.
@@ -351,7 +353,7 @@ impl NotRung {
             Self::NoTrunk => Some(Outcome::Blocked("no-trunk".to_owned())),
             Self::Limit(name) => Some(Outcome::Blocked(name.clone())),
             Self::Loop => Some(Outcome::Blocked("loop".to_owned())),
-            Self::AlreadyRung | Self::Caller => None,
+            Self::AlreadyRung | Self::Caller | Self::More(_) => None,
         }
     }
 }

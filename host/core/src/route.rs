@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::codes::CodePlan;
 use crate::config::{Fallback, Tenant};
-use crate::dial;
+use crate::dial::{self, Found, Reach};
 use crate::names::{Extension, GroupName};
 use crate::record::NotRung;
 use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RingPlan, RunOutcome};
@@ -218,32 +218,32 @@ fn bound(
         .map(|(target, rule)| (Arc::clone(rule), target.clone()))
 }
 
-/// The devices that ring when a destination is rung now.
-///
-/// # Errors
-/// Why none does.
-pub fn whom(
-    view: &View,
-    tenant: &Tenant,
-    to: &DestinationRef,
-    ring_busy: bool,
-) -> Result<Vec<Extension>, NotRung> {
-    let reached = dial::reach(view, tenant, to, ring_busy)?;
-    Ok(reached.into_iter().map(|reach| reach.device).collect())
+/// What a destination comes down to now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whom {
+    /// The devices that ring, or why none does.
+    pub devices: Result<Vec<Extension>, NotRung>,
+    /// Who is not rung and why, as it is told: the destination itself, or some of a group or a location.
+    pub left_out: Vec<(DestinationRef, NotRung)>,
+}
+
+impl From<Found> for Whom {
+    fn from(found: Found) -> Self {
+        let devices = |found: Vec<Reach>| found.into_iter().map(|reach| reach.device).collect();
+        Self { devices: found.reached.map(devices), left_out: found.left_out }
+    }
+}
+
+/// What rings when a destination is rung now.
+#[must_use]
+pub fn whom(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy: bool) -> Whom {
+    dial::reach(view, tenant, to, ring_busy).into()
 }
 
 /// The same of a group's own people.
-///
-/// # Errors
-/// Why none does.
-pub fn whom_of_group(
-    view: &View,
-    tenant: &Tenant,
-    group: &GroupName,
-    ring_busy: bool,
-) -> Result<Vec<Extension>, NotRung> {
-    let reached = dial::of_group(view, tenant, group, ring_busy)?;
-    Ok(reached.into_iter().map(|reach| reach.device).collect())
+#[must_use]
+pub fn whom_of_group(view: &View, tenant: &Tenant, group: &GroupName, ring_busy: bool) -> Whom {
+    dial::of_group(view, tenant, group, ring_busy).into()
 }
 
 /// The final response that a caller gets for the best outcome of all rings; none: nobody was rung.

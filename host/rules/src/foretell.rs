@@ -13,7 +13,7 @@ use callwright_core::kept::Rehearsal;
 use callwright_core::names::{AskId, Extension, RuleName, RunId, Version};
 use callwright_core::record::NotRung;
 use callwright_core::roster::{self, TakeError};
-use callwright_core::route::{self, Decider, Foretold, Route, Step, What};
+use callwright_core::route::{self, Decider, Foretold, Route, Step, What, Whom};
 use callwright_core::rule::{
     ActiveRule, Answer, Ask, CallError, CallFacts, DestinationRef, Entry, LegEnd, LegPlan, LegReport, Note,
     Outcome, Party, RingPlan, RingReport, RunEvent, RunOutcome, RunStart,
@@ -348,9 +348,11 @@ impl Oracle<'_, '_> {
         &mut self,
         plan: &RingPlan,
         to: DestinationRef,
-        mut whom: Result<Vec<Extension>, NotRung>,
+        whom: Whom,
         part: &mut Part<'_>,
     ) -> (Option<Outcome>, Duration) {
+        let Whom { devices: mut whom, left_out } = whom;
+        let is_told = whom.is_err();
         let from = self.now.saturating_add(part.begins);
         let skips_rung = part.skips_rung || plan.skip_rung;
         let skips_rung = skips_rung || self.within.last().is_some_and(|within| within.skips_rung);
@@ -373,7 +375,12 @@ impl Oracle<'_, '_> {
         self.ringing.extend(devices.iter().map(|device| (device.clone(), until)));
         self.rung.extend(devices.iter().cloned());
         let rang = if whom.is_ok() { part.time } else { Duration::ZERO };
-        part.legs.push(Foretold { to, after: part.begins, whom, within: Vec::new() });
+        let mut foretold =
+            |to, whom| part.legs.push(Foretold { to, after: part.begins, whom, within: Vec::new() });
+        if !is_told {
+            foretold(to, whom);
+        }
+        left_out.into_iter().for_each(|(who, why)| foretold(who, Err(why)));
         (outcome, rang)
     }
 

@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use callwright_core::config::Tenant;
+use callwright_core::explain;
 use callwright_core::names::Version;
 use callwright_core::record::CallRecord;
 use callwright_core::route::{self, Route, What};
@@ -107,12 +109,36 @@ pub fn foretold(
     at: Timestamp,
     shelf: &Shelf,
 ) -> Result<Result<String, String>, ScenarioError> {
+    foreseen(text, (number, at), shelf, |route, _| told(route))
+}
+
+/// The same in the words of `callwright number show`.
+///
+/// # Errors
+/// The scenario cannot be played.
+pub fn foretold_in_words(
+    text: &str,
+    number: &str,
+    at: Timestamp,
+    shelf: &Shelf,
+) -> Result<Result<String, String>, ScenarioError> {
+    let words = |route: &Route, tenant: &Tenant| explain::route(route, tenant, number, at).to_string();
+    foreseen(text, (number, at), shelf, words)
+}
+
+fn foreseen(
+    text: &str,
+    (number, at): (&str, Timestamp),
+    shelf: &Shelf,
+    say: impl Fn(&Route, &Tenant) -> String,
+) -> Result<Result<String, String>, ScenarioError> {
     let (view, rules) = scenario::picture(&scenario::parse("matrix", text)?, shelf)?;
     let Some(tenant) = view.config.tenants.values().next().cloned() else {
         return Ok(Err("the world has no tenant".to_owned()));
     };
     let ready = |version: &Version| rules.iter().find(|rule| rule.version() == version).cloned();
-    Ok(Ok(told(&foretell(&Question { view: &view, tenant: &tenant, number, at, ready: &ready }))))
+    let route = foretell(&Question { view: &view, tenant: &tenant, number, at, ready: &ready });
+    Ok(Ok(say(&route, &tenant)))
 }
 
 /// What a record tells: who rang when, and how it ended.

@@ -1,4 +1,5 @@
 //! Interactions of forwarding: a part of the cells that `cargo xtask matrix` plays whole.
+#![expect(clippy::unwrap_used, reason = "what helps a test fails like a test, by a panic")]
 
 use std::path::Path;
 
@@ -135,4 +136,20 @@ fn whom_a_group_hunts_is_foretold_in_its_order() {
         let foretold = matrix::foretold(&text, "200", began, &shelf).unwrap().unwrap();
         assert_eq!((foretold.as_str(), played.as_str()), (comes_to, comes_to), "{wishes}");
     }
+}
+
+/// What `callwright number show` says of a call to a number in such a world.
+fn in_words(text: &str, number: &str) -> String {
+    let shelf = shelf(Engine::new(EngineLimits::capped(64, 65_530)).unwrap());
+    let at = "2026-11-20T18:02:00+01:00".parse().unwrap();
+    matrix::foretold_in_words(text, number, at, &shelf).unwrap().unwrap()
+}
+
+#[test]
+fn who_of_a_group_does_not_ring_is_foretold_with_the_reason() {
+    let text = format!("{HUNTED}group sales 200: ana, bob, cleo each 3s\nphone 1021 offline\n");
+    let told = in_words(&format!("{text}forwarding ana undisturbed\n"), "200");
+    let wanted =
+        "rings 1011 (desk) of bob for 3 s; ana was not to be disturbed; cleo has no registered device\n";
+    assert!(told.contains(wanted), "{told}");
 }

@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::config::Tenant;
-use crate::dial::{self, Reach};
+use crate::dial::{self, Found};
 use crate::group::{self, Behind};
 use crate::names::GroupName;
 use crate::record::{FactKind, NotRung, Source};
@@ -42,9 +42,10 @@ impl Call {
         at: usize,
         plan: &LegPlan,
         to: DestinationRef,
-        found: Result<Vec<Reach>, NotRung>,
+        found: Found,
     ) {
-        match found {
+        self.tell_left_out(board, found.left_out);
+        match found.reached {
             Ok(found) => {
                 let before = self.rung_before(at, &found);
                 let is_caller = found.iter().all(|reach| reach.device == self.caller.device);
@@ -56,7 +57,7 @@ impl Call {
                 }
                 self.ring_planned(board, at, plan, &found);
             }
-            Err(why) => self.not_rung(board, at, to, why),
+            Err(why) => self.part_hears(at, why.outcome()),
         }
     }
 
@@ -65,6 +66,17 @@ impl Call {
         let outcome = why.outcome();
         self.tell_not_rung(board, to, why);
         self.part_hears(at, outcome);
+    }
+
+    /// Tells of those who were found not to ring.
+    pub(super) fn tell_left_out(
+        &mut self,
+        board: &mut Switchboard,
+        left_out: Vec<(DestinationRef, NotRung)>,
+    ) {
+        for (who, why) in left_out {
+            self.tell_not_rung(board, who, why);
+        }
     }
 
     /// Whoever calls is engaged by this very call, which is told as such. Who asked not to be named is not told of.

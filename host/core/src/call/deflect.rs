@@ -35,12 +35,14 @@ impl Call {
         if way.hops > HOPS_MAX {
             self.not_rung(board, leg.part, to, NotRung::Limit("hops".to_owned()));
         } else {
-            match dial::reach(&board.picture, &tenant, &to, ring_busy) {
+            let found = dial::reach(&board.picture, &tenant, &to, ring_busy);
+            self.tell_left_out(board, found.left_out);
+            match found.reached {
                 Ok(found) => match self.not_yet_visited(leg.part, &tenant, found) {
                     found if found.is_empty() => self.not_rung(board, leg.part, to, NotRung::Loop),
                     found => self.ring_devices(board, leg.part, &plan, way, &found),
                 },
-                Err(why) => self.not_rung(board, leg.part, to, why),
+                Err(why) => self.part_hears(leg.part, why.outcome()),
             }
         }
         self.ring_on(board);

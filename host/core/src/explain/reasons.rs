@@ -13,7 +13,7 @@ const REASONS_MAX: usize = 4;
 pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Option<String> {
     let mut reasons = of_legs(&record.legs.iter().collect::<Vec<_>>());
     reasons.extend(not_rung(record, clock));
-    let more = reasons.len().saturating_sub(REASONS_MAX);
+    let more = reasons.len().saturating_sub(REASONS_MAX) + uncounted(record);
     reasons.truncate(REASONS_MAX);
     if more > 0 {
         reasons.push(format!("and {more} more"));
@@ -125,7 +125,7 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
         )
     });
     left_out.retain(|(to, why)| match (to, why) {
-        (_, NotRung::AlreadyRung) => false,
+        (_, NotRung::AlreadyRung | NotRung::More(_)) => false,
         (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
         (
             _,
@@ -151,6 +151,14 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
         }
     }
     told
+}
+
+/// How many were left out without being named.
+fn uncounted(record: &CallRecord) -> usize {
+    let more = record.facts.iter().filter_map(|fact| {
+        if let FactKind::NotRung { why: NotRung::More(more), .. } = &fact.what { Some(*more) } else { None }
+    });
+    more.filter_map(|more| usize::try_from(more).ok()).sum()
 }
 
 /// All devices that were left out for one and the same reason.

@@ -222,6 +222,7 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
                 format!("{} led to nobody but the caller", destination(to))
             }
         },
+        NotRung::More(more) => format!("{more} more of {} were left out", destination(to)),
         NotRung::Loop => format!("{} was not rung, because the call had been there", destination(to)),
         NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
         NotRung::Vacant => format!("nobody had {} then", destination(to)),

@@ -161,3 +161,24 @@ fn many_reasons_are_cut_short() {
         "Nobody was free: 1001 (desk) was busy (486); 1002 (soft) was busy (486); 1003 (mobile) was busy (486); 1004 was busy (486); and 2 more."
     );
 }
+
+#[test]
+fn those_of_a_group_who_are_only_counted_are_counted_in_the_sentence() {
+    let sales = || DestinationRef::Group("sales".into());
+    let left_out = |to: DestinationRef, why| FactKind::NotRung { to, why };
+    let mut tale = Tale::of("200", Some(sales()));
+    for number in 0..5 {
+        let member = DestinationRef::User(format!("p{number}").into());
+        tale = tale.fact(0, Source::Registrar, left_out(member, NotRung::DoNotDisturb));
+    }
+    let tale = tale
+        .fact(0, Source::Registrar, left_out(sales(), NotRung::More(30)))
+        .leg(sales(), "1021", (0, Some(0), 3_000), ended(Outcome::NoAnswer), 180)
+        .rejected(Cause::NoAnswer, 480, 3_000);
+    assert!(tale.told().contains("registrar      30 more of group sales were left out\n"), "{}", tale.told());
+    assert_eq!(
+        tale.sentence(),
+        "Nobody answered: 1021 rang for 3 s; p0 was not to be disturbed; p1 was not to be disturbed; p2 was not to be \
+         disturbed; and 32 more."
+    );
+}
