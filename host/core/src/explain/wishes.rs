@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::words::{Clock, between, destination, span};
 use crate::forwarding::{Effect, Mode, Standing, Term, WhyNot};
 use crate::names::UserId;
-use crate::record::{CallRecord, Cause, Disposition, FactKind, NotRung};
+use crate::record::{CallRecord, Cause, Disposition, Fact, FactKind, NotRung};
+use crate::rule::DestinationRef;
 
 /// A change that has ended so long ago is not what anybody still counts on.
 const RECENTLY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,8 +37,7 @@ fn standing(record: &CallRecord, user: &UserId) -> Option<Standing> {
 }
 
 fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option<String> {
-    let rings = record.facts.iter().filter(|fact| matches!(fact.what, FactKind::RingBegan { .. }));
-    let went_on = rings.count() > 1;
+    let went_on = went_on(record, user, standing);
     let why = match standing.effect? {
         Effect::Inactive(WhyNot::Suspended) => "was suspended".to_owned(),
         Effect::Inactive(WhyNot::NoNumbers) => "had no number to go to".to_owned(),
@@ -45,11 +45,10 @@ fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option
         Effect::Inactive(WhyNot::ModeOff) => "was off".to_owned(),
         Effect::Inactive(WhyNot::OutsideSchedule) => "was outside its hours".to_owned(),
         Effect::Active(_) if went_on => return None,
-        Effect::Active(Mode::Failover) | Effect::Blocked(Mode::Failover)
-            if record.cause == Cause::NoAnswer =>
-        {
-            "(failover) takes no call that rang".to_owned()
+        Effect::Active(Mode::Failover) | Effect::Blocked(Mode::Failover) if was_reached(&record.cause) => {
+            "(failover) takes a call only when no device can be reached".to_owned()
         }
+        Effect::Active(_) if record.cause == Cause::Declined => "takes no call that was declined".to_owned(),
         // Which number no trunk leads to is told where the call was to go there.
         Effect::Blocked(_) if has_tried_outside(record) => return None,
         Effect::Blocked(_) => "was blocked, as no trunk leads outside".to_owned(),
@@ -59,6 +58,46 @@ fn forwarding(record: &CallRecord, user: &UserId, standing: &Standing) -> Option
         }
     };
     Some(format!("{user}'s forwarding {why}"))
+}
+
+/// Whether the call went further than the devices: a second ring, or one of somebody else.
+fn went_on(record: &CallRecord, user: &UserId, standing: &Standing) -> bool {
+    let rings: Vec<_> = record.facts.iter().filter_map(ringing).collect();
+    let is_own = |to: &DestinationRef| {
+        let is_device = matches!(to, DestinationRef::Device(_));
+        is_device || to.user() == Some(user) || standing.only.as_ref() == Some(to)
+    };
+    rings.len() > 1 || rings.iter().copied().flatten().any(|(to, _)| !is_own(to))
+}
+
+fn ringing(fact: &Fact) -> Option<&Vec<(DestinationRef, u32)>> {
+    if let FactKind::RingBegan { legs, .. } = &fact.what { Some(legs) } else { None }
+}
+
+/// Whether a call ended for which a device was there: it rang, was engaged or refused.
+fn was_reached(cause: &Cause) -> bool {
+    match cause {
+        Cause::NoAnswer
+        | Cause::Busy
+        | Cause::Declined
+        | Cause::Refused(_)
+        | Cause::CallerCancelled
+        | Cause::CallerLost => true,
+        Cause::CallerHungUp
+        | Cause::CalleeHungUp
+        | Cause::CompletedElsewhere
+        | Cause::Unreachable
+        | Cause::UnknownNumber
+        | Cause::RefusedByRule
+        | Cause::RuleFailed
+        | Cause::Blocked(_)
+        | Cause::EmergencyWithoutTrunk
+        | Cause::SessionExpired
+        | Cause::DialogLost
+        | Cause::NeverAcknowledged
+        | Cause::ShuttingDown
+        | Cause::Overload(_) => false,
+    }
 }
 
 fn has_tried_outside(record: &CallRecord) -> bool {
