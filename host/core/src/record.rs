@@ -275,6 +275,9 @@ pub enum FactKind {
     NotRung {
         /// Who.
         to: DestinationRef,
+        /// Whose device it is, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<UserId>,
         /// Why.
         why: NotRung,
     },

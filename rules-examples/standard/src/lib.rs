@@ -264,13 +264,13 @@ fn devices_first(call: &Call, person: &User, wishes: &Wishes) -> Result<Outcome,
         warn_of_blocked(call, person, wishes.devices.len(), &outcome);
     }
     if let Some(route) = wishes.route.as_ref().filter(|route| route.offline || is_unreachable(&outcome)) {
-        let (name, to) = (person.name(), route.to.full_label());
-        warn(&format!("calls of {name} are routed to {to}, which cannot be reached"));
+        let (name, to, which) = (person.name(), route.to.full_label(), which(&route.to));
+        warn(&format!("calls of {name} are routed to {to}, {which} cannot be reached"));
     }
-    let condition = match &outcome {
-        Outcome::Busy => Condition::Busy,
-        Outcome::NoAnswer => Condition::NoAnswer,
-        Outcome::Unreachable => Condition::Unreachable,
+    let (condition, because) = match &outcome {
+        Outcome::Busy => (Condition::Busy, "forwarded, as no device was free"),
+        Outcome::NoAnswer => (Condition::NoAnswer, "forwarded, as nobody answered"),
+        Outcome::Unreachable => (Condition::Unreachable, "forwarded, as no device could be reached"),
         // Taken, or declined by the person themselves: nobody else rings.
         _ => return Ok(outcome),
     };
@@ -278,7 +278,7 @@ fn devices_first(call: &Call, person: &User, wishes: &Wishes) -> Result<Outcome,
     if next.is_empty() {
         return Ok(outcome);
     }
-    call.because(&format!("forwarded, as the devices came to {outcome}"));
+    call.because(because);
     forward(call, person, wishes, next)
 }
 
@@ -362,9 +362,10 @@ fn warn_of_blocked(call: &Call, person: &User, devices: usize, outcome: &Outcome
         let ended = leg.ended();
         // A circle is how this one call went: whoever calls the person themselves may not meet it.
         if let Some(limit) = ended.strip_prefix("blocked(").filter(|_| ended != "blocked(loop)") {
-            let (name, to) = (person.name(), leg.to().full_label());
+            let (name, to) = (person.name(), leg.to());
+            let (to, which) = (to.full_label(), which(&to));
             let why = blocked(limit.trim_end_matches(')'));
-            warn(&format!("calls of {name} are forwarded to {to}, which cannot be called: {why}"));
+            warn(&format!("calls of {name} are forwarded to {to}, {which} cannot be called: {why}"));
         }
     }
 }
@@ -377,6 +378,14 @@ fn blocked(limit: &str) -> String {
         "legs" => "the call has rung too many phones already".to_owned(),
         "nesting" => "too many rules stand behind each other".to_owned(),
         other => format!("the limit `{other}` is reached"),
+    }
+}
+
+/// A person is `who`, anything else `which`.
+fn which(to: &Destination) -> &'static str {
+    match to.place() {
+        Place::User => "who",
+        _ => "which",
     }
 }
 

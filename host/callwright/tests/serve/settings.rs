@@ -65,7 +65,8 @@ fn a_house_is_made_and_forwarded_by_the_command_line_alone() {
     let cleo = switch.does("user show cleo");
     for told in [
         "cleo (cleo), 102: offline",
-        "user:cleo answers for it; first start changed it ",
+        "user:cleo answers for it; last changed ",
+        ", by first start\n",
         "1001 (desk) of ana",
     ] {
         assert!(cleo.contains(told), "{told}: {cleo}");

@@ -87,19 +87,14 @@ impl Call {
             true => NotRung::Caller,
             false => why,
         };
-        self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, why });
+        let of = dial::owner(&self.tenant, &to).cloned();
+        self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, of, why });
     }
 
     /// Whether a destination is the phone that calls, or the person whose it is.
     fn is_caller(&self, to: &DestinationRef) -> bool {
-        let device = &self.caller.device;
-        match to {
-            DestinationRef::Device(to) => to == device,
-            DestinationRef::User(user) | DestinationRef::Person(user) => {
-                self.tenant.devices.get(device).is_some_and(|device| device.user == *user)
-            }
-            DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => false,
-        }
+        let caller = DestinationRef::Device(self.caller.device.clone());
+        *to == caller || (to.user().is_some() && to.user() == dial::owner(&self.tenant, &caller))
     }
 
     /// The group whose own rule rings a part.

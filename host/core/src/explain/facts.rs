@@ -101,7 +101,7 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
         FactKind::Warned(text) => format!("warns: {}", words::quoted(text)),
         FactKind::Read { what, got } => words::read(what, got, clock),
         FactKind::RingBegan { legs, time_ms } => ring(legs, *time_ms),
-        FactKind::NotRung { to, why } => words::not_rung(to, why, clock),
+        FactKind::NotRung { to, of, why } => words::not_rung(to, of.as_ref(), why, clock),
         FactKind::RingEnded(outcome) => format!("the ring is over: {}", ring_end(outcome)),
         FactKind::RunEnded(outcome) => {
             let run = record.runs.iter().find(|run| fact.source == Source::Rule(run.rule.clone()));

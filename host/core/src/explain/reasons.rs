@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::words::{self, Clock, between, list, phone, span};
+use crate::names::UserId;
 use crate::record::{CallRecord, FactKind, LegRecord, LegRecordEnd, NotRung};
 use crate::rule::{DestinationRef, Outcome};
 
@@ -108,25 +109,32 @@ fn refusal(leg: &LegRecord, outcome: &Outcome) -> Option<String> {
     }
 }
 
+/// Somebody who was not rung.
+struct LeftOut<'a> {
+    to: &'a DestinationRef,
+    of: Option<&'a UserId>,
+    why: &'a NotRung,
+}
+
 /// Those who were not rung at all, each with the last reason. Where a person has no device, their devices are not told
 /// one by one.
 fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
-    let mut left_out: Vec<(&DestinationRef, &NotRung)> = Vec::new();
+    let mut left_out: Vec<LeftOut<'_>> = Vec::new();
     for fact in &record.facts {
-        if let FactKind::NotRung { to, why } = &fact.what {
-            left_out.retain(|(known, _)| *known != to);
-            left_out.push((to, why));
+        if let FactKind::NotRung { to, of, why } = &fact.what {
+            left_out.retain(|known| known.to != to);
+            left_out.push(LeftOut { to, of: of.as_ref(), why });
         }
     }
-    let person = left_out.iter().any(|(to, why)| {
-        matches!(
-            (to, why),
-            (DestinationRef::User(_) | DestinationRef::Person(_), NotRung::NotRegistered { .. })
-        )
-    });
-    left_out.retain(|(to, why)| match (to, why) {
+    let gone = |one: &LeftOut<'_>| matches!(one.why, NotRung::NotRegistered { .. });
+    let people: Vec<&UserId> =
+        left_out.iter().filter(|one| gone(one)).filter_map(|one| one.to.user()).collect();
+    left_out.retain(|one| match (one.to, one.why) {
         (_, NotRung::AlreadyRung | NotRung::More(_)) => false,
-        (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => !person,
+        (DestinationRef::Device(_), NotRung::NotRegistered { .. }) => match one.of {
+            Some(of) => !people.contains(&of),
+            None => people.is_empty(),
+        },
         (
             _,
             NotRung::NotRegistered { .. }
@@ -141,10 +149,10 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
         ) => true,
     });
     let mut told: Vec<String> = Vec::new();
-    for (to, why) in &left_out {
-        let text = match (to, why) {
-            (DestinationRef::Device(_), NotRung::Busy | NotRung::DoNotDisturb) => devices(&left_out, why),
-            (_, _) => words::not_rung(to, why, clock),
+    for one in &left_out {
+        let text = match (one.to, one.why) {
+            (DestinationRef::Device(_), NotRung::Busy | NotRung::DoNotDisturb) => devices(&left_out, one),
+            (_, _) => words::not_rung(one.to, one.of, one.why, clock),
         };
         if !told.contains(&text) {
             told.push(text);
@@ -162,19 +170,15 @@ fn uncounted(record: &CallRecord) -> usize {
 }
 
 /// All devices that were left out for one and the same reason.
-fn devices(left_out: &[(&DestinationRef, &NotRung)], wanted: &NotRung) -> String {
-    let with = |(to, why): &(&DestinationRef, &NotRung)| match to {
-        DestinationRef::Device(device) if *why == wanted => Some(device.to_string()),
-        DestinationRef::Device(_)
-        | DestinationRef::User(_)
-        | DestinationRef::Person(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Place(_)
-        | DestinationRef::Number(_) => None,
+fn devices(left_out: &[LeftOut<'_>], like: &LeftOut<'_>) -> String {
+    let is_like = |one: &&LeftOut<'_>| {
+        matches!(one.to, DestinationRef::Device(_)) && one.why == like.why && one.of == like.of
     };
-    let devices: Vec<_> = left_out.iter().filter_map(with).collect();
+    let devices: Vec<_> = left_out.iter().filter(is_like).map(|one| words::destination(one.to)).collect();
     let were = if devices.len() == 1 { "was" } else { "were" };
-    // A person is engaged with all of their devices.
-    let why = if *wanted == NotRung::Busy { "rung, as their user was on a call" } else { "to be disturbed" };
-    format!("{} {were} not {why}", list(&devices))
+    match (like.why, like.of) {
+        (NotRung::Busy, Some(of)) => words::not_rung_of(&devices, of),
+        (NotRung::Busy, None) => format!("{} {were} not rung, as their user was on a call", list(&devices)),
+        (_, _) => format!("{} {were} not to be disturbed", list(&devices)),
+    }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::words::{self, Clock, destination, list, quoted, span};
 use crate::config::{Fallback, Tenant};
+use crate::dial;
 use crate::names::{Extension, UserId};
 use crate::route::{Decider, Foretold, Route, What, status_of};
 use crate::rule::{ActiveRule, Care, DestinationRef, Outcome};
@@ -120,11 +121,11 @@ impl RouteText {
         });
         let changed = self.changed.as_ref().map(|Changed { when, by, until }| {
             let until = until.as_ref().map(|until| format!(", until {until}")).unwrap_or_default();
-            format!("{by} changed it {when}{until}")
+            format!("last changed {when}{until}, by {by}")
         });
         let mut known: Vec<_> = [owner, review, changed].into_iter().flatten().collect();
         if self.owner.is_none() && self.rule.as_ref().is_some_and(|(name, _)| name != ActiveRule::STANDARD) {
-            known.insert(0, "nobody is named who answers for it".to_owned());
+            known.insert(0, "no owner is named".to_owned());
         }
         if known.is_empty() { Ok(()) } else { writeln!(f, "  {}", known.join("; ")) }
     }
@@ -201,7 +202,10 @@ impl Teller<'_> {
                     };
                     rung.push(format!("{after}{}", list(&devices)));
                 }
-                Err(why) => left_out.push(words::not_rung(&leg.to, why, self.clock)),
+                Err(why) => {
+                    let of = dial::owner(self.tenant, &leg.to);
+                    left_out.push(words::not_rung(&leg.to, of, why, self.clock));
+                }
             }
         }
         match (rung.is_empty(), left_out.is_empty()) {

@@ -193,17 +193,21 @@ pub(super) fn exact_destination(to: &DestinationRef) -> String {
     }
 }
 
-/// Why somebody was not rung.
-pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) -> String {
+/// Why somebody was not rung; of a device also whose it is, where that is known.
+pub(super) fn not_rung(to: &DestinationRef, of: Option<&UserId>, why: &NotRung, clock: &Clock<'_>) -> String {
     match why {
         NotRung::NotRegistered { last } => not_registered(to, last.as_ref(), clock),
-        NotRung::Busy => match to {
-            DestinationRef::Group(group) => format!("everyone reachable in group {group} was on a call"),
-            DestinationRef::Device(_)
-            | DestinationRef::User(_)
-            | DestinationRef::Person(_)
-            | DestinationRef::Place(_)
-            | DestinationRef::Number(_) => format!("{} was on a call", destination(to)),
+        NotRung::Busy => match (to, of) {
+            (DestinationRef::Group(group), _) => format!("everyone reachable in group {group} was on a call"),
+            (DestinationRef::Device(_), Some(of)) => not_rung_of(&[destination(to)], of),
+            (
+                DestinationRef::Device(_)
+                | DestinationRef::User(_)
+                | DestinationRef::Person(_)
+                | DestinationRef::Place(_)
+                | DestinationRef::Number(_),
+                _,
+            ) => format!("{} was on a call", destination(to)),
         },
         NotRung::DoNotDisturb => match to {
             DestinationRef::Group(group) => format!("nobody in group {group} was to be disturbed"),
@@ -230,6 +234,12 @@ pub(super) fn not_rung(to: &DestinationRef, why: &NotRung, clock: &Clock<'_>) ->
             format!("{} was left out, because the limit `{name}` was reached", destination(to))
         }
     }
+}
+
+/// Devices of somebody on a call: a person is engaged with all of their devices.
+pub(super) fn not_rung_of(devices: &[String], of: &UserId) -> String {
+    let were = if devices.len() == 1 { "was" } else { "were" };
+    format!("{} {were} not rung, as {of} was on a call", list(devices))
 }
 
 fn not_registered(

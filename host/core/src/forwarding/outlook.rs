@@ -46,8 +46,9 @@ impl Outlook {
             && tenant.lacks(to).is_none()
             && !presence::reachable(view, &tenant.id, to)
         {
+            let which = if to.user().is_some() { "who" } else { "which" };
             let to = phones(tenant, user, to);
-            warnings.push(format!("calls of {name} are routed to {to}, which cannot be reached"));
+            warnings.push(format!("calls of {name} are routed to {to}, {which} cannot be reached"));
         }
         Self { mode: wishes.mode(), effect: wishes.effect(tenant, zone, at), warnings }
     }
@@ -180,6 +181,8 @@ mod tests {
             |mode, to: &str| Wishes { cold_route: Some(to.parse().unwrap()), ..forwarding(mode, &[bob()]) };
         assert_eq!(told(&routed(Mode::Failover, "device:1002")), ("active", vec![lost.to_owned()]));
         assert_eq!(told(&routed(Mode::Failover, "user:bob")), ("active", vec![]));
+        let herself = "calls of Ana Alvarez are routed to Ana Alvarez, who cannot be reached";
+        assert_eq!(told(&routed(Mode::Failover, "user:ana")), ("active", vec![herself.to_owned()]));
         assert_eq!(told(&routed(Mode::ForwardOnly, "device:1002")), ("active", vec![]), "no device rings");
         assert_eq!(told(&routed(Mode::Failover, "device:9")), ("active", vec![]), "it is not there any more");
     }

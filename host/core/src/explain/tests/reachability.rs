@@ -9,7 +9,7 @@ fn nobody_registered_says_which_device_was_the_last() {
         .fact(0, Source::Config, FactKind::NoRule)
         .fact(0, Source::Switch, FactKind::Fallback("rings the dialled user".to_owned()))
         .ring(0, Source::Switch, &[(ana(), 0)], 25_000)
-        .fact(0, Source::Registrar, FactKind::NotRung { to: ana(), why: last })
+        .fact(0, Source::Registrar, FactKind::NotRung { to: ana(), of: None, why: last })
         .fact(0, Source::Switch, FactKind::RingEnded(Outcome::Unreachable))
         .rejected(Cause::Unreachable, 480, 0);
     assert_eq!(
@@ -32,7 +32,7 @@ Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
 #[test]
 fn each_way_of_not_being_registered_has_its_words() {
     let told = |to: DestinationRef, why: NotRung| {
-        let tale = Tale::to_ana().fact(0, Source::Registrar, FactKind::NotRung { to, why });
+        let tale = Tale::to_ana().fact(0, Source::Registrar, FactKind::NotRung { to, of: None, why });
         tale.rejected(Cause::Unreachable, 480, 0).sentence()
     };
     let sales = || DestinationRef::Group("sales".into());
@@ -77,7 +77,7 @@ fn each_way_of_not_being_registered_has_its_words() {
 
 #[test]
 fn a_person_without_devices_is_not_told_device_by_device() {
-    let none = |to| FactKind::NotRung { to, why: not_registered(None) };
+    let none = |to| FactKind::NotRung { to, of: None, why: not_registered(None) };
     let tale = Tale::to_ana()
         .ruled("follow-me", RunOutcome::Ok, 1_000)
         .ring(0, rule("follow-me"), &[(device("1001"), 0), (device("1002"), 0)], 30_000)
@@ -119,4 +119,28 @@ Call 0-c1 on Friday 2026-11-20, Europe/Berlin:
   18:02:00.000  switch         tells bob 503
 "
     );
+}
+
+#[test]
+fn a_device_is_told_with_whose_it_is() {
+    let left_out = |extension: &str, of: &str, why: NotRung| FactKind::NotRung {
+        to: device(extension),
+        of: Some(of.into()),
+        why,
+    };
+    let none = FactKind::NotRung { to: ana(), of: None, why: not_registered(None) };
+    let tale = Tale::to_ana()
+        .fact(0, Source::Registrar, left_out("1001", "ana", not_registered(None)))
+        .fact(0, Source::Registrar, none)
+        .fact(0, Source::Registrar, left_out("1011", "bob", NotRung::Busy))
+        .fact(0, Source::Registrar, left_out("1012", "bob", NotRung::Busy))
+        .fact(0, Source::Registrar, left_out("1021", "cleo", not_registered(None)))
+        .rejected(Cause::Busy, 486, 0);
+    assert_eq!(
+        tale.sentence(),
+        "Nobody was free: ana has no registered device; 1011 and 1012 were not rung, as bob was on a call; 1021 is not \
+         registered."
+    );
+    let told = tale.told();
+    assert!(told.contains("registrar      1011 was not rung, as bob was on a call\n"), "{told}");
 }

@@ -83,7 +83,7 @@ fn each_end_of_a_run_that_brings_the_fallback_in_has_its_words() {
             .ruled("r", outcome.clone(), 1_000)
             .failed(1, "r", outcome)
             .ring(1, Source::Switch, &[(ana(), 0)], 25_000)
-            .fact(1, Source::Registrar, FactKind::NotRung { to: ana(), why: not_registered(None) })
+            .fact(1, Source::Registrar, FactKind::NotRung { to: ana(), of: None, why: not_registered(None) })
             .rejected(Cause::Unreachable, 480, 1);
         let rest = "so the fallback took over: nobody was rung – ana has no registered device.";
         assert_eq!(tale.sentence(), format!("{words}, {rest}"));

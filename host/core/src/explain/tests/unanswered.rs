@@ -44,7 +44,7 @@ fn each_end_without_an_answer_has_its_sentence() {
     let base = || Tale::to_ana().ring(0, Source::Switch, &[(ana(), 0)], 25_000);
     let leg = |end: LegRecordEnd, status: u16| base().leg(ana(), "1001", (0, Some(10), 4_000), end, status);
     let silent = |end: LegRecordEnd, status: u16| base().leg(ana(), "1001", (0, None, 4_000), end, status);
-    let busy = FactKind::NotRung { to: ana(), why: NotRung::Busy };
+    let busy = FactKind::NotRung { to: ana(), of: None, why: NotRung::Busy };
     let rows = [
         (
             leg(ended(Outcome::Declined), 603).rejected(Cause::Declined, 603, 4_000),
@@ -165,7 +165,7 @@ fn many_reasons_are_cut_short() {
 #[test]
 fn those_of_a_group_who_are_only_counted_are_counted_in_the_sentence() {
     let sales = || DestinationRef::Group("sales".into());
-    let left_out = |to: DestinationRef, why| FactKind::NotRung { to, why };
+    let left_out = |to: DestinationRef, why| FactKind::NotRung { to, of: None, why };
     let mut tale = Tale::of("200", Some(sales()));
     for number in 0..5 {
         let member = DestinationRef::User(format!("p{number}").into());
