@@ -153,3 +153,10 @@ fn who_of_a_group_does_not_ring_is_foretold_with_the_reason() {
         "rings 1011 (desk) of bob for 3 s; ana was not to be disturbed; cleo has no registered device\n";
     assert!(told.contains(wanted), "{told}");
 }
+
+#[test]
+fn a_list_of_callers_is_not_said_to_be_missing() {
+    let wishes = "forwarding ana no-answer to user:cleo list vip of user:bob to user:dora";
+    let told = in_words(&format!("{HUNTED}{wishes}\n"), "100");
+    assert!(told.contains("reads caller lists of ana: no caller is given\n"), "{told}");
+}

@@ -7,7 +7,7 @@ use callwright_core::forwarding as core;
 use callwright_core::group;
 use callwright_core::names::UserId;
 use callwright_core::presence;
-use callwright_core::rule::DestinationRef;
+use callwright_core::rule::{self as facts, DestinationRef};
 use jiff::tz::TimeZone;
 use wasmtime::component::Resource;
 
@@ -125,16 +125,20 @@ fn selection(
     caller: &Resource<Party>,
 ) -> Result<Option<Selection>, Stop> {
     let (zone, at): (&TimeZone, _) = (core::zone_of(tenant, user), run.now.wall);
-    let found = wishes.for_caller(&run.table.get(caller)?.facts, tenant, zone, at);
+    let caller = &run.table.get(caller)?.facts;
+    // Of a call that nobody has made it is not known who makes it.
+    let none =
+        if *caller == facts::Party::default() { "no caller is given" } else { "none applies to this caller" };
+    let found = wishes.for_caller(caller, tenant, zone, at);
     if !wishes.callers.is_empty() {
-        note(run, format!("caller lists of {user}"), found.as_ref());
+        note(run, format!("caller lists of {user}"), found.as_ref(), none);
     }
     let (by, found) = match found {
         Some(found) => (Selector::CallerList, Some(found)),
         None => {
             let found = wishes.for_now(zone, at);
             if !wishes.times.is_empty() {
-                note(run, format!("times of {user}"), found.as_ref());
+                note(run, format!("times of {user}"), found.as_ref(), "none applies now");
             }
             (Selector::TimeTarget, found)
         }
@@ -143,8 +147,8 @@ fn selection(
     Ok(Some(Selection { by, name, to: destinations(run, to)? }))
 }
 
-fn note(run: &mut RunState, asked: String, found: Option<&core::Selection>) {
-    run.note_read(asked, found.map_or("none", |found| found.name.as_str()));
+fn note(run: &mut RunState, asked: String, found: Option<&core::Selection>, none: &str) {
+    run.note_read(asked, found.map_or(none, |found| found.name.as_str()));
 }
 
 fn destinations(run: &mut RunState, to: Vec<DestinationRef>) -> Result<Vec<Resource<Destination>>, Stop> {

@@ -107,7 +107,7 @@ pub(crate) fn record(id: &str, began: i64) -> CallRecord {
                 Source::Registrar,
                 FactKind::NotRung {
                     to: DestinationRef::Device("1002".into()),
-                    of: None,
+                    of: Some("ana".into()),
                     why: NotRung::NotRegistered { last: Some(("1002".into(), at(0), Gone::Unregistered)) },
                 },
             ),
