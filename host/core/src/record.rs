@@ -162,7 +162,7 @@ pub enum LegRecordEnd {
 }
 
 /// One run of a rule, as recorded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The rule.
     pub rule: RuleName,
@@ -285,7 +285,16 @@ pub enum FactKind {
     RingEnded(Outcome),
     /// The run ended.
     RunEnded(RunOutcome),
-    /// The run of a person's own rule was stopped, as its part of the ring was over.
+    /// The run of the rule of a person or a group within the ring ended.
+    NestedEnded {
+        /// Whose rule.
+        who: DestinationRef,
+        /// How, and what it used.
+        run: Box<RunRecord>,
+        /// It was stopped, as its part of the ring was over.
+        dismissed: bool,
+    },
+    /// The same of a run that was stopped, as records of earlier versions have it.
     Dismissed,
     /// The fallback took over; in words what it does.
     Fallback(String),

@@ -74,6 +74,8 @@ pub enum What {
     Fails(RunOutcome),
     /// It hands the call to the standard rule.
     HandsOver,
+    /// It is the standard rule, and has nothing to say: what was dialled rings.
+    RingsDialled,
     /// The fallback takes over.
     FallsBack(Fallback),
     /// The call is refused.
@@ -97,6 +99,7 @@ impl What {
             | Self::Rings { .. }
             | Self::Fails(_)
             | Self::HandsOver
+            | Self::RingsDialled
             | Self::FallsBack(_)
             | Self::Refuses(_)
             | Self::Ends(_) => self,

@@ -120,15 +120,20 @@ impl Oracle<'_, '_> {
         match self.run(rule).0 {
             Left::Decided => {}
             Left::Undecided => self.fall_back(rule.fallback.clone()),
-            Left::HandedOver => {
-                self.step(What::HandsOver);
-                let standard = self.question.view.config.standard.clone();
-                match standard.filter(|version| *version != rule.version) {
-                    Some(version) => self.decide(&Arc::new(ActiveRule::standard(&rule.tenant, version))),
-                    None => self.ring_dialled(),
-                }
-            }
+            Left::HandedOver => match self.handed_over(rule) {
+                Some(standard) => self.decide(&standard),
+                None => self.ring_dialled(),
+            },
         }
+    }
+
+    /// The standard rule, to which a rule has handed over; none where it is that one, or there is none.
+    fn handed_over(&mut self, rule: &ActiveRule) -> Option<Arc<ActiveRule>> {
+        let standard = self.question.view.config.standard.clone();
+        let is_standard = standard.as_ref() == Some(&rule.version);
+        self.step(if is_standard { What::RingsDialled } else { What::HandsOver });
+        let standard = standard.filter(|_| !is_standard);
+        standard.map(|version| Arc::new(ActiveRule::standard(&rule.tenant, version)))
     }
 
     /// Drives a run to its end, which may be a good one.

@@ -179,6 +179,7 @@ fn told(foretold: &Route) -> String {
         | What::Rings { .. }
         | What::Fails(_)
         | What::HandsOver
+        | What::RingsDialled
         | What::FallsBack(_)
         | What::Within(..) => None,
     });

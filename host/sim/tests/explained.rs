@@ -1,4 +1,5 @@
-//! What people read of four calls, whole: the demo's two, one to a person without a registered device, one whose rule traps.
+//! What people read of some calls, whole: the demo's two, one to a person without a registered device, one whose rule traps,
+//! one to a role, and one to a group within a group.
 //!
 //! A changed text is changed on purpose: `EXPLAINED=write cargo test -p callwright-sim --test explained` writes the files
 //! anew, and the diff shows what people will read.
@@ -31,7 +32,7 @@ fn without_build(text: &str) -> String {
 }
 
 #[test]
-fn four_calls_are_explained_as_people_have_read_it() {
+fn calls_are_explained_as_people_have_read_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("explained");
     let shelf = Shelf::new(Engine::new(EngineLimits::capped(8, 65_530)).unwrap(), &root);
@@ -41,6 +42,8 @@ fn four_calls_are_explained_as_people_have_read_it() {
         "opening-hours-send-the-call-elsewhere",
         "nobody-is-registered",
         "a-rule-traps",
+        "a-role-is-dialled",
+        "a-group-within-a-group-is-dialled",
     ] {
         let text = fs::read_to_string(folder.join(format!("{name}.scenario"))).unwrap();
         let report = run(&parse(name, &text).unwrap(), &shelf, &folder).unwrap();

@@ -160,3 +160,10 @@ fn a_list_of_callers_is_not_said_to_be_missing() {
     let told = in_words(&format!("{HUNTED}{wishes}\n"), "100");
     assert!(told.contains("reads caller lists of ana: no caller is given\n"), "{told}");
 }
+
+#[test]
+fn a_role_is_foretold_without_a_circle() {
+    let told = in_words(&format!("{HUNTED}role duty-phone 300 held by user:ana\n"), "300");
+    assert!(told.contains("lets what was dialled ring\n") && !told.contains("hands the call"), "{told}");
+    assert!(told.contains("rings 1001 (desk) of ana for"), "{told}");
+}

@@ -245,8 +245,9 @@ impl Call {
     /// and where there is none, the dialled are rung.
     fn hand_over(&mut self, board: &mut Switchboard) {
         let stop_at = board.now.mono + FINISH_AFTER;
+        let standard = board.picture.config.standard.as_ref().filter(|_| self.handed_over.is_none());
         match &mut self.run {
-            Some(run) if self.handed_over.is_none() && board.picture.config.standard.is_some() => {
+            Some(run) if standard.is_some_and(|standard| *standard != run.rule.version) => {
                 run.leave(stop_at);
                 run.hands_over = true;
             }
@@ -284,7 +285,7 @@ impl Call {
         let is_vain = matches!(outcome, RunOutcome::Declined(_)) && self.story.has_lost_its_caller();
         let outcome = if is_vain { RunOutcome::CallerGone } else { outcome };
         match self.nested.contains_key(&id) {
-            true => self.nested_over(board, id, outcome),
+            true => self.nested_over(board, id, &outcome),
             false => self.run_over(board, outcome),
         }
     }

@@ -147,7 +147,7 @@ impl Call {
         let nested = Nested { run, part, line, ring: None, best: None, until, is_detached: false };
         self.nested.insert(id, nested);
         if let Some(why) = kept {
-            self.nested_over(board, id, why);
+            self.nested_over(board, id, &why);
             return;
         }
         board.runs.insert(id, self.key);
@@ -276,17 +276,18 @@ impl Call {
     }
 
     /// A person's rule has ended. Where it has rung nobody, or failed, their devices ring: the caller hears nothing of it.
-    pub(super) fn nested_over(&mut self, board: &mut Switchboard, id: RunId, outcome: RunOutcome) {
+    pub(super) fn nested_over(&mut self, board: &mut Switchboard, id: RunId, outcome: &RunOutcome) {
         let Some(nested) = self.nested.get_mut(&id) else { return };
         let source = nested.run.source();
-        nested.run.over(board, &outcome);
-        let is_done = outcome == RunOutcome::Ok && nested.best.is_some();
+        nested.run.over(board, outcome);
+        let is_done = *outcome == RunOutcome::Ok && nested.best.is_some();
         let is_active = nested.is_active();
-        let (part, who) = (nested.part, nested.line.own().cloned());
+        let (part, who, run) = (nested.part, nested.line.own().cloned(), Box::new(nested.run.record()));
         // To the rule it is as if the caller had gone; the tenant hears what it was.
-        let is_dismissed = outcome == RunOutcome::CallerGone && !self.story.has_lost_its_caller();
-        let ended = if is_dismissed { FactKind::Dismissed } else { FactKind::RunEnded(outcome) };
-        self.story.fact(board.now, source, ended);
+        let dismissed = *outcome == RunOutcome::CallerGone && !self.story.has_lost_its_caller();
+        if let Some(who) = who.clone() {
+            self.story.fact(board.now, source, FactKind::NestedEnded { who, run, dismissed });
+        }
         if is_active && matches!(self.stage, Stage::Ringing(_)) {
             if !is_done {
                 for leg in self.legs_of_nested(id) {

@@ -13,7 +13,7 @@ use crate::names::RuleName;
 use crate::record::{
     CallRecord, Cause, Disposition, Fact, FactKind, LegRecord, LegRecordEnd, RunRecord, Source,
 };
-use crate::rule::{DestinationRef, Outcome, RunOutcome};
+use crate::rule::{ActiveRule, DestinationRef, Outcome, RunOutcome};
 
 /// What comes first of things at one moment: a leg's end brings on what is decided then, which starts other legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +109,15 @@ fn fact_text(record: &CallRecord, fact: &Fact, clock: &Clock<'_>) -> String {
         }
         FactKind::Dismissed => "was stopped, as its part of the ring was over".to_owned(),
         FactKind::Fallback(text) => format!("the fallback takes over: it {text}"),
-        FactKind::Standard => "hands the call to the standard rule".to_owned(),
+        FactKind::Standard => {
+            words::hands_over(fact.source == Source::Rule(ActiveRule::STANDARD.into())).to_owned()
+        }
+        FactKind::NestedEnded { who, run, dismissed: true } => {
+            format!("for {}: was stopped, as its part of the ring was over; {}", destination(who), fuel(run))
+        }
+        FactKind::NestedEnded { who, run, dismissed: false } => {
+            format!("for {}: {}", destination(who), run_end(&run.outcome, Some(run), record))
+        }
         FactKind::Code(text) => format!("the code: {text}"),
         FactKind::Refused(text) => format!("refuses the call as {text}"),
         FactKind::Held(true) => "puts the call on hold".to_owned(),
@@ -159,17 +167,22 @@ fn run_end(outcome: &RunOutcome, run: Option<&RunRecord>, record: &CallRecord) -
     let is_done = *outcome == RunOutcome::Ok;
     let ended = if is_done { "has ended".to_owned() } else { words::run_ended(outcome, Some(record)) };
     let Some(run) = run else { return ended };
-    let fuel = grouped(run.fuel);
-    let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };
-    let mut text = match run.ran_us {
-        0 => format!("{ended}; {fuel}"),
-        ran_us => format!("{ended}; {fuel} in {}.{} ms", ran_us / 1_000, ran_us % 1_000 / 100),
-    };
+    let mut text = format!("{ended}; {}", fuel(run));
     for reached in &run.limits {
         let (used, max) = (grouped(reached.used), grouped(reached.max));
         text.push_str(&format!("; reached the limit `{}`: {used} of {max}", reached.limit));
     }
     text
+}
+
+/// What a run used, and how long that took where it was measured.
+fn fuel(run: &RunRecord) -> String {
+    let fuel = grouped(run.fuel);
+    let fuel = if run.fuel_exact { format!("{fuel} fuel") } else { format!("at most {fuel} fuel") };
+    match run.ran_us {
+        0 => fuel,
+        ran_us => format!("{fuel} in {}.{} ms", ran_us / 1_000, ran_us % 1_000 / 100),
+    }
 }
 
 fn has_ended(record: &CallRecord, run: &RunRecord) -> bool {

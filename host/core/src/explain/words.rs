@@ -139,6 +139,11 @@ pub(super) fn of_rule(fact: &Fact) -> Option<(&RuleName, &FactKind)> {
     }
 }
 
+/// What a rule does with a call that it does not decide itself; the standard rule hands it to nobody else.
+pub(super) fn hands_over(is_standard: bool) -> &'static str {
+    if is_standard { "lets what was dialled ring" } else { "hands the call to the standard rule" }
+}
+
 /// A rule's own words in quotation marks, cut where they are long.
 pub(super) fn quoted(text: &str) -> String {
     let mut words: String = text.chars().take(QUOTED_MAX).collect();

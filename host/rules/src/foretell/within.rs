@@ -95,16 +95,10 @@ impl Oracle<'_, '_> {
             (Left::Decided, _) => {}
             (Left::Undecided, true) if self.best.is_some() => {}
             (Left::Undecided, _) => self.ring_their_devices(who),
-            (Left::HandedOver, _) => {
-                self.step(What::HandsOver);
-                let standard = self.question.view.config.standard.clone();
-                match standard.filter(|version| *version != rule.version) {
-                    Some(version) => {
-                        self.decide_within(&Arc::new(ActiveRule::standard(&rule.tenant, version)), who);
-                    }
-                    None => self.ring_their_devices(who),
-                }
-            }
+            (Left::HandedOver, _) => match self.handed_over(rule) {
+                Some(standard) => self.decide_within(&standard, who),
+                None => self.ring_their_devices(who),
+            },
         }
     }
 

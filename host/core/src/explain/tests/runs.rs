@@ -206,3 +206,41 @@ fn a_run_that_the_end_of_its_call_has_ended_is_told_with_why_the_call_was_over()
         assert!(tale.told().contains(&line), "{}", tale.told());
     }
 }
+
+#[test]
+fn the_standard_rule_hands_a_call_to_nobody_else() {
+    let tale = Tale::of("300", Some(night_desk())).ruled("standard", RunOutcome::Ok, 9_000);
+    let told = tale
+        .fact(1, rule("standard"), FactKind::Standard)
+        .fact(1, rule("other"), FactKind::Standard)
+        .rejected(Cause::Unreachable, 480, 5)
+        .told();
+    assert!(told.contains("rule standard  lets what was dialled ring\n"), "{told}");
+    assert!(told.contains("rule other     hands the call to the standard rule\n"), "{told}");
+}
+
+#[test]
+fn a_run_within_a_ring_ends_with_whose_it_is_and_what_it_used_itself() {
+    let mut tale = Tale::to_ana().ruled("standard", RunOutcome::Ok, 9_000);
+    let nested = |who: &str, outcome: RunOutcome, fuel: u64, dismissed: bool| {
+        let run = RunRecord { outcome, fuel, ..tale.0.runs[0].clone() };
+        FactKind::NestedEnded { who: who.parse().unwrap(), run: Box::new(run), dismissed }
+    };
+    let ends = [
+        nested("person:bob", RunOutcome::Ok, 31_000, false),
+        nested("group:sales", RunOutcome::CallerGone, 500, true),
+        nested("person:cleo", RunOutcome::MemoryLimit, 70, false),
+    ];
+    for (ms, end) in (1..).zip(ends) {
+        tale = tale.fact(ms, rule("standard"), end);
+    }
+    let told = tale.rejected(Cause::Unreachable, 480, 5).told();
+    for line in [
+        "001  rule standard  for bob: has ended; 31,000 fuel in 0.3 ms\n",
+        "002  rule standard  for group sales: was stopped, as its part of the ring was over; 500 fuel in 0.3 ms\n",
+        "003  rule standard  for cleo: wanted more memory than a run may have; 70 fuel in 0.3 ms\n",
+        "005  rule standard  has ended; 9,000 fuel in 0.3 ms\n",
+    ] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+}
