@@ -121,7 +121,7 @@ pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy
             Found::of(to, of_user(view, tenant, user, ring_busy, true))
         }
         DestinationRef::Group(group) => match tenant.groups.contains_key(group) {
-            true => of_people(view, tenant, to, &group::everybody(tenant, group), ring_busy),
+            true => of_people(view, tenant, (to, true), &group::everybody(tenant, group), ring_busy),
             false => Found::of(to, Err(NotRung::Unknown)),
         },
         DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy).by_name(to),
@@ -143,15 +143,19 @@ pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy
 pub(crate) fn of_group(view: &View, tenant: &Tenant, group: &GroupName, ring_busy: bool) -> Found {
     let to = DestinationRef::Group(group.clone());
     match tenant.groups.get(group) {
-        Some(group) => of_people(view, tenant, &to, group.people(), ring_busy),
+        Some(group) => {
+            let is_whole = group.members.iter().all(|member| member.user().is_some());
+            of_people(view, tenant, (&to, is_whole), group.people(), ring_busy)
+        }
         None => Found::of(&to, Err(NotRung::Unknown)),
     }
 }
 
+/// `is_whole` where the people are all that is in the group: only then it can be told as one.
 fn of_people<'a>(
     view: &View,
     tenant: &Tenant,
-    to: &DestinationRef,
+    (to, is_whole): (&DestinationRef, bool),
     people: impl IntoIterator<Item = &'a UserId>,
     ring_busy: bool,
 ) -> Found {
@@ -167,9 +171,20 @@ fn of_people<'a>(
             }
         }
     }
-    match found.is_empty() {
-        true => Found::of(to, Err(why)),
-        false => Found { reached: Ok(found), left_out: told(to, left_out) },
+    let is_one = is_whole && left_out.iter().all(|(_, other)| is_told_by(&why, other));
+    match (found.is_empty(), is_one) {
+        (true, true) => Found::of(to, Err(why)),
+        (true, false) => Found { reached: Err(why), left_out: told(to, left_out) },
+        (false, _) => Found { reached: Ok(found), left_out: told(to, left_out) },
+    }
+}
+
+/// Whether what is told of a group as a whole is true of a member who is left out for another reason: nobody expects a member
+/// without a phone to be on a call.
+fn is_told_by(whole: &NotRung, member: &NotRung) -> bool {
+    match (whole, member) {
+        (NotRung::Busy | NotRung::DoNotDisturb, NotRung::NotRegistered { .. }) => true,
+        (whole, member) => std::mem::discriminant(whole) == std::mem::discriminant(member),
     }
 }
 

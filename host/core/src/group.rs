@@ -82,6 +82,19 @@ pub fn behind(tenant: &Tenant, to: &DestinationRef, own: Option<&GroupName>, at:
     }
 }
 
+/// What stands in a group that its own rule rings and depends on the time, each with whom it means now and why.
+#[must_use]
+pub fn meanings(
+    tenant: &Tenant,
+    to: &DestinationRef,
+    own: Option<&GroupName>,
+    at: Timestamp,
+) -> Vec<(DestinationRef, String)> {
+    let group = to.group().filter(|name| own == Some(*name)).and_then(|name| tenant.groups.get(name));
+    let members = group.into_iter().flat_map(|group| &group.members);
+    members.filter_map(|member| Some((member.clone(), place::meant(tenant, member, at).why?))).collect()
+}
+
 fn of_group(tenant: &Tenant, group: &Group, at: Timestamp) -> Vec<Behind> {
     let mut all = Vec::new();
     if group.follow_forwarding {

@@ -321,6 +321,9 @@ impl Oracle<'_, '_> {
         let own = self.group_ringing();
         let (mut best, mut lasts) = (None, Duration::ZERO);
         let mut within = Vec::new();
+        for (what, got) in group::meanings(tenant, &leg.to, own.as_ref(), self.clock().wall) {
+            self.step(What::Reads(what.to_string(), got));
+        }
         for behind in group::behind(tenant, &leg.to, own.as_ref(), self.clock().wall) {
             let (outcome, rang) = match behind {
                 Behind::Rule(who) => {

@@ -19,8 +19,15 @@ impl Call {
         plan: &LegPlan,
     ) {
         let own = self.group_ringing(at);
+        let mut meanings = group::meanings(tenant, &plan.to, own.as_ref(), board.now.wall).into_iter();
         for behind in group::behind(tenant, &plan.to, own.as_ref(), board.now.wall) {
             let ring_busy = self.rings_busy(at);
+            if !matches!(behind, Behind::People(_)) {
+                for (what, got) in meanings.by_ref() {
+                    let read = FactKind::Read { what: what.to_string(), got };
+                    self.story.fact(board.now, Source::Config, read);
+                }
+            }
             match behind {
                 Behind::Rule(who) => self.ring_within(board, at, &who),
                 Behind::Devices(to) => {
