@@ -362,6 +362,19 @@ impl Tenant {
         (!known).then(|| format!("no {kind} `{name}`"))
     }
 
+    /// Whose phone a destination is, where it is one.
+    #[must_use]
+    pub fn owner(&self, to: &DestinationRef) -> Option<&UserId> {
+        match to {
+            DestinationRef::Device(device) => self.devices.get(device).map(|device| &device.user),
+            DestinationRef::User(_)
+            | DestinationRef::Person(_)
+            | DestinationRef::Group(_)
+            | DestinationRef::Place(_)
+            | DestinationRef::Number(_) => None,
+        }
+    }
+
     /// Whether a name is that of something that rings, whenever that is.
     #[must_use]
     pub fn has_place(&self, name: &PlaceName) -> bool {

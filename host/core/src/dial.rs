@@ -58,18 +58,6 @@ pub(crate) fn dialled_party(tenant: &Tenant, number: &str, to: Option<&Destinati
     }
 }
 
-/// Whose device a destination is.
-pub(crate) fn owner<'a>(tenant: &'a Tenant, to: &DestinationRef) -> Option<&'a UserId> {
-    match to {
-        DestinationRef::Device(device) => tenant.devices.get(device).map(|device| &device.user),
-        DestinationRef::User(_)
-        | DestinationRef::Person(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Place(_)
-        | DestinationRef::Number(_) => None,
-    }
-}
-
 /// A device that a destination comes down to, with its reachable phones.
 #[derive(Clone, Debug)]
 pub(crate) struct Reach {

@@ -29,7 +29,7 @@ mod profile;
 mod selective;
 
 pub use circle::{circle, persons};
-pub use cold_route::{may_route, owner, takes_for};
+pub use cold_route::{may_route, takes_for};
 pub use outlook::{Outlook, zone_of};
 pub use profile::{BUILT_IN, Partial};
 pub use selective::{

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use callwright_config::forwarding_document;
 use callwright_core::Kind;
 use callwright_core::config::Tenant;
-use callwright_core::forwarding::{may_route, owner};
+use callwright_core::forwarding::may_route;
 use callwright_core::names::UserId;
 use callwright_core::rule::DestinationRef;
 use callwright_store::{Document, Step, ending};
@@ -50,7 +50,7 @@ impl Write {
 }
 
 fn refused(tenant: &Tenant, user: &UserId, to: &DestinationRef) -> ApiError {
-    let is = match (owner(tenant, to), to.user()) {
+    let is = match (tenant.owner(to), to.user()) {
         (Some(owner), _) => format!("`{to}` is a phone of {owner}"),
         (None, Some(colleague)) => format!("{colleague} does not take those of {user}"),
         (None, None) => format!("`{to}` is neither"),
@@ -58,7 +58,7 @@ fn refused(tenant: &Tenant, user: &UserId, to: &DestinationRef) -> ApiError {
     let what = format!(
         "a user's own token may route calls to the user's own phones and to colleagues who take them; {is}"
     );
-    let hint = match owner(tenant, to).or(to.user()) {
+    let hint = match tenant.owner(to).or(to.user()) {
         Some(colleague) => format!(
             "`user:{colleague}` is possible once {colleague} has `{user}` in `takes-for`; whoever is responsible for the \
              tenant may route calls of {user} to any phone"

@@ -94,14 +94,14 @@ impl Call {
             true => NotRung::Caller,
             false => why,
         };
-        let of = dial::owner(&self.tenant, &to).cloned();
+        let of = self.tenant.owner(&to).cloned();
         self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to, of, why });
     }
 
     /// Whether a destination is the phone that calls, or the person whose it is.
     fn is_caller(&self, to: &DestinationRef) -> bool {
         let caller = DestinationRef::Device(self.caller.device.clone());
-        *to == caller || (to.user().is_some() && to.user() == dial::owner(&self.tenant, &caller))
+        *to == caller || (to.user().is_some() && to.user() == self.tenant.owner(&caller))
     }
 
     /// The group whose own rule rings a part.

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::words::{self, Clock, destination, list, quoted, span};
 use crate::config::{Fallback, Tenant};
-use crate::dial;
 use crate::names::{Extension, UserId};
 use crate::route::{Decider, Foretold, Route, What, status_of};
 use crate::rule::{ActiveRule, Care, DestinationRef, Outcome};
@@ -204,7 +203,7 @@ impl Teller<'_> {
                     rung.push(format!("{after}{}", list(&devices)));
                 }
                 Err(why) => {
-                    let of = dial::owner(self.tenant, &leg.to);
+                    let of = self.tenant.owner(&leg.to);
                     left_out.push(words::not_rung(&leg.to, of, why, self.clock));
                 }
             }

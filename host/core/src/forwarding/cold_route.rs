@@ -16,24 +16,11 @@ pub fn takes_for(view: &View, tenant: &Tenant, colleague: &UserId, user: &UserId
 #[must_use]
 pub fn may_route(view: &View, tenant: &Tenant, user: &UserId, to: &DestinationRef) -> bool {
     match to {
-        DestinationRef::Device(_) => owner(tenant, to) == Some(user),
+        DestinationRef::Device(_) => tenant.owner(to) == Some(user),
         DestinationRef::User(other) | DestinationRef::Person(other) => {
             other == user || takes_for(view, tenant, other, user)
         }
         DestinationRef::Group(_) | DestinationRef::Place(_) | DestinationRef::Number(_) => false,
-    }
-}
-
-/// Whose phone a destination is, where it is one of the tenant's.
-#[must_use]
-pub fn owner<'a>(tenant: &'a Tenant, to: &DestinationRef) -> Option<&'a UserId> {
-    match to {
-        DestinationRef::Device(device) => tenant.devices.get(device).map(|device| &device.user),
-        DestinationRef::User(_)
-        | DestinationRef::Person(_)
-        | DestinationRef::Group(_)
-        | DestinationRef::Place(_)
-        | DestinationRef::Number(_) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::outside::is_outside;
-use super::{Condition, Effect, Mode, WhyNot, Wishes, owner};
+use super::{Condition, Effect, Mode, WhyNot, Wishes};
 use crate::config::Tenant;
 use crate::explain::list;
 use crate::label::{label, with_extension};
@@ -57,7 +57,7 @@ impl Outlook {
 /// What calls of a user are routed to, and whose phone that is where it is not theirs: `1011 (desk) of Bob Brown`.
 fn phones(tenant: &Tenant, user: &UserId, to: &DestinationRef) -> String {
     let named = with_extension(to, label(Some(tenant), to));
-    match owner(tenant, to).filter(|owner| *owner != user) {
+    match tenant.owner(to).filter(|owner| *owner != user) {
         Some(owner) => format!("{named} of {}", label(Some(tenant), &DestinationRef::User(owner.clone()))),
         None => named,
     }
