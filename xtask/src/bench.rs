@@ -4,6 +4,7 @@
 mod calls;
 mod crowd;
 mod growth;
+mod instructions;
 mod load;
 mod node;
 mod peers;
@@ -18,6 +19,8 @@ mod usage;
 pub(crate) enum Command {
     /// Calls through the switch and a Wasm rule, beside Kamailio with native, Lua and Python routing.
     Calls(calls::Args),
+    /// What a call takes of the switch in instructions, which other programs on the machine do not change.
+    Instructions(instructions::Args),
     /// Many registered phones, many calls at once, many users: memory, time and processor share.
     Load(crowd::Args),
     /// A call through the node alone, as users grow more.
@@ -30,6 +33,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Calls(args) => calls::run(args),
+        Command::Instructions(args) => instructions::run(args),
         Command::Load(args) => crowd::run(args),
         Command::Node(args) => node::run(args),
         Command::Rules(args) => rules::run(args),

@@ -27,6 +27,12 @@ const PHONES: &[Program] = &[
 /// What calls are measured with, and beside.
 const LOAD: &[Program] =
     &[Program { name: "sipp", package: "sip-tester" }, Program { name: "kamailio", package: "kamailio" }];
+/// What instructions are counted with, and called meanwhile.
+const COUNTING: &[Program] = &[
+    Program { name: "sipp", package: "sip-tester" },
+    Program { name: "valgrind", package: "valgrind" },
+    Program { name: "unshare", package: "util-linux" },
+];
 /// Kamailio's other languages are modules, which `PATH` does not show.
 const KAMAILIO_MODULES: [(&str, &str); 2] =
     [("app_lua.so", "kamailio-lua-modules"), ("app_python3.so", "kamailio-python3-modules")];
@@ -45,6 +51,11 @@ pub(crate) fn ensure_compiler() -> anyhow::Result<()> {
 /// sipp, baresip and what the tests of them use.
 pub(crate) fn ensure_phones() -> anyhow::Result<()> {
     ensure(PHONES)
+}
+
+/// sipp and valgrind.
+pub(crate) fn ensure_counting() -> anyhow::Result<()> {
+    ensure(COUNTING)
 }
 
 /// sipp, and Kamailio with Lua and Python.

@@ -7,7 +7,7 @@ use anyhow::bail;
 use serde_json::{Map, Value, json};
 
 use super::load::{self, Load, Measured};
-use super::peers::{Built, Peer, Started, users};
+use super::peers::{Before, Built, Peer, Started, users};
 use super::probe::Latency;
 use crate::shell::{self, Budget};
 use crate::{guests, tools};
@@ -40,12 +40,8 @@ pub(crate) struct Args {
     /// kamailio-python.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Another build of callwright, to compare with what is built now.
-    #[arg(long, value_name = "FILE")]
-    before: Option<PathBuf>,
-    /// The component of `hello-ring` for that build, where it does not know all of today's interfaces.
-    #[arg(long, value_name = "FILE", requires = "before")]
-    before_rule: Option<PathBuf>,
+    #[command(flatten)]
+    before: Before,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -63,13 +59,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     tools::ensure_compiler()?;
     tools::ensure_kamailio()?;
     let rule = guests::build(&["hello-ring"])?.remove(0);
-    let before_rule = args.before_rule.as_ref().unwrap_or(&rule);
-    let before = args.before.as_ref().map(|before| -> std::io::Result<_> {
-        Ok((std::fs::canonicalize(before)?, std::fs::canonicalize(before_rule)?))
-    });
     let built = Built {
         callwright: shell::build_callwright_for_speed(Budget::unbounded())?,
-        before: before.transpose()?,
+        before: args.before.files(&rule)?,
         rule,
     };
     let chosen: Vec<Peer> = Peer::ALL.into_iter().filter(|peer| args.is_chosen(*peer)).collect();
@@ -103,7 +95,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 impl Args {
     fn is_chosen(&self, peer: Peer) -> bool {
-        if peer == Peer::CallwrightBefore && self.before.is_none() {
+        if peer == Peer::CallwrightBefore && !self.before.is_named() {
             return false;
         }
         self.only.is_empty() || self.only.iter().any(|name| name == peer.name())

@@ -19,8 +19,8 @@ const USERS: u32 = 10_000;
 pub(super) const TENANT: &str = "bench";
 /// The tenants of two nodes: each belongs to another.
 const TENANTS: [&str; 2] = [TENANT, "other"];
-/// What a target gets to start.
-const START: Duration = Duration::from_secs(30);
+/// What a target gets to start; under valgrind it takes ten seconds.
+const START: Duration = Duration::from_secs(60);
 /// Where Kamailio listens, as its configuration says.
 const KAMAILIO: &str = "127.0.0.1:25060";
 
@@ -90,6 +90,31 @@ impl Peer {
         started.with_context(|| {
             format!("{} does not start; what it printed is in {}", self.name(), folder.display())
         })
+    }
+}
+
+/// A build of ours to compare with.
+#[derive(clap::Args)]
+pub(super) struct Before {
+    /// Another build of callwright, to compare with what is built now.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
+    /// The component of `hello-ring` for that build, where it does not know all of today's interfaces.
+    #[arg(long, value_name = "FILE", requires = "before")]
+    before_rule: Option<PathBuf>,
+}
+
+impl Before {
+    pub(super) fn is_named(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The program, and its rule, which is today's unless another was named.
+    pub(super) fn files(&self, rule: &Path) -> anyhow::Result<Option<(PathBuf, PathBuf)>> {
+        let Some(before) = &self.before else { return Ok(None) };
+        let whole =
+            |path: &Path| path.canonicalize().with_context(|| format!("there is no `{}`", path.display()));
+        Ok(Some((whole(before)?, whole(self.before_rule.as_deref().unwrap_or(rule))?)))
     }
 }
 
