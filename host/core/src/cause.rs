@@ -157,7 +157,8 @@ pub(crate) fn better(one: Outcome, other: Outcome) -> Outcome {
     if rank(&other) < rank(&one) { other } else { one }
 }
 
-fn rank(outcome: &Outcome) -> u8 {
+/// Which counts: the lower.
+pub(crate) fn rank(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Answered(_) => 0,
         Outcome::Declined => 1,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callwright_sip::Uri;
 
+use crate::cause;
 use crate::config::{Tenant, User};
 use crate::forwarding;
 use crate::group;
@@ -155,7 +156,7 @@ fn of_people<'a>(
             Ok(mut reached) => found.append(&mut reached),
             Err(reason) => {
                 left_out.push((DestinationRef::User(member.clone()), reason.clone()));
-                why = reason;
+                why = weightier(why, reason);
             }
         }
     }
@@ -164,6 +165,16 @@ fn of_people<'a>(
         (true, true) => Found::of(to, Err(why)),
         (true, false) => Found { reached: Err(why), left_out: told(to, left_out) },
         (false, _) => Found { reached: Ok(found), left_out: told(to, left_out) },
+    }
+}
+
+/// Of two reasons the one that counts for whoever nobody rings for (TELEPHONY T10): whom a call finds engaged is there.
+fn weightier(one: NotRung, other: NotRung) -> NotRung {
+    let counts = |why: &NotRung| why.outcome().map(|outcome| cause::rank(&outcome));
+    match (counts(&one), counts(&other)) {
+        (Some(first), Some(second)) if first < second => one,
+        (Some(_), None) => one,
+        (_, _) => other,
     }
 }
 
@@ -224,7 +235,7 @@ fn of_site(
                 let new: Vec<_> = reached.into_iter().filter(is_new).collect();
                 found.extend(new);
             }
-            Err(reason) => why = reason,
+            Err(reason) => why = weightier(why, reason),
         }
     }
     match found.is_empty() {
