@@ -67,7 +67,7 @@ pub(crate) struct Reach {
     calls: u32,
     phones: Vec<Phone>,
     route: Told,
-    /// What keeps their wishes from coming true at the moment that was asked about.
+    /// What keeps their wishes from coming true now; of another moment the route has it.
     warnings: Vec<String>,
     /// All of it as people read it.
     text: String,
@@ -89,7 +89,10 @@ pub(crate) async fn of_user(
     let at = wanted.moment(&tenant, switch.now())?;
     let route = routes::told(&switch, &tenant, name, at).await?;
     let phones = phones(&view, &tenant, user);
-    let warnings = Judge { view: &view, tenant: &tenant, now: at }.warnings(&user.id);
+    // Wishes may be others then, and what the rule would warn of then the route says.
+    let is_now = wanted.at.is_none();
+    let judge = Judge { view: &view, tenant: &tenant, now: at };
+    let warnings = if is_now { judge.warnings(&user.id) } else { Vec::new() };
     let status = presence::of_user(&view, &tenant.id, &user.id);
     let mut reach = Reach {
         user: user.id.to_string(),

@@ -37,7 +37,7 @@ pub(crate) fn describe(described: Described) -> Described {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// The moment of the call; now where nobody says.
-    at: Option<String>,
+    pub(crate) at: Option<String>,
 }
 
 impl Wanted {

@@ -142,6 +142,11 @@ fn a_person_is_shown_as_a_call_would_find_them_at_another_time() {
     let (thursday, saturday) = (shown("2099-12-24 12:00"), shown("2099-12-26 12:00"));
     assert!(thursday.contains("Thursday 2099-12-24 12:00") && thursday.contains("active, forward-only"));
     assert!(saturday.contains("inactive, outside-schedule"), "{saturday}");
+    switch.does("forwarding set ana --to +4940999999 --until 1h");
+    let of_now = switch.does("user show ana");
+    assert!(of_now.contains("warning: No forwarding number can be called"), "{of_now}");
+    let later = shown("2099-12-24 12:00");
+    assert!(!later.contains("warning: "), "what ends before is not warned of: {later}");
     let wrong = switch.ask("GET", "/acme/users/ana/reach?at=someday", None);
     assert_eq!((wrong.0, wrong.1["error"]["what"].as_str()), (400, Some("`someday` is no moment")));
     let (status, used) = switch.ask("DELETE", "/acme/time-routes/desk", None);
