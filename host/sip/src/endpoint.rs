@@ -7,6 +7,8 @@ use crate::flow::{Flow, Transport};
 use crate::message::{Fault, Message, ParseError};
 use crate::text::Text;
 use bytes::Bytes;
+use rustc_hash::FxHasher;
+use std::hash::{BuildHasherDefault, RandomState};
 use std::time::Duration;
 
 mod client;
@@ -204,7 +206,7 @@ pub struct Endpoint {
     clients: Clients,
     streams: Streams,
     /// Until when a message of a stream must have ended.
-    idle: Timers<Flow>,
+    idle: Timers<Flow, RandomState>,
 }
 
 /// What every machine needs beside its own state.
@@ -212,7 +214,8 @@ pub struct Endpoint {
 struct Context {
     settings: EndpointSettings,
     minter: Minter,
-    timers: Timers<Owner>,
+    /// Their owners are numbers of our own, which no stranger chooses, and are looked up some eighty times a call.
+    timers: Timers<Owner, BuildHasherDefault<FxHasher>>,
     out: Outbox,
 }
 

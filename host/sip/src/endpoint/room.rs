@@ -1,7 +1,7 @@
 //! Tables give memory back once a flood is over; by themselves they keep what they needed at the most.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 /// A table has room for at most so many times what it holds, and for so many more.
 const FACTOR: usize = 8;
@@ -14,7 +14,7 @@ pub(super) fn is_too_roomy(capacity: usize, len: usize) -> bool {
 
 /// Makes a table smaller that holds little: after the registrations of 100,000 phones those of transactions would keep
 /// 40 MiB. A table is made anew once for the many that were taken out of it, so that each costs hardly anything.
-pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+pub(super) fn give_back<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
     if is_too_roomy(table.capacity(), table.len()) {
         table.shrink_to(table.len() * 2);
     }

@@ -5,7 +5,7 @@ use super::{ClientTx, ServerTx};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 /// Why the endpoint wants to be woken; letters are those of RFC 3261 §17 and RFC 6026 §7.
@@ -78,10 +78,10 @@ type Armed = SmallVec<[(Timer, At); 1]>;
 /// Most are cancelled long before they are due. They stay in the heap until they reach its top or are too many, which is
 /// cheaper than to look for each; the top itself is always a timer that runs.
 #[derive(Debug)]
-pub(super) struct Timers<O> {
+pub(super) struct Timers<O, S> {
     queue: BinaryHeap<Reverse<(At, O, Timer)>>,
     // Never iterated.
-    armed: HashMap<O, Armed>,
+    armed: HashMap<O, Armed, S>,
     /// How many run.
     running: usize,
 }
@@ -90,13 +90,13 @@ pub(super) struct Timers<O> {
 const HEAP_FACTOR: usize = 4;
 const HEAP_SPARE: usize = 64;
 
-impl<O: Ord> Default for Timers<O> {
+impl<O: Ord, S: Default> Default for Timers<O, S> {
     fn default() -> Self {
-        Self { queue: BinaryHeap::new(), armed: HashMap::new(), running: 0 }
+        Self { queue: BinaryHeap::new(), armed: HashMap::default(), running: 0 }
     }
 }
 
-impl<O: Copy + Ord + Hash> Timers<O> {
+impl<O: Copy + Ord + Hash, S: BuildHasher> Timers<O, S> {
     pub(super) fn set(&mut self, owner: O, timer: Timer, at: Duration) {
         let at = At::from(at);
         if due(&self.armed, owner, timer) == Some(at) {
@@ -185,12 +185,18 @@ pub fn time_to_forget(at: Duration) -> Duration {
 }
 
 /// When this timer of the owner is due, where it runs.
-fn due<O: Copy + Eq + Hash>(armed: &HashMap<O, Armed>, owner: O, timer: Timer) -> Option<At> {
+fn due<O, S>(armed: &HashMap<O, Armed, S>, owner: O, timer: Timer) -> Option<At>
+where
+    O: Copy + Eq + Hash,
+    S: BuildHasher,
+{
     armed.get(&owner)?.iter().find(|(kind, _)| *kind == timer).map(|(_, due)| *due)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::hash::RandomState;
+
     use super::*;
 
     const fn seconds(seconds: u64) -> Duration {
@@ -203,7 +209,7 @@ mod tests {
 
     #[test]
     fn timers_fire_in_order_once_and_not_when_cancelled_or_set_anew() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::<_, RandomState>::default();
         timers.set(owner(1), Timer::H, seconds(3));
         timers.set(owner(2), Timer::G, seconds(1));
         timers.set(owner(2), Timer::H, seconds(2));
@@ -228,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_set_and_cancelled_without_end_takes_no_room_without_end() {
-        let mut timers = Timers::default();
+        let mut timers = Timers::<_, RandomState>::default();
         timers.set(owner(1), Timer::J, seconds(1));
         for time in 0..10_000 {
             timers.set(owner(2), Timer::A, seconds(100 + time));
