@@ -16,8 +16,7 @@ const JOURNAL_MAX: usize = 20_000;
 const LOG_MAX: usize = 1_000;
 /// Warnings of rules among the facts at most, so that there is room for what decides; the log has the others.
 const WARNED_MAX: usize = 20;
-/// A phone that rang shorter than 3 s has missed nothing (TELEPHONY T12). To a tenth of a second, as explanations tell it: a
-/// phone has its ring time less the way of its 180.
+/// A phone that rang shorter than 3 s, to a tenth of a second, has missed nothing (TELEPHONY T12, ADR 11).
 const MISSED_AFTER: Duration = Duration::from_millis(2_950);
 
 /// The record in the making.
