@@ -20,6 +20,7 @@ use callwright_core::record::CallRecord;
 use callwright_core::rule::ActiveRule;
 use callwright_core::{Change, Kind};
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::calls::{CallFilter, Cursor, Page, Pruned};
@@ -103,6 +104,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Otherwise a statement is planned anew for each value it is asked with, though no statistics are kept to plan by.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(connection)
 }
@@ -337,21 +340,28 @@ fn commit_group(
     transaction: &mut Transaction<'_>,
     group: &[Change],
 ) -> Result<Result<(), Repeated>, StoreError> {
+    // What is refused alone has changed nothing, and a call's end mostly comes alone.
+    if let [change] = group {
+        return commit_change(transaction, change);
+    }
     // Dropped without a commit, a savepoint takes its group back and leaves the others.
     let point = transaction.savepoint()?;
     for change in group {
-        match change {
-            Change::Bound(binding) => bindings::put(&point, binding)?,
-            Change::Unbound { key, at, how } => bindings::end(&point, key, how.map(|how| (*at, how)))?,
-            Change::Kept { key, value } => kept::put(&point, key, value.as_ref())?,
-            Change::Ended { record, journal } => {
-                if let Err(repeated) = calls::add(&point, record, journal)? {
-                    return Ok(Err(repeated));
-                }
-            }
+        if let Err(repeated) = commit_change(&point, change)? {
+            return Ok(Err(repeated));
         }
     }
     point.commit()?;
+    Ok(Ok(()))
+}
+
+fn commit_change(connection: &Connection, change: &Change) -> Result<Result<(), Repeated>, StoreError> {
+    match change {
+        Change::Bound(binding) => bindings::put(connection, binding)?,
+        Change::Unbound { key, at, how } => bindings::end(connection, key, how.map(|how| (*at, how)))?,
+        Change::Kept { key, value } => kept::put(connection, key, value.as_ref())?,
+        Change::Ended { record, journal } => return calls::add(connection, record, journal),
+    }
     Ok(Ok(()))
 }
 
@@ -422,6 +432,20 @@ mod tests {
         };
         assert_eq!(pragma("journal_mode").unwrap(), rusqlite::types::Value::Text("wal".to_owned()));
         assert_eq!(pragma("synchronous").unwrap(), rusqlite::types::Value::Integer(2), "2 is FULL");
+    }
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_it_is_asked_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("callwright.db")).unwrap();
+        let sql = "SELECT lines FROM calls LEFT JOIN journals ON call = number WHERE tenant = ?1 AND id = ?2";
+        for connection in [store.writing.lock().unwrap(), store.asking()] {
+            for id in ["a", "b", "c"] {
+                assert!(!connection.prepare_cached(sql).unwrap().exists(["acme", id]).unwrap());
+            }
+            let asked = connection.prepare_cached(sql).unwrap();
+            assert_eq!(asked.get_status(rusqlite::StatementStatus::RePrepare), 0);
+        }
     }
 
     #[test]

@@ -20,22 +20,14 @@ pub(super) fn add(
 ) -> Result<Result<(), Repeated>, StoreError> {
     debug_assert!(journal.iter().all(|line| !line.is_empty() && !line.contains('\n')), "a value a line");
     let key = [record.tenant.as_str(), record.id.as_str()];
-    let mut known = connection.prepare_cached(
-        "SELECT record, lines FROM calls LEFT JOIN journals ON call = number WHERE tenant = ?1 AND id = ?2",
-    )?;
-    let known = known
-        .query_row(key, |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))
-        .optional()?;
     let body = json("call record", record)?;
     let lines = (!journal.is_empty()).then(|| journal.join("\n"));
-    if let Some(known) = known {
-        return Ok(if known == (body, lines) { Ok(()) } else { Err(Repeated(record.id.clone())) });
-    }
     let [caller, dialled, answered] = users(record).map(|user| user.map(|user| user.as_str()));
-    let mut statement =
-        connection.prepare_cached("INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO calls VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, id) DO NOTHING",
+    )?;
     let ended = Ended::of(record).word();
-    statement.execute(params![
+    let added = statement.execute(params![
         key[0],
         key[1],
         nanoseconds(record.began),
@@ -46,12 +38,24 @@ pub(super) fn add(
         answered,
         body
     ])?;
+    if added == 0 {
+        let same = known(connection, key)? == (body, lines);
+        return Ok(if same { Ok(()) } else { Err(Repeated(record.id.clone())) });
+    }
     if let Some(lines) = lines {
         connection
             .prepare_cached("INSERT INTO journals VALUES (?1, ?2)")?
             .execute(params![connection.last_insert_rowid(), lines])?;
     }
     Ok(Ok(()))
+}
+
+/// The text of a record that is there, and of its journal.
+fn known(connection: &Connection, key: [&str; 2]) -> Result<(String, Option<String>), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT record, lines FROM calls LEFT JOIN journals ON call = number WHERE tenant = ?1 AND id = ?2",
+    )?;
+    Ok(statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 pub(super) fn list(
