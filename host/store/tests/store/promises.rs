@@ -115,8 +115,9 @@ pub(crate) fn a_group_is_all_or_none_and_leaves_the_others(store: &Arc<dyn Store
     other.status = 500;
     let bound = |device: &str| Change::Bound(Arc::new(binding(device, "phone", 600)));
     let (good, bad, last) = ([bound("1001")], [bound("1002"), ended(&other)], [bound("1003")]);
-    let answers = store.commit(&[&good, &bad, &last]).unwrap();
-    assert_eq!(answers, [Ok(()), Err(Repeated("c1".into())), Ok(())]);
+    let (alone, repeated) = ([ended(&other)], Err(Repeated("c1".into())));
+    let answers = store.commit(&[&good, &bad, &alone, &last]).unwrap();
+    assert_eq!(answers, [Ok(()), repeated.clone(), repeated, Ok(())]);
     let devices: Vec<_> =
         store.restore(at(60)).unwrap().bindings.iter().map(|kept| kept.key.device.to_string()).collect();
     assert_eq!(devices, ["1001", "1003"]);
