@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use callwright_core::Kind;
 use callwright_core::config::{Tenant, User};
+use callwright_core::forwarding;
 use callwright_core::names::Extension;
 use callwright_core::presence::{self, Doing, State as Presence};
 use callwright_core::record::Gone;
@@ -49,6 +50,8 @@ struct Phone {
     gone: Option<(Timestamp, Gone)>,
     ringing: bool,
     on_call: bool,
+    /// Whether its person has set it silent.
+    silent: bool,
     /// The events that it is told of.
     subscribed: Vec<&'static str>,
 }
@@ -122,6 +125,7 @@ pub(crate) async fn of_user(
 
 fn phones(view: &View, tenant: &Arc<Tenant>, user: &User) -> Vec<Phone> {
     let devices = user.devices.iter().filter_map(|device| tenant.devices.get(device));
+    let wishes = forwarding::of_user(view, tenant, &user.id);
     devices
         .map(|device| {
             let last = presence::bindings(view, &tenant.id, &device.extension).max_by_key(|it| it.registered);
@@ -134,6 +138,7 @@ fn phones(view: &View, tenant: &Arc<Tenant>, user: &User) -> Vec<Phone> {
                 gone: view.gone.get(&(tenant.id.clone(), device.extension.clone())).copied(),
                 ringing: facts.ringing,
                 on_call: facts.on_call,
+                silent: wishes.as_ref().is_some_and(|wishes| wishes.silent.contains(&device.extension)),
                 subscribed: subscribed(view, (tenant.id.clone(), device.extension.clone())),
             }
         })
@@ -172,7 +177,8 @@ impl Reach {
                 format!(", subscribed to {}", phone.subscribed.join(", "))
             };
             // Writing to a String does not fail.
-            let _ = writeln!(text, "  {} ({}): {is}{told}{doing}", phone.device, phone.label);
+            let silent = if phone.silent { ", set silent" } else { "" };
+            let _ = writeln!(text, "  {} ({}): {is}{told}{silent}{doing}", phone.device, phone.label);
         }
         text.push('\n');
         text.push_str(&self.route.text);

@@ -135,11 +135,14 @@ pub(crate) fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Time
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
-    if let Ok(local) = text.parse::<DateTime>() {
-        return zone.to_timestamp(local).ok();
-    }
     let (day, time) =
         text.trim().rsplit_once(' ').map_or((None, text.trim()), |(day, time)| (Some(day), time));
+    // People leave out the first zero.
+    let time = if time.find(':') == Some(1) { format!("0{time}") } else { time.to_owned() };
+    let whole = day.map_or_else(|| time.clone(), |day| format!("{day} {time}"));
+    if let Ok(local) = whole.parse::<DateTime>() {
+        return zone.to_timestamp(local).ok();
+    }
     let time: Time = time.parse().ok()?;
     let weekday = match day {
         Some(day) => Some(weekday(day)?),
@@ -173,6 +176,8 @@ mod tests {
         let now: Timestamp = "2026-11-20T17:02:00Z".parse().unwrap();
         let at = |text| moment(text, &zone, now).map(|at| at.to_string());
         assert_eq!(at("Sun 03:00").as_deref(), Some("2026-11-22T02:00:00Z"));
+        assert_eq!(at("Sun 3:00"), at("Sun 03:00"));
+        assert_eq!(at("2026-12-24 8:00").as_deref(), Some("2026-12-24T07:00:00Z"));
         assert_eq!(at("friday 18:00").as_deref(), Some("2026-11-27T17:00:00Z"));
         assert_eq!(at("18:30").as_deref(), Some("2026-11-20T17:30:00Z"));
         assert_eq!(at("2026-12-24 18:00").as_deref(), Some("2026-12-24T17:00:00Z"));

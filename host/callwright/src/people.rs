@@ -363,7 +363,14 @@ fn outlook(effect: Option<&Value>, what: &str) -> Vec<String> {
     let told = effect.get("text").and_then(Value::as_str).map(|text| format!(": {text}"));
     let profile = effect.get("profile").and_then(Value::as_str).map(|profile| format!(", profile {profile}"));
     let profile = profile.unwrap_or_default();
-    let mut lines = vec![format!("{what}: {reason}{profile}, mode {mode}{}", told.unwrap_or_default())];
+    // What may not be called is in effect, and the reason says so.
+    let is_idle = effect.get("active") == Some(&json!(false)) && !reason.starts_with("blocked");
+    let is = match reason.as_str() {
+        "mode-off" => "active".to_owned(),
+        _ if is_idle => format!("not in effect ({reason})"),
+        _ => reason,
+    };
+    let mut lines = vec![format!("{what}: {is}{profile}, mode {mode}{}", told.unwrap_or_default())];
     let only = effect.get("only").and_then(Value::as_str);
     lines.extend(only.map(|only| format!("{what}: only {only} rings")));
     if effect.get("do_not_disturb") == Some(&json!(true)) {

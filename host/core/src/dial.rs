@@ -91,29 +91,37 @@ impl Found {
     }
 }
 
+/// For which call devices are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct For<'a> {
+    /// Who calls, as far as that is known: as a member of a group they are engaged by this very call.
+    pub(crate) caller: Option<&'a UserId>,
+    /// Rings devices of people on a call too.
+    pub(crate) ring_busy: bool,
+}
+
 /// Finds the devices of a destination that can ring now, or why none can.
 ///
-/// `ring_busy` rings devices of people on a call too. A group's members are skipped one by one; only when none is
-/// left is the group not rung.
-pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy: bool) -> Found {
+/// A group's members are skipped one by one; only when none is left is the group not rung.
+pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, call: For<'_>) -> Found {
     match to {
         DestinationRef::Device(device) => {
             let owner = tenant.devices.get(device).and_then(|device| tenant.users.get(&device.user));
             // Busy belongs to the person, whichever of their devices is rung (TELEPHONY T11).
-            let found = match owner.filter(|owner| is_engaged(view, tenant, owner, ring_busy, true)) {
+            let found = match owner.filter(|owner| is_engaged(view, tenant, owner, call.ring_busy, true)) {
                 Some(_) => Err(NotRung::Busy),
-                None => devices(view, tenant, [device], ring_busy),
+                None => devices(view, tenant, [device], call.ring_busy),
             };
             Found::of(to, found)
         }
         DestinationRef::User(user) | DestinationRef::Person(user) => {
-            Found::of(to, of_user(view, tenant, user, ring_busy, true))
+            Found::of(to, of_user(view, tenant, user, call.ring_busy, true))
         }
         DestinationRef::Group(group) => match tenant.groups.contains_key(group) {
-            true => of_people(view, tenant, (to, true), &group::everybody(tenant, group), ring_busy),
+            true => of_people(view, tenant, (to, true), &group::everybody(tenant, group), call),
             false => Found::of(to, Err(NotRung::Unknown)),
         },
-        DestinationRef::Place(place) => of_place(view, tenant, place, ring_busy).by_name(to),
+        DestinationRef::Place(place) => of_place(view, tenant, place, call).by_name(to),
         // A number of the tenant's own stays in the house; the plan gives people, groups and devices, and no number.
         DestinationRef::Number(number) => match tenant.plan.find(number) {
             Some(DestinationRef::Number(_)) | None => Found::of(to, Err(NotRung::NoTrunk)),
@@ -123,18 +131,18 @@ pub(crate) fn reach(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy
                 | DestinationRef::Person(_)
                 | DestinationRef::Group(_)
                 | DestinationRef::Place(_)),
-            ) => reach(view, tenant, own, ring_busy).by_name(to),
+            ) => reach(view, tenant, own, call).by_name(to),
         },
     }
 }
 
 /// The devices of a group's own people, without those of groups within it.
-pub(crate) fn of_group(view: &View, tenant: &Tenant, group: &GroupName, ring_busy: bool) -> Found {
+pub(crate) fn of_group(view: &View, tenant: &Tenant, group: &GroupName, call: For<'_>) -> Found {
     let to = DestinationRef::Group(group.clone());
     match tenant.groups.get(group) {
         Some(group) => {
             let is_whole = group.members.iter().all(|member| member.user().is_some());
-            of_people(view, tenant, (&to, is_whole), group.people(), ring_busy)
+            of_people(view, tenant, (&to, is_whole), group.people(), call)
         }
         None => Found::of(&to, Err(NotRung::Unknown)),
     }
@@ -146,14 +154,17 @@ fn of_people<'a>(
     tenant: &Tenant,
     (to, is_whole): (&DestinationRef, bool),
     people: impl IntoIterator<Item = &'a UserId>,
-    ring_busy: bool,
+    call: For<'_>,
 ) -> Found {
     let (mut found, mut left_out) = (Vec::new(), Vec::new());
     // Also of a group that has nobody.
     let mut why = NotRung::NotRegistered { last: None };
     for member in people {
-        match of_user(view, tenant, member, ring_busy, false) {
+        match of_user(view, tenant, member, call.ring_busy, false) {
             Ok(mut reached) => found.append(&mut reached),
+            Err(NotRung::Busy) if call.caller == Some(member) => {
+                left_out.push((DestinationRef::User(member.clone()), NotRung::Caller));
+            }
             Err(reason) => {
                 left_out.push((DestinationRef::User(member.clone()), reason.clone()));
                 why = weightier(why, reason);
@@ -198,10 +209,10 @@ fn told(to: &DestinationRef, mut left_out: Vec<(DestinationRef, NotRung)>) -> Ve
 }
 
 /// A place, or a location; whoever holds a role has been found before.
-fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) -> Found {
+fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, call: For<'_>) -> Found {
     let to = DestinationRef::Place(place.clone());
     if let Some(site) = tenant.sites.get(place) {
-        return of_site(view, tenant, (&to, &site.parts), ring_busy);
+        return of_site(view, tenant, (&to, &site.parts), call);
     }
     if tenant.is_held(place) {
         return Found::of(&to, Err(NotRung::Vacant));
@@ -214,7 +225,7 @@ fn of_place(view: &View, tenant: &Tenant, place: &PlaceName, ring_busy: bool) ->
             | DestinationRef::Person(_)
             | DestinationRef::Group(_)
             | DestinationRef::Number(_)),
-        ) => reach(view, tenant, target, ring_busy),
+        ) => reach(view, tenant, target, call),
     }
 }
 
@@ -222,12 +233,12 @@ fn of_site(
     view: &View,
     tenant: &Tenant,
     (to, parts): (&DestinationRef, &[DestinationRef]),
-    ring_busy: bool,
+    call: For<'_>,
 ) -> Found {
     let (mut found, mut left_out): (Vec<Reach>, Vec<_>) = (Vec::new(), Vec::new());
     let mut why = NotRung::Unknown;
     for part in parts {
-        let part = reach(view, tenant, part, ring_busy);
+        let part = reach(view, tenant, part, call);
         left_out.extend(part.left_out);
         match part.reached {
             Ok(reached) => {

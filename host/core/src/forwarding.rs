@@ -429,14 +429,25 @@ impl Wishes {
     /// Everybody whom a call may be sent to under any of these wishes, whether or not they hold now.
     pub fn targets(&self) -> impl Iterator<Item = &DestinationRef> {
         let conditional = self.conditions.values().flat_map(|wish| &wish.to);
+        self.numbers.iter().chain(conditional).chain(&self.busy_to).chain(self.without_condition())
+    }
+
+    /// Everything that calls may go to at some time, by conditions that are set.
+    fn may_go_to(&self) -> impl Iterator<Item = &DestinationRef> {
+        let by_condition = Condition::ALL.into_iter().flat_map(|condition| self.under(condition));
+        by_condition.chain(self.without_condition())
+    }
+
+    /// Where calls go in whatever mode.
+    fn without_condition(&self) -> impl Iterator<Item = &DestinationRef> {
         let callers = self.callers.iter().flat_map(|list| &list.to);
         let times = self.times.iter().flat_map(|time| &time.to);
-        let all = self.numbers.iter().chain(conditional).chain(&self.busy_to).chain(callers).chain(times);
-        all.chain(&self.unanswered).chain(&self.cold_route)
+        callers.chain(times).chain(&self.unanswered).chain(&self.cold_route)
     }
 
     /// Whether calls are forwarded at all, if there is anywhere to go.
-    fn holds(&self, zone: &TimeZone, at: Timestamp) -> bool {
+    #[must_use]
+    pub fn holds(&self, zone: &TimeZone, at: Timestamp) -> bool {
         self.enabled && self.queues.is_empty() && self.when.is_now(zone, at)
     }
 

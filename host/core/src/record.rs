@@ -275,7 +275,7 @@ pub enum FactKind {
     NotRung {
         /// Who.
         to: DestinationRef,
-        /// Whose device it is, where it is one.
+        /// Whose device it is, where it is one; whose wishes led there, where that closed a circle.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<UserId>,
         /// Why.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::codes::CodePlan;
 use crate::config::{Fallback, Tenant};
-use crate::dial::{self, Found, Reach};
+use crate::dial::{self, For, Found, Reach};
 use crate::names::{Extension, GroupName};
 use crate::record::NotRung;
 use crate::rule::{ActiveRule, BindTarget, DestinationRef, Outcome, Refusal, RingPlan, RunOutcome};
@@ -240,13 +240,13 @@ impl From<Found> for Whom {
 /// What rings when a destination is rung now.
 #[must_use]
 pub fn whom(view: &View, tenant: &Tenant, to: &DestinationRef, ring_busy: bool) -> Whom {
-    dial::reach(view, tenant, to, ring_busy).into()
+    dial::reach(view, tenant, to, For { caller: None, ring_busy }).into()
 }
 
 /// The same of a group's own people.
 #[must_use]
 pub fn whom_of_group(view: &View, tenant: &Tenant, group: &GroupName, ring_busy: bool) -> Whom {
-    dial::of_group(view, tenant, group, ring_busy).into()
+    dial::of_group(view, tenant, group, For { caller: None, ring_busy }).into()
 }
 
 /// The final response that a caller gets for the best outcome of all rings; none: nobody was rung.

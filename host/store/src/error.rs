@@ -115,7 +115,7 @@ pub enum FindError {
 #[non_exhaustive]
 pub enum DocumentError {
     /// There is no such document, or no draft or end of it.
-    #[error("{kind} `{name}` has nothing of the kind")]
+    #[error("{kind} `{name}` has nothing to discard, to end or to remove")]
     Nothing {
         /// Its kind.
         kind: Kind,

@@ -48,7 +48,7 @@ fn grouped(call: &Call, group: &Group) -> Result<(), String> {
     };
     match rang {
         Some(Outcome::Answered(_)) => Ok(()),
-        None if is_engaged(group)? => Ok(call.refuse(&Refusal::Busy)?),
+        None if is_engaged(call, group)? => Ok(call.refuse(&Refusal::Busy)?),
         _ => Ok(call.conclude()?),
     }
 }
@@ -198,9 +198,11 @@ fn next(group: &Group, order: &Order, tried: &[User], time: u32) -> Result<Optio
     Ok(roster.take(1, time)?.pop())
 }
 
-/// Whether anybody of a group could be reached and is engaged, be it by a phone that rings for another call.
-fn is_engaged(group: &Group) -> Result<bool, String> {
-    for person in group.members() {
+/// Whether anybody of a group could be reached and is engaged, be it by a phone that rings for another call. Whoever calls is
+/// engaged by this one alone.
+fn is_engaged(call: &Call, group: &Group) -> Result<bool, String> {
+    let caller = call.caller().user_id();
+    for person in group.members().into_iter().filter(|person| Some(person.id()) != caller) {
         if let State::Busy | State::Available = presence::of_user(&person)?.state() {
             return Ok(true);
         }

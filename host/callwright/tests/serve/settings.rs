@@ -428,9 +428,14 @@ fn what_wishes_come_to_is_told_in_the_exact_texts() {
     let blocked = switch.put("/acme/forwarding/ana?save=true", &outside)["effect"].clone();
     assert_eq!((&blocked["reason"], &blocked["active"]), (&json!("blocked(no-trunk)"), &json!(false)));
     let said = switch.does("forwarding set ana --unset to --mode failover");
-    assert!(said.contains("now: no-numbers, mode failover: When your Devices go offline"), "{said}");
+    assert!(
+        said.contains("now: not in effect (no-numbers), mode failover: When your Devices go offline"),
+        "{said}"
+    );
     assert!(said.contains(&format!("warning: {no_numbers}")), "{said}");
-    assert!(switch.does("forwarding show ana").starts_with("now: no-numbers, mode failover: "));
+    assert!(
+        switch.does("forwarding show ana").starts_with("now: not in effect (no-numbers), mode failover: ")
+    );
 }
 
 #[test]
@@ -552,6 +557,9 @@ fn a_profile_is_switched_for_a_while_and_lists_are_kept() {
     let queue =
         switch.does("forwarding set ana --queue sales --unanswered group:all --silent 1001 --takes-for bob");
     assert!(queue.contains("warning: Queue sign-in pauses call forwarding."), "{queue}");
+    assert!(queue.contains("now: not in effect (queue-sign-in), mode no-answer"), "{queue}");
+    let shown = switch.does("user show ana");
+    assert!(shown.contains("1001 (desk): never registered, set silent\n"), "{shown}");
     let (_, kept) = switch.ask("GET", "/acme/forwarding/ana", None);
     assert_eq!((&kept["live"]["queues"], &kept["live"]["silent"]), (&json!(["sales"]), &json!(["1001"])));
     assert!(switch.does("forwarding set ana --unset queues").contains("now: active"));

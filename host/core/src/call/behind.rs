@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::config::Tenant;
-use crate::dial::{self, Found};
+use crate::dial::{self, For, Found};
 use crate::group::{self, Behind};
 use crate::names::GroupName;
 use crate::record::{FactKind, NotRung, Source};
@@ -21,7 +21,6 @@ impl Call {
         let own = self.group_ringing(at);
         let mut meanings = group::meanings(tenant, &plan.to, own.as_ref(), board.now.wall).into_iter();
         for behind in group::behind(tenant, &plan.to, own.as_ref(), board.now.wall) {
-            let ring_busy = self.rings_busy(at);
             if !matches!(behind, Behind::People(_)) {
                 for (what, got) in meanings.by_ref() {
                     let read = FactKind::Read { what: what.to_string(), got };
@@ -31,15 +30,21 @@ impl Call {
             match behind {
                 Behind::Rule(who) => self.ring_within(board, at, &who),
                 Behind::Devices(to) => {
-                    let found = dial::reach(&board.picture, tenant, &to, ring_busy);
+                    let found = dial::reach(&board.picture, tenant, &to, self.looked_for(at));
                     self.ring_found(board, at, plan, to, found);
                 }
                 Behind::People(group) => {
-                    let found = dial::of_group(&board.picture, tenant, &group, ring_busy);
+                    let found = dial::of_group(&board.picture, tenant, &group, self.looked_for(at));
                     self.ring_found(board, at, plan, DestinationRef::Group(group), found);
                 }
             }
         }
+    }
+
+    /// For whom a part looks for devices.
+    pub(super) fn looked_for(&self, at: usize) -> For<'_> {
+        let caller = DestinationRef::Device(self.caller.device.clone());
+        For { caller: self.tenant.owner(&caller), ring_busy: self.rings_busy(at) }
     }
 
     /// Rings devices that were found, but for those that must not ring again.

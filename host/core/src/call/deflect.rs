@@ -27,7 +27,6 @@ impl Call {
         let Some((number, to)) = deflection(board, &tenant, response) else { return false };
         let Some(leg) = self.legs.remove(&id) else { return false };
         let Some((plan, _)) = self.part_plan(leg.part) else { return false };
-        let ring_busy = self.rings_busy(leg.part);
         let way = Way { rings: leg.rings_on(), hops: leg.hops + 1 };
         tracing::debug!(aor = %leg.device, "leg deflected");
         self.settle(board, &leg, LegRecordEnd::Deflected { number, to: to.clone() });
@@ -35,7 +34,7 @@ impl Call {
         if way.hops > HOPS_MAX {
             self.not_rung(board, leg.part, to, NotRung::Limit("hops".to_owned()));
         } else {
-            let found = dial::reach(&board.picture, &tenant, &to, ring_busy);
+            let found = dial::reach(&board.picture, &tenant, &to, self.looked_for(leg.part));
             self.tell_left_out(board, found.left_out);
             match found.reached {
                 Ok(found) => match self.not_yet_visited(leg.part, &tenant, found) {

@@ -104,7 +104,9 @@ impl Call {
             }
         };
         if let Some(why) = line.bars(who) {
-            self.not_rung(board, at, who.clone(), why);
+            let of = line.own().and_then(DestinationRef::user).filter(|_| why == NotRung::Loop).cloned();
+            self.part_hears(at, why.outcome());
+            self.story.fact(board.now, Source::Registrar, FactKind::NotRung { to: who.clone(), of, why });
             return;
         }
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
@@ -190,10 +192,9 @@ impl Call {
     /// What the devices of a person or a group come to, without their rule.
     fn ring_devices_of(&mut self, board: &mut Switchboard, at: usize, who: &DestinationRef) {
         let Some((plan, _)) = self.part_plan(at) else { return };
-        let ring_busy = self.rings_busy(at);
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         let to = who.user().map_or_else(|| who.clone(), |user| DestinationRef::User(user.clone()));
-        let found = dial::reach(&board.picture, &tenant, &to, ring_busy);
+        let found = dial::reach(&board.picture, &tenant, &to, self.looked_for(at));
         self.ring_found(board, at, &plan, to, found);
     }
 

@@ -227,6 +227,8 @@ fn leg_end(leg: &LegRecord) -> (bool, String) {
             Outcome::Declined => (true, format!("declines ({})", leg.status)),
             Outcome::NotConfirmed => (false, format!("{phone} was picked up, but nobody confirmed")),
             Outcome::NoAnswer => (false, format!("stops calling {phone}{rang}: no answer")),
+            // spec: TELEPHONY T9
+            Outcome::Busy if leg.status == 480 => (true, "is not to be disturbed (480)".to_owned()),
             Outcome::Busy => (true, format!("is busy ({})", leg.status)),
             Outcome::Unreachable if leg.status < 300 => (false, format!("{phone} does not respond")),
             Outcome::Unreachable => (true, format!("is unreachable ({})", leg.status)),

@@ -232,7 +232,12 @@ pub(super) fn not_rung(to: &DestinationRef, of: Option<&UserId>, why: &NotRung, 
             }
         },
         NotRung::More(more) => format!("{more} more of {} were left out", destination(to)),
-        NotRung::Loop => format!("{} was not rung, because the call had been there", destination(to)),
+        NotRung::Loop => match (to, of) {
+            (DestinationRef::Person(_) | DestinationRef::Group(_), Some(of)) => {
+                format!("what {of} wished led back to {}, where the call had been", destination(to))
+            }
+            (_, _) => format!("{} was not rung, because the call had been there", destination(to)),
+        },
         NotRung::Unknown => format!("{} does not exist", exact_destination(to)),
         NotRung::Vacant => format!("nobody had {} then", destination(to)),
         NotRung::Limit(name) => {
@@ -254,8 +259,8 @@ fn not_registered(
 ) -> String {
     let end = last.map(|(device, at, how)| (device, format!("{} {}", gone(*how), clock.time(*at))));
     match (to, end) {
-        // Of a group one member's reason is known, and that need not be everyone's.
-        (DestinationRef::Group(group), _) => format!("nobody in group {group} could be rung"),
+        // Of a group one member's device is known, and that need not be the last.
+        (DestinationRef::Group(group), _) => format!("nobody in group {group} has a registered device"),
         (DestinationRef::Device(device), None) => format!("{device} is not registered"),
         (DestinationRef::Device(device), Some((_, end))) => format!("{device} is not registered; it {end}"),
         (

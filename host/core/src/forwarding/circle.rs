@@ -32,7 +32,7 @@ pub fn circle<W: std::borrow::Borrow<Wishes>>(
         if !wishes.enabled {
             continue;
         }
-        for over in wishes.targets() {
+        for over in wishes.may_go_to() {
             for to in persons(tenant, over) {
                 if to == *start {
                     return Some(way_back(&came_from, start, &(user, over.clone())));
@@ -100,6 +100,7 @@ fn gather(tenant: &Tenant, to: &DestinationRef, depth: usize, found: &mut BTreeS
 mod tests {
     use super::*;
     use crate::config::{Group, Place};
+    use crate::forwarding::Mode;
     use crate::place::Role;
     use crate::testing;
 
@@ -107,7 +108,8 @@ mod tests {
     fn found(tenant: &Tenant, wishes: &[(&str, &str)], start: &str) -> Option<String> {
         let of = |user: &UserId| {
             let to = wishes.iter().find(|(who, _)| *who == user.as_str())?.1;
-            Some(Wishes { numbers: vec![to.parse().unwrap()], ..Wishes::default() })
+            let conditions = Mode::NoAnswer.wishes();
+            Some(Wishes { numbers: vec![to.parse().unwrap()], conditions, ..Wishes::default() })
         };
         let path = circle(tenant, &start.into(), of)?;
         let told = |to: &DestinationRef| to.user().map_or_else(|| to.to_string(), ToString::to_string);
@@ -173,11 +175,22 @@ mod tests {
     #[test]
     fn whoever_forwards_nothing_breaks_the_circle() {
         let tenant = testing::tenant();
-        let wishes = |user: &UserId| {
-            let to = if user.as_str() == "ana" { "person:bob" } else { "person:ana" };
-            let enabled = user.as_str() == "ana";
-            Some(Wishes { numbers: vec![to.parse().unwrap()], enabled, ..Wishes::default() })
+        let found = |bobs: Wishes| {
+            let wishes = |user: &UserId| {
+                let (to, wishes) = match user.as_str() {
+                    "ana" => {
+                        ("person:bob", Wishes { conditions: Mode::NoAnswer.wishes(), ..Wishes::default() })
+                    }
+                    _ => ("person:ana", bobs.clone()),
+                };
+                Some(Wishes { numbers: vec![to.parse().unwrap()], ..wishes })
+            };
+            circle(&tenant, &"ana".into(), wishes).is_some()
         };
-        assert_eq!(circle(&tenant, &"ana".into(), wishes), None);
+        let (conditions, unanswered) = (Mode::NoAnswer.wishes(), Some("person:ana".parse().unwrap()));
+        assert!(found(Wishes { conditions: conditions.clone(), ..Wishes::default() }));
+        assert!(!found(Wishes { conditions, enabled: false, ..Wishes::default() }));
+        assert!(!found(Wishes::default()), "with the mode off the numbers are kept and not called");
+        assert!(found(Wishes { unanswered, ..Wishes::default() }), "which needs no mode");
     }
 }

@@ -127,18 +127,21 @@ fn selection(
     let (zone, at): (&TimeZone, _) = (core::zone_of(tenant, user), run.now.wall);
     let caller = &run.table.get(caller)?.facts;
     // Of a call that nobody has made it is not known who makes it.
-    let none =
-        if *caller == facts::Party::default() { "no caller is given" } else { "none applies to this caller" };
+    let (of_caller, of_time) = match wishes.holds(zone, at) {
+        false => ("paused, as all forwarding is", "paused, as all forwarding is"),
+        true if *caller == facts::Party::default() => ("no caller is given", "none applies now"),
+        true => ("none applies to this caller", "none applies now"),
+    };
     let found = wishes.for_caller(caller, tenant, zone, at);
     if !wishes.callers.is_empty() {
-        note(run, format!("caller lists of {user}"), found.as_ref(), none);
+        note(run, format!("caller lists of {user}"), found.as_ref(), of_caller);
     }
     let (by, found) = match found {
         Some(found) => (Selector::CallerList, Some(found)),
         None => {
             let found = wishes.for_now(zone, at);
             if !wishes.times.is_empty() {
-                note(run, format!("times of {user}"), found.as_ref(), "none applies now");
+                note(run, format!("times of {user}"), found.as_ref(), of_time);
             }
             (Selector::TimeTarget, found)
         }

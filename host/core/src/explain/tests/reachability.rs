@@ -56,7 +56,7 @@ fn each_way_of_not_being_registered_has_its_words() {
              2026-11-19 23:59:59.",
         ),
         (device("1001"), not_registered(None), "Nobody was rung: 1001 is not registered."),
-        (sales(), not_registered(None), "Nobody was rung: nobody in group sales could be rung."),
+        (sales(), not_registered(None), "Nobody was rung: nobody in group sales has a registered device."),
         (sales(), NotRung::Busy, "Nobody was rung: everyone reachable in group sales was on a call."),
         (night_desk(), NotRung::Unknown, "Nobody was rung: place night-desk does not exist."),
         (night_desk(), NotRung::Vacant, "Nobody was rung: nobody had night-desk then."),
