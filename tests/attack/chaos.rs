@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::Effort;
 use crate::guest::{STANDARD, component, outcome};
 use crate::phones::{Lane, Lines, Traffic};
-use crate::rules::{Measured, RULE, SLOWER_MAX_PERCENT, STEP, all_answered};
+use crate::rules::{Measured, RULE, all_answered, slowest};
 use crate::switch::Switch;
 use crate::verdict::Verdicts;
 
@@ -72,7 +72,7 @@ pub(crate) fn everything_at_once(switch: &Switch, effort: Effort, verdicts: &mut
     broken_and_withdrawn(switch, usize::try_from(chaotic.begun).unwrap(), verdicts);
     if effort == Effort::Full {
         let (without, with) = (quiet.p99(), beside.p99());
-        let bound = (without + without * SLOWER_MAX_PERCENT / 100).max(without + STEP);
+        let bound = slowest(without);
         verdicts.check(
             format!(
                 "others' p99 to the answer, of {} calls beside the chaos and {} without",

@@ -20,8 +20,10 @@ const HOSTILE_A_SECOND: u32 = 4;
 /// As often its rule is made active again: a version that keeps failing would be withdrawn.
 const REACTIVATED_EVERY: Duration = Duration::from_millis(500);
 /// By how much others' p99 may be slower, in percent, and the steps of the phones' own clock.
-pub(crate) const SLOWER_MAX_PERCENT: u32 = 10;
-pub(crate) const STEP: Duration = Duration::from_millis(2);
+const SLOWER_MAX_PERCENT: u32 = 10;
+const STEP: Duration = Duration::from_millis(2);
+/// How often it is measured at the most, beside and without in turns.
+const TURNS_MAX: usize = 3;
 /// The rule's name.
 pub(crate) const RULE: &str = "hostile";
 
@@ -282,32 +284,40 @@ fn besiege(switch: &Switch, effort: Effort, verdicts: &mut Verdicts, hostile: &H
     };
     let lawful = || Traffic::start_on(switch, Lines::lawful_through_a_rule(), lawful_a_second);
     switch.install("acme", "standard", &component(STANDARD, ""));
-    let quiet = (effort == Effort::Full).then(|| {
-        let traffic = lawful();
-        std::thread::sleep(lasts);
-        traffic.end().p99()
-    });
     let before = known(switch);
     let version = switch.install("hostile", RULE, &component(hostile.body, hostile.rest));
     let base = Measured::of(switch);
-    let (neighbours, siege) = (lawful(), Traffic::start_on(switch, Lines::hostile(), HOSTILE_A_SECOND));
-    let began = std::time::Instant::now();
-    while began.elapsed() < lasts {
-        std::thread::sleep(REACTIVATED_EVERY);
+    let (mut quiet, mut neighbours, mut siege) = (Lane::default(), Lane::default(), Lane::default());
+    // Of six hundred calls the seven slowest are the p99: where the machine was busy for a moment, more are made.
+    for _ in 0..TURNS_MAX {
+        if effort == Effort::Full {
+            let alone = lawful();
+            std::thread::sleep(lasts);
+            quiet.add(alone.end());
+        }
         switch.activate("hostile", RULE, &version);
+        let (beside, besiegers) = (lawful(), Traffic::start_on(switch, Lines::hostile(), HOSTILE_A_SECOND));
+        let began = std::time::Instant::now();
+        while began.elapsed() < lasts {
+            std::thread::sleep(REACTIVATED_EVERY);
+            switch.activate("hostile", RULE, &version);
+        }
+        siege.add(besiegers.end());
+        neighbours.add(beside.end());
+        if effort == Effort::Quick || neighbours.p99() <= slowest(quiet.p99()) {
+            break;
+        }
     }
-    let (siege, neighbours) = (siege.end(), neighbours.end());
     let what = hostile.what;
     all_answered(&siege, &format!("{what}: each of its own calls is answered"), verdicts);
     all_answered(&neighbours, &format!("{what}: each call of another tenant is answered"), verdicts);
-    if let Some(quiet) = quiet {
-        let bound = (quiet + quiet * SLOWER_MAX_PERCENT / 100).max(quiet + STEP);
-        let p99 = neighbours.p99();
+    if effort == Effort::Full {
+        let (without, with) = (quiet.p99(), neighbours.p99());
         verdicts.check(
-            format!("{what}: others' p99 to the answer"),
-            p99 <= bound,
-            format!("{p99:.1?}, {quiet:.1?} without"),
-            format!("at most {bound:.1?}"),
+            format!("{what}: others' p99 to the answer, of {} calls", neighbours.begun),
+            with <= slowest(without),
+            format!("{with:.1?}, {without:.1?} without"),
+            format!("at most {:.1?}", slowest(without)),
         );
     }
     let count = usize::try_from(siege.begun).unwrap();
@@ -316,6 +326,11 @@ fn besiege(switch: &Switch, effort: Effort, verdicts: &mut Verdicts, hostile: &H
     tenant_reads(switch, hostile, &records, verdicts);
     base.returns(switch, verdicts);
     records
+}
+
+/// The p99 that others may have at the most, beside what it is without an attack.
+pub(crate) fn slowest(without: Duration) -> Duration {
+    (without + without * SLOWER_MAX_PERCENT / 100).max(without + STEP)
 }
 
 /// How many records the hostile tenant has already.
