@@ -74,6 +74,8 @@ pub enum LeftOut {
     Unwanted,
     /// The same, and the call has rung a device of theirs.
     Tried,
+    /// They call themselves, and are engaged by that alone.
+    Caller,
     /// They are in another state than is wanted.
     Is(State, Doing),
     /// Another call has reserved them.
@@ -87,6 +89,7 @@ impl fmt::Display for LeftOut {
         f.write_str(match self {
             Self::Unwanted => "left out by the rule",
             Self::Tried => "tried already",
+            Self::Caller => "the caller",
             Self::Is(_, Doing::DoNotDisturb) => "do not disturb",
             Self::Is(State::Available, _) => "available",
             Self::Is(State::Busy, _) => "busy",
@@ -98,13 +101,22 @@ impl fmt::Display for LeftOut {
 }
 
 impl Taken {
-    /// Tells those whom the call has rung, and who are left out for that, from whom the rule does not want at all.
+    /// Tells those whom the call has rung, and who are left out for that, from whom the rule does not want at all; and whoever
+    /// calls, where that is known, from who is on a call.
     #[must_use]
-    pub fn knowing(mut self, tenant: &Tenant, has_rung: impl Fn(&Extension) -> bool) -> Self {
+    pub fn knowing(
+        mut self,
+        tenant: &Tenant,
+        caller: Option<&UserId>,
+        has_rung: impl Fn(&Extension) -> bool,
+    ) -> Self {
         let devices = |user| tenant.users.get(user).map(|user| user.devices.as_slice()).unwrap_or_default();
         for (user, why) in &mut self.left_out {
             if *why == LeftOut::Unwanted && devices(user).iter().any(&has_rung) {
                 *why = LeftOut::Tried;
+            }
+            if matches!(why, LeftOut::Is(State::Busy, _)) && caller == Some(&*user) {
+                *why = LeftOut::Caller;
             }
         }
         self

@@ -242,7 +242,9 @@ impl Oracle<'_, '_> {
                 let Question { view, tenant, .. } = self.question;
                 let keep = |what| self.kept.keep(now.wall, &tenant.id, &call, what);
                 let taken = roster::pick((view, tenant), &call, &ask, now, keep);
-                Answer::Taken(taken.map(|taken| taken.knowing(tenant, |device| self.rung.contains(device))))
+                Answer::Taken(
+                    taken.map(|taken| taken.knowing(tenant, None, |device| self.rung.contains(device))),
+                )
             }
             (Ask::Ring(_), Left::Decided | Left::HandedOver) => Answer::Rang(Err(CallError::AlreadyEnded)),
             (Ask::Ring(plan), Left::Undecided) => self.ring(&plan),

@@ -19,7 +19,8 @@ impl Call {
         }
         let tenant = board.tenant(&self.facts.tenant).unwrap_or_else(|| self.tenant.clone());
         let taken = board.take(&tenant, &self.facts.id, what)?;
-        let taken = taken.knowing(&tenant, |device| self.rung.contains_key(device));
+        let taken =
+            taken.knowing(&tenant, self.facts.caller.user.as_ref(), |device| self.rung.contains_key(device));
         if !what.reserve.is_zero() {
             self.reserved.extend(taken.picked.iter().cloned());
         }

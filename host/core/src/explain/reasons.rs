@@ -14,6 +14,7 @@ const REASONS_MAX: usize = 4;
 pub(super) fn of(record: &CallRecord, clock: &Clock<'_>) -> Option<String> {
     let mut reasons = of_legs(&record.legs.iter().collect::<Vec<_>>());
     reasons.extend(not_rung(record, clock));
+    reasons.extend(not_picked(record));
     let more = reasons.len().saturating_sub(REASONS_MAX) + uncounted(record);
     reasons.truncate(REASONS_MAX);
     if more > 0 {
@@ -159,6 +160,22 @@ fn not_rung(record: &CallRecord, clock: &Clock<'_>) -> Vec<String> {
         }
     }
     told
+}
+
+/// Who of a group was not picked when nobody was left to be, but for those who had their turn.
+pub(super) fn not_picked(record: &CallRecord) -> Option<String> {
+    let mut reads = record.facts.iter().rev().filter_map(|fact| {
+        let (_, FactKind::Read { what, got }) = words::of_rule(fact)? else { return None };
+        Some((what.strip_prefix("roster.take(\"")?, got))
+    });
+    let (asked, got) = reads.next()?;
+    let group = asked.split('"').next()?;
+    let others: Vec<_> = got
+        .strip_prefix("nobody; not ")?
+        .split(", ")
+        .filter(|one| !one.contains("(tried already)"))
+        .collect();
+    (!others.is_empty()).then(|| format!("of group {group} not {}", others.join(", ")))
 }
 
 /// How many were left out without being named.

@@ -278,7 +278,8 @@ impl<'a> Teller<'a> {
         if let Some((at, rule, how)) = by_rule {
             let said =
                 self.because(at, rule).map(|text| format!(", saying {}", quoted(text))).unwrap_or_default();
-            return Clause::plain(format!("rule {rule} refused the call as {how}{said}"), None);
+            let not_picked = reasons::not_picked(self.record);
+            return Clause::plain(format!("rule {rule} refused the call as {how}{said}"), not_picked);
         }
         Clause::plain(format!("the call was refused with {}", self.record.status), None)
     }
