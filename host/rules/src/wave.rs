@@ -67,25 +67,7 @@ numbers!(u8, u16, u32, i16, i32);
 
 impl Wave for String {
     fn wave(&self, _: &RunState, out: &mut String) {
-        out.push('"');
-        if !self.bytes().any(|byte| byte == b'"' || byte == b'\\' || !(b' '..=b'~').contains(&byte)) {
-            // As nearly all of them are.
-            out.push_str(self);
-            out.push('"');
-            return;
-        }
-        for character in self.chars() {
-            match character {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                control if control.is_control() => out.push_str(&format!("\\u{{{:x}}}", u32::from(control))),
-                plain => out.push(plain),
-            }
-        }
-        out.push('"');
+        quoted(self, out);
     }
 
     fn text_bytes(&self) -> usize {
@@ -134,6 +116,68 @@ impl<T: Named + 'static> Wave for Resource<T> {
         match run.table.get(self) {
             Ok(value) => value.name().wave(run, out),
             Err(_) => out.push_str("\"unknown\""),
+        }
+    }
+}
+
+/// Writes a text between quotation marks. Nearly all texts are plain; a hostile one may be nothing but escapes, so that each of
+/// those has to be cheap too.
+fn quoted(text: &str, out: &mut String) {
+    let mut written = 0;
+    out.push('"');
+    for (at, special) in text.char_indices().filter(|(_, c)| matches!(c, '"' | '\\') || c.is_control()) {
+        out.push_str(&text[written..at]);
+        written = at + special.len_utf8();
+        match special {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            control => numbered(control, out),
+        }
+    }
+    out.push_str(&text[written..]);
+    out.push('"');
+}
+
+/// Writes a control character by its number: `\u{1b}`.
+fn numbered(control: char, out: &mut String) {
+    let code = u32::from(control);
+    out.push_str("\\u{");
+    // None has more than two digits (Unicode, category Cc).
+    if code > 0xf {
+        out.extend(char::from_digit(code >> 4, 16));
+    }
+    out.extend(char::from_digit(code & 0xf, 16));
+    out.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_plain_but_for_what_has_to_be_escaped() {
+        for (text, written) in [
+            ("", "\"\""),
+            ("plain", "\"plain\""),
+            ("say \"no\"", "\"say \\\"no\\\"\""),
+            ("a\\b\tc\r\n", "\"a\\\\b\\tc\\r\\n\""),
+            ("gr\u{fc}n \u{1f4de}", "\"gr\u{fc}n \u{1f4de}\""),
+        ] {
+            let mut out = String::new();
+            quoted(text, &mut out);
+            assert_eq!(out, written, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_control_character_is_written_by_its_number() {
+        for control in (char::MIN..=char::MAX).filter(|c| c.is_control() && !['\t', '\n', '\r'].contains(c)) {
+            let mut out = String::new();
+            quoted(&format!("a{control}b"), &mut out);
+            assert_eq!(out, format!("\"a\\u{{{:x}}}b\"", u32::from(control)));
         }
     }
 }
