@@ -42,6 +42,7 @@ mod pool;
 mod records;
 mod shelf;
 mod signals;
+mod stock;
 mod ticker;
 mod turns;
 mod uploads;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use callwright_core::names::Version;
 use sha2::{Digest, Sha256};
@@ -107,6 +108,8 @@ pub(crate) struct Ready {
     pub(crate) pre: CallPolicyPre<RunState>,
     pub(crate) version: Version,
     pub(crate) limits: RunLimits,
+    /// Known once it is: an instance cannot be made before its call.
+    pub(crate) needs_its_call: AtomicBool,
 }
 
 impl Engine {
@@ -159,7 +162,8 @@ impl Engine {
         self.affordable(component)?;
         let pre = self.linker.instantiate_pre(component).map_err(unfit)?;
         let pre = CallPolicyPre::new(pre).map_err(unfit)?;
-        Ok(Rule(Arc::new(Ready { pre, version, limits: self.limits.run })))
+        let needs_its_call = AtomicBool::new(false);
+        Ok(Rule(Arc::new(Ready { pre, version, limits: self.limits.run, needs_its_call })))
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

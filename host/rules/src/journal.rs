@@ -3,9 +3,10 @@
 //! One line each for the head, every question on its way out (`ask`), every host call when it is answered (`call`), and
 //! the end. Values are WAVE text. The order of keys is fixed, so equal runs have equal bytes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use callwright_core::rule::{RunOutcome, RunStart};
+use callwright_core::rule::{RunOutcome, RunStart, Setting};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,8 @@ use crate::upload::WORLD;
 const LINE_BYTES: usize = 112;
 /// Bytes of the longest text whose place is used again.
 const PAPER_BYTES_MAX: usize = 4 * 1024;
+/// The digest of no settings, which is `{}`: most rules have none.
+const NO_SETTINGS: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 /// Version of the journal's form.
 const FORM: u32 = 1;
 
@@ -112,11 +115,16 @@ impl Journal {
             world: WORLD,
             fuel_schedule: FUEL_SCHEDULE,
             limits,
-            settings: settings_digest(start),
+            settings: settings_digest(&start.rule.settings),
             seed: format!("{:016x}", start.seed),
             wall: start.now.wall.to_string(),
         }));
         journal
+    }
+
+    /// How many host calls were answered.
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls
     }
 
     /// A question goes out.
@@ -220,7 +228,8 @@ fn number(out: &mut String, mut number: u64) {
             break;
         }
     }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    // Digits are UTF-8.
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Writes the inside of a JSON string (RFC 8259 §7).
@@ -244,8 +253,11 @@ fn escaped(out: &mut String, text: &str) {
     out.push_str(rest);
 }
 
-fn settings_digest(start: &RunStart) -> String {
-    let settings = serde_json::to_vec(start.rule.settings.as_ref()).unwrap_or_default();
+fn settings_digest(settings: &BTreeMap<String, Setting>) -> String {
+    if settings.is_empty() {
+        return NO_SETTINGS.to_owned();
+    }
+    let settings = serde_json::to_vec(settings).unwrap_or_default();
     format!("sha256:{}", crate::upload::hex(&Sha256::digest(settings)))
 }
 
@@ -266,6 +278,14 @@ mod tests {
                 "fuel": [u64::MAX, 0], "ms": 17,
             });
             assert_eq!(line, expected);
+        }
+    }
+
+    #[test]
+    fn settings_are_known_by_their_digest() {
+        for settings in [BTreeMap::new(), BTreeMap::from([("wait".to_owned(), Setting::Number(10))])] {
+            let digest = Sha256::digest(serde_json::to_vec(&settings).unwrap());
+            assert_eq!(settings_digest(&settings), format!("sha256:{}", crate::upload::hex(&digest)));
         }
     }
 

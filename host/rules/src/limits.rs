@@ -23,6 +23,8 @@ pub(crate) const JOURNAL_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes that one host call may hand over before the host has looked at them. Above `guest_bytes`, so that a text
 /// which is too long is usually counted and refused by name.
 pub(crate) const HOSTCALL_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of all memories of an instance that may wait for its call.
+pub(crate) const SPARE_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Core instances of one component: interpreters bring more than twenty.
 pub(crate) const CORE_INSTANCES_MAX: u32 = 40;
 /// Memories of one component.

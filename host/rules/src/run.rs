@@ -23,6 +23,7 @@ use crate::journal::{End, Journal};
 use crate::limits::HOSTCALL_BYTES_MAX;
 use crate::outcome::{self, Part};
 use crate::reached;
+use crate::spare::Spare;
 use crate::state::RunState;
 
 /// What a run did when it was resumed.
@@ -73,6 +74,20 @@ impl Run {
         let door = Door::default();
         let id = start.run;
         let execution = Box::pin(execute(rule.ready(), start, door.clone()));
+        Self::of(id, door, execution)
+    }
+
+    /// As [`Run::start`] with the rule of an instance that is made already: nothing tells the two apart but the time that they
+    /// take.
+    #[must_use]
+    pub fn start_with(spare: Spare, start: RunStart) -> Self {
+        let door = Door::default();
+        let id = start.run;
+        let execution = Box::pin(execute_with(spare, start, door.clone()));
+        Self::of(id, door, execution)
+    }
+
+    fn of(id: RunId, door: Door, execution: Execution) -> Self {
         Self { id, door, state: State::Running(execution), fuel: 0, slices: 0 }
     }
 
@@ -174,7 +189,7 @@ pub(crate) fn prove(rule: &Rule) -> Result<(), RunOutcome> {
 }
 
 /// A call that nobody made, for an instance that decides nothing.
-fn rehearsal(ready: &Ready) -> RunStart {
+pub(crate) fn rehearsal(ready: &Ready) -> RunStart {
     let nobody = Party::default();
     let call = CallFacts {
         id: "rehearsal".into(),
@@ -201,7 +216,7 @@ fn rehearsal(ready: &Ready) -> RunStart {
 }
 
 /// A store with every limit set. Never used twice.
-fn fresh_store(ready: &Ready, start: &RunStart, door: Door) -> Store<RunState> {
+pub(crate) fn fresh_store(ready: &Ready, start: &RunStart, door: Door) -> Store<RunState> {
     let limits = ready.limits;
     let mut store = Store::new(ready.pre.engine(), RunState::new(start, limits, door));
     store.limiter(|run| &mut run.bounds);
@@ -227,6 +242,24 @@ async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
         Ok(instance) => (Part::HandleCall, handle_call(&instance, &mut store).await),
         Err(error) => (Part::Instantiate, Err(error)),
     };
+    end(&ready, &mut store, part, returned)
+}
+
+/// The same, in an instance that is made already.
+async fn execute_with(spare: Spare, start: RunStart, door: Door) -> Ended {
+    let ready = Arc::clone(&spare.ready);
+    let (mut store, instance) = spare.begin(&start, door);
+    let returned = handle_call(&instance, &mut store).await;
+    end(&ready, &mut store, Part::HandleCall, returned)
+}
+
+/// What a run leaves behind.
+fn end(
+    ready: &Ready,
+    store: &mut Store<RunState>,
+    part: Part,
+    returned: wasmtime::Result<Result<(), String>>,
+) -> Ended {
     let left = store.get_fuel().unwrap_or(0);
     let granted = ready.limits.fuel;
     let run = store.data_mut();
@@ -242,7 +275,7 @@ async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
     Ended { outcome, spent }
 }
 
-async fn instantiate(ready: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<CallPolicy> {
+pub(crate) async fn instantiate(ready: &Ready, store: &mut Store<RunState>) -> wasmtime::Result<CallPolicy> {
     store.set_fuel(ready.limits.fuel)?;
     ready.pre.instantiate_async(store).await
 }

@@ -133,6 +133,12 @@ impl RunState {
         }
     }
 
+    /// The call has come for which nobody stood in until now. What the instance has taken counts as it would have.
+    pub(crate) fn begin(&mut self, start: &RunStart, door: Door) {
+        let bounds = std::mem::replace(&mut self.bounds, Bounds::new(&self.limits));
+        *self = Self { bounds, ..Self::new(start, self.limits, door) };
+    }
+
     /// From now on the run sees this.
     pub(crate) fn see(&mut self, view: Arc<View>, now: Now) {
         if let Some(tenant) = view.config.tenants.get(&self.call.tenant) {

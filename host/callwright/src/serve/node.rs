@@ -226,6 +226,7 @@ impl Owner {
                 // Whoever asked may have gone.
                 let _gone = handled.send(());
             }
+            self.outside.pool.stock_up();
         }
         info!("node ended");
     }

@@ -11,12 +11,12 @@ use callwright_api::Meters;
 use callwright_core::Input;
 use callwright_core::names::{RunId, TenantId};
 use callwright_core::rule::{RunEvent, RunOutcome, RunStart, Spent};
-use callwright_rules::{Answered, Run, Step};
+use callwright_rules::{Answered, Run, Spare, Step};
 use tracing::{debug, error};
 
 use super::node::Inbox;
-use super::pace::Pace;
 use super::shelf::{Shelf, Shelved};
+use super::stock::Stock;
 use super::turns::Turns;
 
 /// How many threads run the rules of a node.
@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The pool, as the node's thread uses it. Dropping it ends the threads once they are idle.
 pub(super) struct Pool {
     shared: Arc<Shared>,
+    stock: Stock,
 }
 
 struct Shared {
@@ -72,7 +73,7 @@ enum Slot {
 struct Live {
     run: Run,
     ran: Duration,
-    pace: Arc<Pace>,
+    ready: Shelved,
     tenant: TenantId,
 }
 
@@ -96,9 +97,13 @@ enum Stretch {
 }
 
 impl Live {
-    fn new(ready: &Shelved, start: RunStart) -> Self {
-        let (tenant, pace) = (start.call.tenant.clone(), Arc::clone(&ready.pace));
-        Self { run: Run::start(&ready.rule, start), ran: Duration::ZERO, pace, tenant }
+    fn new(ready: Shelved, spare: Option<Spare>, start: RunStart) -> Self {
+        let tenant = start.call.tenant.clone();
+        let run = match spare {
+            Some(spare) => Run::start_with(spare, start),
+            None => Run::start(&ready.rule, start),
+        };
+        Self { run, ran: Duration::ZERO, ready, tenant }
     }
 }
 
@@ -126,11 +131,12 @@ impl Pool {
             let name = format!("callwright-rule-{number}");
             std::thread::Builder::new().name(name).spawn(move || shared.work())?;
         }
-        Ok(Self { shared })
+        let spares = shelf.spares_max() / usize::from(nodes.max(1));
+        Ok(Self { shared, stock: Stock::new(spares) })
     }
 
     /// Begins a run. What it says is returned where it is known at once: the rule is quick, or there is no place for it.
-    pub(super) fn start(&self, start: RunStart) -> Option<Input> {
+    pub(super) fn start(&mut self, start: RunStart) -> Option<Input> {
         let run = start.run;
         let mut state = self.shared.state();
         if state.runs.len() >= self.shared.runs_max || state.queue.len() >= QUEUE_MAX {
@@ -139,7 +145,8 @@ impl Pool {
         if let Some(ready) = self.shared.shelf.quick(&start.rule.version) {
             state.runs.insert(run, Slot::Busy);
             drop(state);
-            return self.shared.stretch_here(run, Live::new(&ready, start), None);
+            let spare = self.stock.take(&start.rule.version);
+            return self.stretch_here(run, Live::new(ready, spare, start), None);
         }
         let slot = Slot::Fresh { start: Box::new(start), since: Instant::now() };
         self.shared.enqueue(&mut state, run, slot);
@@ -148,13 +155,13 @@ impl Pool {
 
     /// Lets a run go on with its answer; returns what it says where its rule is quick. One that has ended meanwhile
     /// needs no answer.
-    pub(super) fn answer(&self, run: RunId, resume: Answered) -> Option<Input> {
+    pub(super) fn answer(&mut self, run: RunId, resume: Answered) -> Option<Input> {
         let mut state = self.shared.state();
         match state.runs.remove(&run) {
-            Some(Slot::Parked(live)) if live.pace.is_quick() => {
+            Some(Slot::Parked(live)) if live.ready.pace.is_quick() => {
                 state.runs.insert(run, Slot::Busy);
                 drop(state);
-                return self.shared.stretch_here(run, live, Some(resume));
+                return self.stretch_here(run, live, Some(resume));
             }
             Some(Slot::Parked(live)) => {
                 self.shared.enqueue(&mut state, run, Slot::Due { live, resume: Some(resume) });
@@ -169,6 +176,32 @@ impl Pool {
             None => debug!(%run, "an answer for a run that has ended"),
         }
         None
+    }
+
+    /// Makes an instance for a call to come, where one is wanted: for when everything else is done.
+    pub(super) fn stock_up(&mut self) {
+        self.stock.make_one();
+    }
+
+    /// Lets a run run on this thread, the node's, which hears at once what it says.
+    fn stretch_here(&mut self, id: RunId, live: Live, resume: Option<Answered>) -> Option<Input> {
+        let ready = live.ready.clone();
+        match self.shared.stretch(id, live, resume) {
+            // Whether it was slow or a slice ended early: a thread of the pool takes it from here.
+            Stretch::Slice(live) => {
+                self.shared.park(id, live, true);
+                None
+            }
+            Stretch::Asked(asked, live) => {
+                self.shared.park(id, live, false);
+                Some(asked)
+            }
+            Stretch::Ended(ended) => {
+                self.shared.state().runs.remove(&id);
+                self.stock.want(&ready);
+                Some(ended)
+            }
+        }
     }
 
     /// Drops a run, and makes its end if it has none yet.
@@ -229,7 +262,7 @@ impl Shared {
         while let Some((run, job)) = self.next() {
             match job {
                 Job::Begin(start) => match self.shelf.ready(&start.rule.version) {
-                    Ok(ready) => self.step(run, Live::new(&ready, *start), None),
+                    Ok(ready) => self.step(run, Live::new(ready, None, *start), None),
                     Err(why) => self.fail(run, RunOutcome::InstantiateFailed(why)),
                 },
                 Job::GoOn(live, resume) => self.step(run, live, resume),
@@ -278,30 +311,11 @@ impl Shared {
         }
     }
 
-    /// Lets a run run on the node's thread, which hears at once what it says.
-    fn stretch_here(&self, id: RunId, live: Live, resume: Option<Answered>) -> Option<Input> {
-        match self.stretch(id, live, resume) {
-            // Whether it was slow or a slice ended early: a thread of the pool takes it from here.
-            Stretch::Slice(live) => {
-                self.park(id, live, true);
-                None
-            }
-            Stretch::Asked(asked, live) => {
-                self.park(id, live, false);
-                Some(asked)
-            }
-            Stretch::Ended(ended) => {
-                self.state().runs.remove(&id);
-                Some(ended)
-            }
-        }
-    }
-
     /// Lets a run run until it asks, has used its slice, or ends.
     fn stretch(&self, id: RunId, mut live: Live, resume: Option<Answered>) -> Stretch {
-        let stopwatch = live.pace.begin();
+        let stopwatch = live.ready.pace.begin();
         let step = live.run.resume(resume);
-        live.ran += live.pace.end(&stopwatch);
+        live.ran += live.ready.pace.end(&stopwatch);
         let ran_us = micros(live.ran);
         match step {
             Step::Slice => Stretch::Slice(live),
@@ -437,7 +451,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_asks_waits_goes_on_with_its_answer_and_ends_once() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         assert!(pool.start(start(1, "ready")).is_none());
         assert!(matches!(event(&mut letters, 1).await, RunEvent::Asked { ask: AskId(1), .. }));
         assert!(pool.answer(RunId(1), done()).is_none());
@@ -449,7 +463,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_rule_that_has_been_quick_answers_its_starter_at_once() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         let pace = pool.shared.shelf.ready(&"ready".into()).unwrap().pace;
         for run in 100..200 {
             if pace.is_quick() {
@@ -471,8 +485,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_quick_rule_s_next_call_finds_its_instance_made() {
+        let (_folder, mut pool, _letters) = pool();
+        let pace = pool.shared.shelf.ready(&"ready".into()).unwrap().pace;
+        (0..100).for_each(|_| pace.note(Duration::ZERO));
+        for run in 1..=3 {
+            assert!(pool.start(start(run, "ready")).is_some());
+            assert_eq!(pool.stock.len(), 0, "it is used");
+            let ended = pool.answer(RunId(run), done());
+            assert!(
+                matches!(ended, Some(Input::Run { event: RunEvent::Ended(RunOutcome::Ok), .. })),
+                "{ended:?}"
+            );
+            pool.stock_up();
+            assert_eq!(pool.stock.len(), 1);
+        }
+    }
+
+    #[tokio::test]
     async fn a_rule_that_is_slow_once_goes_back_to_the_pool() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         let pace = pool.shared.shelf.ready(&"ready".into()).unwrap().pace;
         (0..100).for_each(|_| pace.note(Duration::ZERO));
         assert!(pool.start(start(1, "ready")).is_some());
@@ -485,7 +517,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_that_is_stopped_while_it_waits_ends_as_caller_gone() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         assert!(pool.start(start(1, "ready")).is_none());
         assert!(matches!(event(&mut letters, 1).await, RunEvent::Asked { .. }));
         pool.stop(RunId(1));
@@ -495,7 +527,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_version_that_is_not_loaded_ends_the_run_and_not_the_thread() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         for run in 1..=5 {
             assert!(pool.start(start(run, "lost")).is_none());
             let ended = event(&mut letters, run).await;
@@ -507,7 +539,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_start_that_waited_too_long_or_finds_no_place_is_host_busy() {
-        let (_folder, pool, mut letters) = pool();
+        let (_folder, mut pool, mut letters) = pool();
         {
             let mut state = pool.shared.state();
             let since = Instant::now().checked_sub(PATIENCE * 2).unwrap();

@@ -17,6 +17,7 @@ use callwright_store::{Blobs, Digest, FileBlobs, Store, StoreError};
 use tracing::{debug, error, info, warn};
 
 use super::pace::Pace;
+use super::stock::SPARES_MAX;
 use crate::compile;
 use crate::data::Data;
 use crate::error::UserError;
@@ -26,6 +27,8 @@ use crate::standard;
 const OWN_LIMITS: CompileLimits = CompileLimits { cpu_s: 120, memory_bytes: 512 * 1024 * 1024, wall_s: 300 };
 /// How many runs may be alive at once, where the system has mappings for so many.
 const RUNS_MAX: u32 = 1_000;
+/// There is room for so many runs for each instance that may wait for its call.
+const RUNS_A_SPARE: u32 = 60;
 /// How many versions are kept ready; of those that are not active the one loaded first gives way, so that one tenant's
 /// uploads take no other's rule away. A run keeps its own whatever happens here.
 const READY_MAX: usize = 4_000;
@@ -106,6 +109,12 @@ impl Shelf {
     /// The engine that everything here is ready in.
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How many instances may wait for their calls: most of the room is for runs.
+    pub(super) fn spares_max(&self) -> usize {
+        let room = self.engine.limits().runs / RUNS_A_SPARE;
+        usize::try_from(room).map_or(SPARES_MAX, |room| room.min(SPARES_MAX))
     }
 
     /// A version that is ready; why not, in words for the tenant.

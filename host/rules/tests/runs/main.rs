@@ -6,5 +6,6 @@ mod driving;
 mod kept;
 mod outcomes;
 mod picked;
+mod spare;
 mod support;
 mod upload;
