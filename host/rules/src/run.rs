@@ -4,14 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use callwright_core::Now;
 use callwright_core::names::{AskId, RunId};
-use callwright_core::rule::{
-    ActiveRule, CallFacts, Care, Entry, Party, RunEvent, RunOutcome, RunStart, Spent,
-};
-use jiff::Timestamp;
+use callwright_core::rule::{RunEvent, RunOutcome, RunStart, Spent};
 use wasmtime::component::Resource;
 use wasmtime::{Store, UpdateDeadline};
 
@@ -169,7 +164,7 @@ fn stopped(outcome: RunOutcome, fuel: u64, fuel_exact: bool, slices: u32) -> Ste
 /// Makes an instance and drops it: whatever a component does when it starts, it does within the limits of a run.
 pub(crate) fn prove(rule: &Rule) -> Result<(), RunOutcome> {
     let ready = rule.ready();
-    let mut store = fresh_store(&ready, &rehearsal(&ready), Door::default());
+    let mut store = fresh_store(&ready, RunState::rehearsing(ready.limits));
     let started = {
         let mut starting = std::pin::pin!(instantiate(&ready, &mut store));
         let mut context = Context::from_waker(Waker::noop());
@@ -188,37 +183,10 @@ pub(crate) fn prove(rule: &Rule) -> Result<(), RunOutcome> {
     }
 }
 
-/// A call that nobody made, for an instance that decides nothing.
-pub(crate) fn rehearsal(ready: &Ready) -> RunStart {
-    let nobody = Party::default();
-    let call = CallFacts {
-        id: "rehearsal".into(),
-        tenant: "".into(),
-        caller: nobody.clone(),
-        dialled: nobody,
-        number: String::new(),
-        group: None,
-        for_user: None,
-        entry: Entry::Device(None),
-    };
-    let rule = ActiveRule {
-        tenant: "".into(),
-        name: "rehearsal".into(),
-        version: ready.version.clone(),
-        bind: Vec::new(),
-        fallback: None,
-        settings: Arc::default(),
-        care: Care::default(),
-    };
-    let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
-    let (rule, call, view) = (Arc::new(rule), Arc::new(call), Arc::default());
-    RunStart { run: RunId(0), rule, call, seed: 0, view, now, call_began: Duration::ZERO }
-}
-
 /// A store with every limit set. Never used twice.
-pub(crate) fn fresh_store(ready: &Ready, start: &RunStart, door: Door) -> Store<RunState> {
+pub(crate) fn fresh_store(ready: &Ready, run: RunState) -> Store<RunState> {
     let limits = ready.limits;
-    let mut store = Store::new(ready.pre.engine(), RunState::new(start, limits, door));
+    let mut store = Store::new(ready.pre.engine(), run);
     store.limiter(|run| &mut run.bounds);
     store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
     // Twice: the table's own limit is reached first, and is an error that the rule can see.
@@ -237,7 +205,7 @@ pub(crate) fn fresh_store(ready: &Ready, start: &RunStart, door: Door) -> Store<
 
 /// The whole run, from a fresh store to its last line.
 async fn execute(ready: Arc<Ready>, start: RunStart, door: Door) -> Ended {
-    let mut store = fresh_store(&ready, &start, door);
+    let mut store = fresh_store(&ready, RunState::new(&start, ready.limits, door));
     let (part, returned) = match instantiate(&ready, &mut store).await {
         Ok(instance) => (Part::HandleCall, handle_call(&instance, &mut store).await),
         Err(error) => (Part::Instantiate, Err(error)),

@@ -13,7 +13,7 @@ use crate::bindings::CallPolicy;
 use crate::door::Door;
 use crate::engine::{Ready, Rule};
 use crate::limits::SPARE_MEMORY_BYTES_MAX;
-use crate::run::{fresh_store, instantiate, rehearsal};
+use crate::run::{fresh_store, instantiate};
 use crate::state::RunState;
 
 /// An instance for one call to come. It has run what the component does when it starts, and nothing else.
@@ -32,7 +32,7 @@ impl Spare {
         if ready.needs_its_call.load(Ordering::Relaxed) {
             return None;
         }
-        let mut store = fresh_store(&ready, &rehearsal(&ready), Door::default());
+        let mut store = fresh_store(&ready, RunState::rehearsing(ready.limits));
         let started = pin!(instantiate(&ready, &mut store)).poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Ok(instance)) = started else { return None };
         let run = store.data();

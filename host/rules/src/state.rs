@@ -1,17 +1,19 @@
 //! What a run holds on the host's side: the picture it reads from, its handles, counters and what it said.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use callwright_core::config::Tenant;
 use callwright_core::label::label;
-use callwright_core::names::AskId;
+use callwright_core::names::{AskId, RunId};
 use callwright_core::notice::Warned;
 use callwright_core::rule::{
-    ActiveRule, CallFacts, DestinationRef, LegReport, LogLine, Note, RunOutcome, RunStart, Spent,
+    ActiveRule, CallFacts, Care, DestinationRef, Entry, LegReport, LogLine, Note, Party, RunOutcome,
+    RunStart, Spent,
 };
 use callwright_core::{Now, View, place};
+use jiff::Timestamp;
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 
 use crate::door::Door;
@@ -99,6 +101,16 @@ struct Log {
 
 impl RunState {
     pub(crate) fn new(start: &RunStart, limits: RunLimits, door: Door) -> Self {
+        Self { journal: Journal::begin(start, &limits), ..Self::unwritten(start, limits, door) }
+    }
+
+    /// For an instance without a call: whatever is said is written nowhere.
+    pub(crate) fn rehearsing(limits: RunLimits) -> Self {
+        static NOBODY: LazyLock<RunStart> = LazyLock::new(rehearsal);
+        Self::unwritten(&NOBODY, limits, Door::default())
+    }
+
+    fn unwritten(start: &RunStart, limits: RunLimits, door: Door) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
@@ -110,7 +122,7 @@ impl RunState {
             table,
             limits,
             bounds: Bounds::new(&limits),
-            journal: Journal::begin(start, &limits),
+            journal: Journal::default(),
             door,
             inside: None,
             slices: 1,
@@ -305,6 +317,33 @@ impl RunState {
             self.log.lines.push(LogLine { level: "warn".to_owned(), message });
         }
     }
+}
+
+/// A call that nobody made.
+fn rehearsal() -> RunStart {
+    let nobody = Party::default();
+    let call = CallFacts {
+        id: "rehearsal".into(),
+        tenant: "".into(),
+        caller: nobody.clone(),
+        dialled: nobody,
+        number: String::new(),
+        group: None,
+        for_user: None,
+        entry: Entry::Device(None),
+    };
+    let rule = ActiveRule {
+        tenant: "".into(),
+        name: "rehearsal".into(),
+        version: "".into(),
+        bind: Vec::new(),
+        fallback: None,
+        settings: Arc::default(),
+        care: Care::default(),
+    };
+    let now = Now { mono: Duration::ZERO, wall: Timestamp::UNIX_EPOCH };
+    let (rule, call, view) = (Arc::new(rule), Arc::new(call), Arc::default());
+    RunStart { run: RunId(0), rule, call, seed: 0, view, now, call_began: Duration::ZERO }
 }
 
 fn hash(what: &impl Hash) -> u64 {
