@@ -180,7 +180,7 @@ impl Pool {
 
     /// Makes an instance for a call to come, where one is wanted: for when everything else is done.
     pub(super) fn stock_up(&mut self) {
-        self.stock.make_one();
+        self.stock.make_one(Instant::now());
     }
 
     /// Lets a run run on this thread, the node's, which hears at once what it says.
@@ -198,7 +198,7 @@ impl Pool {
             }
             Stretch::Ended(ended) => {
                 self.shared.state().runs.remove(&id);
-                self.stock.want(&ready);
+                self.stock.want(&ready, Instant::now());
                 Some(ended)
             }
         }

@@ -28,7 +28,7 @@ const OWN_LIMITS: CompileLimits = CompileLimits { cpu_s: 120, memory_bytes: 512 
 /// How many runs may be alive at once, where the system has mappings for so many.
 const RUNS_MAX: u32 = 1_000;
 /// There is room for so many runs for each instance that may wait for its call.
-const RUNS_A_SPARE: u32 = 60;
+const RUNS_A_SPARE: u32 = 120;
 /// How many versions are kept ready; of those that are not active the one loaded first gives way, so that one tenant's
 /// uploads take no other's rule away. A run keeps its own whatever happens here.
 const READY_MAX: usize = 4_000;
